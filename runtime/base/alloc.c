@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/alloc.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* -1: off; 0: the next allocation fails. */
+static _Thread_local long fail_after = -1;
+
+void aim_alloc_fail_after(long n)
+{
+    fail_after = n;
+}
+
+static bool must_fail(void)
+{
+    if (fail_after < 0)
+        return false;
+    if (fail_after == 0)
+        return true;
+    fail_after--;
+    return false;
+}
+
+void *aim_malloc(size_t size)
+{
+    return must_fail() ? NULL : malloc(size ? size : 1);
+}
+
+void *aim_calloc(size_t count, size_t size)
+{
+    return must_fail() ? NULL : calloc(count ? count : 1, size ? size : 1);
+}
+
+void *aim_realloc(void *p, size_t size)
+{
+    return must_fail() ? NULL : realloc(p, size ? size : 1);
+}
+
+void *aim_array(size_t count, size_t size)
+{
+    size_t total;
+    return aim_mul(count, size, &total) ? aim_malloc(total) : NULL;
+}
+
+void *aim_rearray(void *p, size_t count, size_t size)
+{
+    size_t total;
+    return aim_mul(count, size, &total) ? aim_realloc(p, total) : NULL;
+}
+
+char *aim_strndup(const char *s, size_t n)
+{
+    char *copy = aim_malloc(n + 1);
+    if (!copy)
+        return NULL;
+    memcpy(copy, s, n);
+    copy[n] = '\0';
+    return copy;
+}
+
+char *aim_strdup(const char *s)
+{
+    return aim_strndup(s, strlen(s));
+}
+
+void aim_free(void *p)
+{
+    free(p);
+}
+
+bool aim_grow(void *p, size_t *room, size_t want, size_t size)
+{
+    if (want <= *room)
+        return true;
+    size_t next = *room < 8 ? 8 : *room;
+    while (next < want)
+        if (!aim_mul(next, 2, &next))
+            return false;
+    void *old, *grown;
+    memcpy(&old, p, sizeof old);
+    grown = aim_rearray(old, next, size);
+    if (!grown)
+        return false;
+    memcpy(p, &grown, sizeof grown);
+    *room = next;
+    return true;
+}
+
+/* From this size on a mapping of its own pays, and huge pages can help. */
+enum { BIG = 4 << 20 };
+
+static size_t round_up(size_t size, size_t unit)
+{
+    return (size + unit - 1) / unit * unit;
+}
+
+void *aim_big_alloc(size_t size)
+{
+    if (must_fail() || size > SIZE_MAX / 2)
+        return NULL;
+    if (size < BIG) {
+        size_t rounded = round_up(size ? size : 1, 64);
+        void *p = aligned_alloc(64, rounded);
+        if (p)
+            memset(p, 0, rounded);
+        return p;
+    }
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    madvise(p, size, MADV_HUGEPAGE); /* a hint: failure does not matter */
+    return p;
+}
+
+void aim_big_free(void *p, size_t size)
+{
+    if (!p)
+        return;
+    if (size < BIG)
+        free(p);
+    else
+        munmap(p, size);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cpu.h - what the CPU and the operating system offer. */
+#ifndef AIM_BASE_CPU_H
+#define AIM_BASE_CPU_H
+
+#include <stdint.h>
+
+enum aim_cpu_feature {
+    AIM_CPU_AVX2 = 1u << 0,        /* with FMA3 and F16C, as every AVX2 machine has */
+    AIM_CPU_AVX512_VNNI = 1u << 1, /* with F, BW, DQ, VL */
+};
+
+/* Bits of enum aim_cpu_feature. */
+unsigned aim_cpu_features(void);
+
+/* Monotonic time in nanoseconds. */
+uint64_t aim_now_ns(void);
+
+/* Bytes of memory this process may use: the machine's, lowered by a cgroup
+ * limit where that is readable. */
+uint64_t aim_memory_limit(void);
+
+#endif

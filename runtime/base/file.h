@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* file.h - opening untrusted files: regular files only, size fixed once. */
+#ifndef AIM_BASE_FILE_H
+#define AIM_BASE_FILE_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+
+/* A read-only memory map of a regular file. */
+typedef struct aim_map {
+    const unsigned char *data;
+    size_t size;
+} aim_map;
+
+/* name is a bare file name inside the folder dir: no '/', not "..", not a
+ * symbolic link that leaves the folder for anything but a regular file. */
+int aim_map_open(const char *dir, const char *name, aim_map *map, aim_error *err);
+void aim_map_close(aim_map *map);
+
+/* Whole file into memory, NUL-terminated, at most max_bytes; the caller frees
+ * with aim_free. NULL on failure (AIM_ENOTFOUND, AIM_ETOOLARGE, AIM_EIO). */
+char *aim_read_file(const char *path, size_t max_bytes, size_t *len, aim_error *err);
+
+/* dir + "/" + name in a new string (aim_free), NULL when out of memory. */
+char *aim_path_join(const char *dir, const char *name);
+
+#endif

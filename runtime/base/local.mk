@@ -1,0 +1,11 @@
+noinst_LIBRARIES += runtime/libbase.a
+runtime_libbase_a_SOURCES = \
+	runtime/base/alloc.c runtime/base/alloc.h \
+	runtime/base/buf.c runtime/base/buf.h \
+	runtime/base/cpu.c runtime/base/cpu.h \
+	runtime/base/error.c runtime/base/error.h \
+	runtime/base/file.c runtime/base/file.h \
+	runtime/base/fixmath.c runtime/base/fixmath.h \
+	runtime/base/json.c runtime/base/json.h \
+	runtime/base/pool.c runtime/base/pool.h \
+	runtime/base/rng.c runtime/base/rng.h

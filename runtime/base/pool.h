@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pool.h - the engine's work pool: run n independent tasks on all threads.
+ *
+ * Threading: one thread (the owner) calls aim_pool_run at a time; it takes
+ * part in the work. Workers spin for some microseconds after a run, because
+ * the next layer comes at once, and then sleep: an idle pool uses no CPU. */
+#ifndef AIM_BASE_POOL_H
+#define AIM_BASE_POOL_H
+
+#include "base/error.h"
+
+typedef struct aim_pool aim_pool;
+
+/* worker is in [0, threads): use it to pick scratch memory, never results. */
+typedef void aim_task_fn(void *arg, int task, int worker);
+
+/* threads counts the caller; 1 makes no thread. NULL on failure. */
+aim_pool *aim_pool_new(int threads, aim_error *err);
+void aim_pool_free(aim_pool *pool); /* NULL is fine */
+int aim_pool_threads(const aim_pool *pool);
+
+/* Call fn(arg, i, worker) once for each i in [0, n_tasks), in any order on any
+ * thread; returns when all are done. Everything written before the call is
+ * seen by the tasks, everything they wrote is seen after it. */
+void aim_pool_run(aim_pool *pool, aim_task_fn *fn, void *arg, int n_tasks);
+
+/* CPUs this process may use: the affinity mask, lowered by a cgroup quota. */
+int aim_cpu_count(void);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* checkpoint.h - a folder in Hugging Face layout as one table of tensors.
+ *
+ * Files are memory-mapped and never trusted: see docs and ops rules in
+ * safetensors.c. Threading: immutable after open, any thread may read. */
+#ifndef AIM_CHECKPOINT_CHECKPOINT_H
+#define AIM_CHECKPOINT_CHECKPOINT_H
+
+#include "base/error.h"
+#include "base/file.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum aim_dtype { AIM_F32, AIM_F16, AIM_BF16, AIM_OTHER_DTYPE };
+enum { AIM_MAX_RANK = 8 };
+
+typedef struct aim_tensor {
+    char *name;
+    enum aim_dtype dtype;
+    char dtype_name[12]; /* as the file spells it */
+    int rank;
+    int64_t shape[AIM_MAX_RANK];
+    const unsigned char *data; /* into the map; may be unaligned */
+    size_t bytes;
+} aim_tensor;
+
+typedef struct aim_checkpoint aim_checkpoint;
+
+/* Open model.safetensors, or the shards that model.safetensors.index.json
+ * names, in folder dir. NULL on failure; errors name file, tensor, reason. */
+aim_checkpoint *aim_checkpoint_open(const char *dir, aim_error *err);
+void aim_checkpoint_close(aim_checkpoint *c); /* NULL is fine */
+
+/* Borrowed; NULL if there is no such tensor. */
+const aim_tensor *aim_checkpoint_find(const aim_checkpoint *c, const char *name);
+int aim_checkpoint_count(const aim_checkpoint *c);
+const aim_tensor *aim_checkpoint_at(const aim_checkpoint *c, int i); /* sorted by name */
+/* Bytes of all files mapped. */
+size_t aim_checkpoint_bytes(const aim_checkpoint *c);
+
+/* The tensor, if it has a float dtype and exactly this shape; otherwise NULL
+ * and an error that names it. rank 1: pass cols = -1. */
+const aim_tensor *aim_checkpoint_require(const aim_checkpoint *c, const char *name, int64_t rows,
+                                         int64_t cols, aim_error *err);
+
+/* Elements [start, start + n) of the flattened tensor as float32. */
+void aim_tensor_read(const aim_tensor *t, size_t start, size_t n, float *out);
+
+/* Parse one safetensors file held in memory (for tests and fuzzing): checks
+ * every rule, then calls visit for each tensor in file order (visit may be
+ * NULL). name is used in errors. */
+typedef int aim_tensor_fn(void *arg, const aim_tensor *t, aim_error *err);
+int aim_safetensors_parse(const unsigned char *data, size_t size, const char *name,
+                          aim_tensor_fn *visit, void *arg, aim_error *err);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine.h - continuous batching: many requests, one forward at a time.
+ *
+ * One engine thread owns the sequences, the KV cache and the work pool. Other
+ * threads talk to it through submit, cancel, pause and stop, and hear from it
+ * through one sink that receives events. A response is a pure function of the
+ * model and the request: batching, chunking, caching and preemption change when
+ * something is computed, never what. */
+#ifndef AIM_ENGINE_ENGINE_H
+#define AIM_ENGINE_ENGINE_H
+
+#include "base/error.h"
+#include "engine/sampler.h"
+#include "model/decoder.h"
+#include "text/tokenizer.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct aim_engine aim_engine;
+
+typedef struct aim_engine_config {
+    int max_sequences;    /* sequences decoded together */
+    int max_batch_tokens; /* rows of one step */
+    int prefill_chunk;    /* prompt rows of one step, at most */
+    int max_context;      /* tokens of prompt and answer; 0: the model's */
+    int kv_blocks;        /* blocks of the cache; 0: from kv_bytes */
+    size_t kv_bytes;      /* 0: room for 16 full contexts, or 1/4 of memory if less */
+    int max_queue;        /* requests that wait to start */
+    int threads;          /* of the pool; 0: CPUs */
+    bool prefix_cache;
+} aim_engine_config;
+void aim_engine_config_init(aim_engine_config *c); /* defaults */
+
+/* ---- a request ---------------------------------------------------------- */
+
+enum aim_finish { AIM_FINISH_NONE, AIM_FINISH_STOP, AIM_FINISH_LENGTH, AIM_FINISH_ABORT };
+
+/* One prompt with n candidates. The engine takes it over at submit. */
+typedef struct aim_request {
+    void *user;           /* comes back in every event; also the handle of cancel */
+    int prompt_index;     /* i of this prompt inside the user's request, for seeds */
+    int32_t *tokens;      /* the prompt, at least one token, aim_free'd by the engine */
+    int n_tokens;
+    int n;                /* candidates */
+    uint64_t seed;
+    aim_sampling sampling;
+    int max_tokens;       /* >= 0; 0 only scores the prompt */
+    char **stop;          /* stop strings (NUL-terminated), engine frees */
+    size_t n_stop;
+    bool include_stop;    /* leave the stop text in the answer */
+    bool skip_special;    /* special tokens give no text */
+    int logprobs;         /* top entries a generated token; -1: none, 0: chosen only */
+    int prompt_logprobs;  /* the same for prompt tokens; -1: none */
+} aim_request;
+aim_request *aim_request_new(void); /* zeroed, neutral values, -1 logprobs */
+void aim_request_free(aim_request *r);
+
+/* ---- events ------------------------------------------------------------- */
+
+enum aim_event_kind {
+    AIM_EVENT_PROMPT, /* prefill done; with prompt logprobs if asked for */
+    AIM_EVENT_TOKEN,  /* one generated token of one candidate */
+    AIM_EVENT_FINISH, /* a candidate ended without a further token: max_tokens
+                         0, cancelled, or failed (error set). Last of the candidate */
+};
+
+typedef struct aim_event {
+    struct aim_event *next;
+    enum aim_event_kind kind;
+    void *user;
+    int prompt_index, candidate;
+    uint64_t time_ns;     /* monotonic, when it happened */
+    /* TOKEN: */
+    int32_t token;
+    bool hidden_token;    /* an end-of-sequence or stop token: it has no text */
+    char *text;           /* newly certain text, may be "" (owned by the event) */
+    size_t text_len;
+    float logprob;        /* of the token, if logprobs >= 0 */
+    int rank;
+    int n_top;
+    aim_token_logprob *top;
+    /* TOKEN or FINISH: */
+    enum aim_finish finish; /* not NONE: the last event of this candidate */
+    int32_t stop_id;        /* >= 0: the stop token id asked for that ended it */
+    int stop_string;        /* >= 0: index of the stop string that ended it */
+    aim_error error;        /* code set: the candidate failed */
+    /* PROMPT: */
+    int cached_tokens;      /* prompt tokens found in the prefix cache */
+    uint64_t queued_ns;     /* time between submit and first prefill step */
+    /* Prompt token i (from 1 on) has logprob, rank and n_prompt_top top entries
+     * at index i; entry 0 is unused. NULL unless asked for. */
+    int n_prompt, n_prompt_top;
+    float *prompt_logprob;
+    int *prompt_rank;
+    aim_token_logprob *prompt_top; /* [n_prompt][n_prompt_top] */
+} aim_event;
+void aim_event_free(aim_event *e);
+
+/* Called on the engine thread with a list of events in order (link: next),
+ * which the sink owns. Must not block. */
+typedef void aim_event_sink(void *arg, aim_event *events);
+
+/* ---- life --------------------------------------------------------------- */
+
+/* Start the engine thread. decoder and tokenizer must outlive the engine.
+ * compute: kernels and pool, used by the engine thread alone from now on.
+ * NULL on failure. */
+aim_engine *aim_engine_new(const aim_engine_config *config, const aim_decoder *decoder,
+                           const aim_tokenizer *tokenizer, const aim_compute *compute,
+                           aim_event_sink *sink, void *sink_arg, aim_error *err);
+/* Cancels what runs, joins the thread, frees everything. */
+void aim_engine_free(aim_engine *e);
+
+/* The rest may be called from any thread. */
+
+/* Would `requests` more with these sequences be queued? Used before costly
+ * work: AIM_EBUSY if not. Does not reserve. */
+int aim_engine_check_room(aim_engine *e, int requests, aim_error *err);
+/* Take over a list of n requests, all or none. Errors: AIM_EBUSY (queue full),
+ * AIM_ECONTEXT (prompt or max_tokens exceed the context), AIM_EINVAL (n over
+ * max_sequences, KV need over the whole cache), AIM_EUNAVAILABLE (stopping).
+ * On failure the requests are freed too. */
+int aim_engine_submit(aim_engine *e, aim_request **requests, int n, aim_error *err);
+/* End all sequences of this user's requests within one step. Events already
+ * under way may still arrive; each candidate still gets its last event
+ * (AIM_FINISH_ABORT), so that the user can count them. */
+void aim_engine_cancel(aim_engine *e, void *user);
+/* Stop and go on decoding for a user whose reader is slow. Results do not
+ * change. */
+void aim_engine_pause(aim_engine *e, void *user, bool paused);
+
+int aim_engine_max_context(const aim_engine *e);
+const aim_engine_config *aim_engine_get_config(const aim_engine *e); /* defaults resolved */
+
+enum { AIM_BATCH_BUCKETS = 16 };
+typedef struct aim_engine_stats {
+    int running, waiting, paused;  /* sequences running, requests waiting */
+    int kv_total, kv_held, kv_available;
+    uint64_t steps, heartbeat;
+    uint64_t prompt_tokens, generated_tokens;
+    uint64_t prefix_queries, prefix_hits; /* tokens */
+    uint64_t preemptions;
+    /* Steps by rows: bucket i counts steps with at most 2^i rows. */
+    uint64_t step_rows[AIM_BATCH_BUCKETS];
+    double step_rows_sum;
+    double busy_seconds, forward_seconds, sample_seconds; /* of the engine thread */
+} aim_engine_stats;
+void aim_engine_get_stats(aim_engine *e, aim_engine_stats *out);
+
+/* Has the engine work but made no progress for this long (nanoseconds since
+ * the heartbeat last changed; 0 when idle)? */
+uint64_t aim_engine_stalled_ns(aim_engine *e);
+/* Test hook: the engine thread stops for good before its next step. */
+void aim_engine_hang(aim_engine *e);
+
+#endif

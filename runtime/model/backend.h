@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* backend.h - how a linear layer is stored and computed. The decoder cannot
+ * tell backends apart; analog tiles will be one more row. */
+#ifndef AIM_MODEL_BACKEND_H
+#define AIM_MODEL_BACKEND_H
+
+#include "base/error.h"
+#include "base/pool.h"
+#include "checkpoint/checkpoint.h"
+#include "tensor/kernels.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct aim_linear aim_linear; /* each backend has its own struct */
+
+/* What every call may use; owned by the caller. */
+typedef struct aim_compute {
+    const aim_kernels *kernels;
+    aim_pool *pool;
+} aim_compute;
+
+typedef struct aim_backend {
+    const char *name; /* "f32", "int8" */
+    bool kv_bf16;     /* element of the KV cache it is served with */
+
+    /* Build y = x W^T where W is the parts stacked along the outputs (query,
+     * key and value of one layer, say), or, if parts is NULL, random weights
+     * keyed by (random_seed, element): for benchmarks. Loads in parallel on the pool.
+     * NULL on failure. */
+    aim_linear *(*load)(const aim_compute *c, const aim_tensor *const *parts, int n_parts, int out,
+                        int in, uint64_t random_seed, aim_error *err);
+    void (*free)(aim_linear *l);
+    /* Bytes of weights one pass over the layer reads. */
+    size_t (*bytes)(const aim_linear *l);
+    /* Bytes `load` will take, without loading. */
+    size_t (*load_bytes)(int out, int in);
+    /* Bytes of scratch a call with so many rows needs, 64-byte aligned. */
+    size_t (*scratch)(const aim_linear *l, int rows);
+    /* y [rows, out] = x [rows, in] W^T, both contiguous. A row's result does
+     * not depend on the other rows. */
+    void (*forward)(const aim_linear *l, const aim_compute *c, const float *x, int rows, float *y,
+                    void *scratch);
+} aim_backend;
+
+/* NULL-terminated list; the default is first. */
+const aim_backend *const *aim_backends(void);
+/* NULL with AIM_EUNSUPPORTED and the list of names. */
+const aim_backend *aim_backend_find(const char *name, aim_error *err);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kernels.h - one dispatch table of everything hot, one row an instruction set.
+ *
+ * Two promises make responses independent of machine, load and batching:
+ *  - integer kernels are exact, so any blocking gives the same sums;
+ *  - float kernels compute each row by itself, in an order fixed by the row
+ *    length alone (16 lanes, then a fixed tree), without contraction, so every
+ *    instruction set gives the same bits. They are one source compiled once per
+ *    instruction set (float_kernels.inc.h).
+ * All pointers: no alignment needed unless stated. Nothing here allocates. */
+#ifndef AIM_TENSOR_KERNELS_H
+#define AIM_TENSOR_KERNELS_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- packed int8 weights ------------------------------------------------ */
+
+enum {
+    AIM_PANEL = 16,     /* output channels a panel */
+    AIM_K_GROUP = 4,    /* input codes one 32-bit lane holds */
+    AIM_K_ALIGN = 64,   /* columns are padded with zeros to a multiple of this */
+    AIM_K_MAX = 131072, /* 127 * 127 * k stays within int32 */
+};
+
+/* A weight matrix W [out, in] as int8 codes, made for dot-product
+ * instructions: panel p holds channels 16p .. 16p+15, and inside a panel the
+ * codes lie as [in_padded / 4][16][4], so that one 64-byte load carries four
+ * inputs of sixteen channels. Codes may be any int8. */
+typedef struct aim_packed {
+    int out, in;             /* logical shape */
+    int n_panels, in_padded; /* ceil(out / 16), in rounded up to 64 */
+    int8_t *codes;           /* [n_panels][in_padded / 4][16][4], 64-byte aligned */
+    int32_t *sums;           /* [n_panels * 16] sum of the codes of a channel */
+    float *scale;            /* [n_panels * 16] weight = code * scale[channel] */
+} aim_packed;
+
+/* Reserve an empty matrix (codes zero). 0 or AIM_ENOMEM / AIM_EINVAL. */
+int aim_packed_init(aim_packed *w, int out, int in, aim_error *err);
+void aim_packed_fini(aim_packed *w);
+size_t aim_packed_bytes(int out, int in);
+/* Store one channel given as int8 codes [in] with its scale. Different
+ * channels may be stored by different threads, channels of one panel too. */
+void aim_packed_set_channel(aim_packed *w, int channel, const int8_t *codes, float scale);
+/* Symmetric round-to-nearest-even quantisation of a row of weights:
+ * scale = max|w| / 127, code = rint(w / scale) in [-127, 127]; an all-zero row
+ * has scale 0 and codes 0. */
+void aim_quantise_channel(const float *w, int in, int8_t *codes, float *scale);
+
+/* ---- the table ---------------------------------------------------------- */
+
+/* Geometry of the attention of one query row over a paged cache. */
+typedef struct aim_attention {
+    int heads, kv_heads, head_dim; /* heads is a multiple of kv_heads */
+    int block_tokens;              /* positions a block holds */
+    float scale;                   /* multiplies the scores, 1 / sqrt(head_dim) */
+    int kv_is_bf16;                /* cache element: bfloat16 (else float32) */
+    /* Address of block b: keys at base + b * block_stride, values v_offset
+     * bytes behind; each as [kv_heads][block_tokens][head_dim]. */
+    const unsigned char *base;
+    size_t block_stride, v_offset;
+} aim_attention;
+
+typedef struct aim_kernels {
+    const char *name;  /* "portable", "avx2", "avx512vnni" */
+    unsigned needs;    /* bits of enum aim_cpu_feature */
+
+    /* y[r, c] = (float)sum_k(x[r, k] * code[c, k]) * (x_scale[r] * scale[c])
+     * for the channels of panels [panel0, panel1), the sum exact in int32, the
+     * product in exactly this order. x: [rows, in_padded] int8 codes in
+     * [-127, 127], zero behind `in`, row stride ldx bytes (a multiple of 64,
+     * 64-byte aligned). y: row stride ldy floats; channels >= out are not
+     * written. */
+    void (*matmul_i8)(const aim_packed *w, int panel0, int panel1, const int8_t *x, size_t ldx,
+                      const float *x_scale, int rows, float *y, size_t ldy);
+
+    /* Per-token quantisation: scale = max|x| / 127, code = rint(x / scale)
+     * (ties to even), codes behind n up to n_padded zero; an all-zero row gives
+     * scale 0 and codes 0. n_padded is a multiple of 64. */
+    void (*quantise_row)(const float *x, int n, int n_padded, int8_t *codes, float *scale);
+
+    /* y = x / sqrt(mean(x^2) + eps) * weight (Zhang & Sennrich 2019). */
+    void (*rmsnorm)(float *y, const float *x, const float *weight, int n, float eps);
+
+    /* Rotate pairs (i, i + dim/2) of each head in place: the half-split layout
+     * of Hugging Face's Llama. cos, sin: [dim / 2] for this position. */
+    void (*rope)(float *x, int heads, int dim, const float *cos, const float *sin);
+
+    /* y[i] = silu(gate[i]) * up[i], silu(v) = v / (1 + exp(-v)). */
+    void (*silu_mul)(float *y, const float *gate, const float *up, int n);
+
+    void (*add)(float *y, const float *x, int n); /* y += x */
+
+    float (*dot)(const float *a, const float *b, int n);
+
+    /* One query row q [heads, head_dim] at position `length - 1` over cached
+     * positions [0, length), for heads [head0, head1): out [heads, head_dim].
+     * blocks: block table of the sequence. scratch: at least
+     * aim_attention_scratch(length) floats for this call alone. */
+    void (*attend)(const aim_attention *a, const int32_t *blocks, int length, const float *q,
+                   float *out, int head0, int head1, float *scratch);
+
+    float (*max)(const float *x, int n);             /* NaN if any is NaN */
+    double (*sum_exp)(const float *x, int n, float max); /* sum of exp(x - max) */
+
+    void (*f32_to_bf16)(uint16_t *y, const float *x, int n); /* round to nearest even */
+    void (*bf16_to_f32)(float *y, const uint16_t *x, int n);
+} aim_kernels;
+
+size_t aim_attention_scratch(int length);
+
+/* All rows compiled in, fastest first, "portable" last. */
+const aim_kernels *const *aim_kernels_all(int *count);
+/* The first row this CPU can run, or the one named (NULL or "auto": pick).
+ * NULL with AIM_EUNSUPPORTED if the name is unknown or the CPU lacks it. */
+const aim_kernels *aim_kernels_pick(const char *name, aim_error *err);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* routes.h - the route table: method, path, who may call it, on which
+ * listener, body cap, handler. */
+#ifndef AIMD_ROUTES_H
+#define AIMD_ROUTES_H
+
+#include "server/daemon.h"
+
+typedef void aimd_handler(aimd_daemon *d, aimd_exchange *x);
+
+enum aimd_route_flag {
+    AIMD_ROUTE_PUBLIC = 1 << 0, /* no key needed */
+    AIMD_ROUTE_ADMIN = 1 << 1,  /* an admin key needed, if there are keys */
+    AIMD_ROUTE_BOTH = 1 << 2,   /* on the health listener too */
+    AIMD_ROUTE_BODY = 1 << 3,   /* takes a JSON body */
+    AIMD_ROUTE_MODEL = 1 << 4,  /* needs a loaded model: 503 while loading or draining */
+    AIMD_ROUTE_QUEUE = 1 << 5,  /* starts work: 429 before the body is read if the queue is full */
+    AIMD_ROUTE_PREFIX = 1 << 6, /* path is a prefix, the rest an argument */
+};
+
+typedef struct aimd_route {
+    const char *method, *path;
+    unsigned flags;
+    aimd_handler *handler;
+} aimd_route;
+
+/* The applications behind the two listeners. */
+extern const aimd_route aimd_routes[];
+aimd_http_app aimd_main_app(aimd_daemon *d);
+aimd_http_app aimd_admin_app(aimd_daemon *d);
+
+/* Handlers, by file. */
+/* route_health.c */
+aimd_handler aimd_get_health, aimd_get_livez, aimd_get_readyz, aimd_get_metrics, aimd_get_version;
+/* route_models.c */
+aimd_handler aimd_get_models, aimd_get_model, aimd_get_tokenizer_info;
+/* route_tokenize.c */
+aimd_handler aimd_post_tokenize, aimd_post_detokenize, aimd_post_apply_template;
+/* route_generate.c */
+aimd_handler aimd_post_completions, aimd_post_chat_completions;
+
+/* Engine events for generation jobs (job.c), on the loop thread. */
+void aimd_deliver_events(aimd_daemon *d);
+/* The sink given to engines: any thread; queues and wakes the loop. */
+void aimd_event_sink(void *arg, aim_event *events);
+struct aimd_mailbox *aimd_mailbox_new(void);
+void aimd_mailbox_free(struct aimd_mailbox *m);
+
+#endif
