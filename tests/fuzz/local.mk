@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+# Fuzz targets. Each is one file with LLVMFuzzerTestOneInput (see fuzz.h) and a
+# committed corpus. With --enable-fuzzing (CC=clang) it becomes a libFuzzer
+# program, and tests/fuzz/run.sh searches with it. Otherwise it gets a plain main
+# that replays files. Either way `make check` replays the corpus (replay.sh).
+#
+# To add a target NAME: write tests/fuzz/fuzz_NAME.c, put a few inputs, good and
+# bad, into tests/fuzz/corpus/NAME/, and append
+#   FUZZ_TARGETS += tests/fuzz/fuzz_NAME
+#   tests_fuzz_fuzz_NAME_SOURCES = tests/fuzz/fuzz_NAME.c $(FUZZ_SOURCES)
+#   tests_fuzz_fuzz_NAME_LDADD = <libraries> $(FUZZ_LDADD)
+if FUZZING
+FUZZ_SOURCES = tests/fuzz/fuzz.h
+else
+FUZZ_SOURCES = tests/fuzz/fuzz.h tests/fuzz/replay_main.c
+endif
+FUZZ_LDADD = $(FUZZ_LDFLAGS)
+FUZZ_TARGETS =
+check_PROGRAMS += $(FUZZ_TARGETS)
+TESTS += tests/fuzz/replay.sh
+dist_noinst_SCRIPTS += tests/fuzz/replay.sh tests/fuzz/run.sh
+EXTRA_DIST += tests/fuzz/corpus
+
+FUZZ_TARGETS += tests/fuzz/fuzz_safetensors
+tests_fuzz_fuzz_safetensors_SOURCES = tests/fuzz/fuzz_safetensors.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_safetensors_LDADD = runtime/libcheckpoint.a runtime/libbase.a \
+	$(JANSSON_LIBS) $(PTHREAD_LIBS) -lm $(FUZZ_LDADD)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_hf_config
+tests_fuzz_fuzz_hf_config_SOURCES = tests/fuzz/fuzz_hf_config.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_hf_config_LDADD = runtime/libcheckpoint.a runtime/libbase.a \
+	$(JANSSON_LIBS) $(PTHREAD_LIBS) -lm $(FUZZ_LDADD)
