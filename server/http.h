@@ -70,6 +70,10 @@ size_t aimd_exchange_bytes_sent(const aimd_exchange *x);
  * aimd_exchange_release may be called on x. */
 void aimd_exchange_set_user(aimd_exchange *x, void *user, void (*on_gone)(void *user));
 void *aimd_exchange_user(const aimd_exchange *x);
+/* A second pointer, kept from the request's start until on_done: what the log
+ * line of the request will say. NULL at first. The listener never reads it. */
+void aimd_exchange_set_log(aimd_exchange *x, void *log);
+void *aimd_exchange_log(const aimd_exchange *x);
 /* A handler that answers later holds the exchange until it is done with it. */
 void aimd_exchange_hold(aimd_exchange *x);
 void aimd_exchange_release(aimd_exchange *x);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* metrics.h - the Prometheus metrics of the daemon. metrics.def holds one row
- * a metric: name, type, label, buckets, help. Loop thread only. */
+ * a metric and is the source of docs/metrics.md. Loop thread only. */
 #ifndef AIMD_METRICS_H
 #define AIMD_METRICS_H
 
@@ -11,13 +11,10 @@
 
 /* Metrics that are counted as things happen, in the order of metrics.def. */
 enum aimd_metric {
-#define COUNTER(id, name, label, help) AIMD_M_##id,
-#define HISTOGRAM(id, name, buckets, help) AIMD_M_##id,
-#define GAUGE(id, name, help) AIMD_M_##id,
-#include "metrics.def"
-#undef COUNTER
-#undef HISTOGRAM
-#undef GAUGE
+#define COUNTER(id, name, scope, label, help) AIMD_M_##id,
+#define HISTOGRAM(id, name, scope, label, buckets, help) AIMD_M_##id,
+#define GAUGE(id, name, scope, help) AIMD_M_##id,
+#include "server/metrics.def"
     AIMD_N_METRICS
 };
 
@@ -25,12 +22,19 @@ typedef struct aimd_metrics aimd_metrics;
 aimd_metrics *aimd_metrics_new(void);
 void aimd_metrics_free(aimd_metrics *m);
 
+/* Show every per-model metric of this model from now on, at zero until counted. */
+void aimd_metrics_add_model(aimd_metrics *m, const char *model);
+
 /* model: the served id for per-model metrics, NULL for daemon-wide ones.
  * label: the value of the metric's own label (finished_reason, reason, ...),
- * NULL if it has none. Label values are made by us, never by clients. */
+ * NULL if it has none; for a metric whose label is "*", the whole list of
+ * labels as it stands on the page (method="GET",status="200"). Label values
+ * are made by us, never by clients. Out of memory the sample is dropped. */
 void aimd_count(aimd_metrics *m, enum aimd_metric id, const char *model, const char *label,
                 double by);
 void aimd_observe(aimd_metrics *m, enum aimd_metric id, const char *model, double value);
+void aimd_observe_label(aimd_metrics *m, enum aimd_metric id, const char *model,
+                        const char *label, double value);
 void aimd_gauge(aimd_metrics *m, enum aimd_metric id, const char *model, double value);
 
 /* One served model's engine figures, read when /metrics is asked for. */

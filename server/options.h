@@ -33,7 +33,7 @@ typedef struct aimd_options {
     char *log_level;     /* "error", "warning", "info", "debug" */
     char *log_file;      /* NULL: standard error */
     bool log_prompts;
-    int max_body_bytes;
+    size_t max_body_bytes;
     int max_connections, max_connections_per_ip;
     int header_timeout, body_timeout, idle_timeout, send_timeout;
     int drain_timeout;

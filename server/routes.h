@@ -16,6 +16,7 @@ enum aimd_route_flag {
     AIMD_ROUTE_MODEL = 1 << 4,  /* needs a loaded model: 503 while loading or draining */
     AIMD_ROUTE_QUEUE = 1 << 5,  /* starts work: 429 before the body is read if the queue is full */
     AIMD_ROUTE_PREFIX = 1 << 6, /* path is a prefix, the rest an argument */
+    AIMD_ROUTE_HOOK = 1 << 7,   /* for tests: there only with --test-hooks */
 };
 
 typedef struct aimd_route {
@@ -24,14 +25,26 @@ typedef struct aimd_route {
     aimd_handler *handler;
 } aimd_route;
 
+/* What a handler adds to the log line of its request. */
+typedef struct aimd_request_log {
+    const char *model;  /* the served id, borrowed */
+    const char *finish; /* why generation ended, a literal */
+    int prompt_tokens, cached_tokens, completion_tokens;
+    double queue_ms, ttft_ms;
+} aimd_request_log;
+/* Copy *log for the line written when the exchange is over; the last call wins.
+ * Loop thread, before the exchange is released. */
+void aimd_set_request_log(aimd_exchange *x, const aimd_request_log *log);
+
 /* The applications behind the two listeners. */
-extern const aimd_route aimd_routes[];
+extern const aimd_route aimd_routes[]; /* the last row has no path */
 aimd_http_app aimd_main_app(aimd_daemon *d);
 aimd_http_app aimd_admin_app(aimd_daemon *d);
 
 /* Handlers, by file. */
 /* route_health.c */
-aimd_handler aimd_get_health, aimd_get_livez, aimd_get_readyz, aimd_get_metrics, aimd_get_version;
+aimd_handler aimd_get_health, aimd_get_livez, aimd_get_readyz, aimd_get_metrics, aimd_get_version,
+    aimd_post_hang;
 /* route_models.c */
 aimd_handler aimd_get_models, aimd_get_model, aimd_get_tokenizer_info;
 /* route_tokenize.c */
