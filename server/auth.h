@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* auth.h - API keys from a file: one a line, `KEY` or `KEY admin`, `#` starts
- * a comment. Only hashes stay in memory, compared in constant time. */
+ * a comment. A key is 1 to 256 visible ASCII characters. Keys are kept padded
+ * to one length; a check compares all of them in full, so that its time tells
+ * neither which key was nearest nor how long it is. */
 #ifndef AIMD_AUTH_H
 #define AIMD_AUTH_H
 
@@ -10,7 +12,9 @@ enum aimd_access { AIMD_ACCESS_NONE, AIMD_ACCESS_USER, AIMD_ACCESS_ADMIN };
 
 typedef struct aimd_keys aimd_keys;
 
-/* The file must not be readable by group or others. NULL on failure, with file
+/* The file must not be readable by group or others; inside systemd's
+ * $CREDENTIALS_DIRECTORY the group bit is allowed, because there it shows the
+ * access list that lets the service's own user in. NULL on failure, with file
  * and line. */
 aimd_keys *aimd_keys_load(const char *path, aim_error *err);
 void aimd_keys_free(aimd_keys *k);
