@@ -1,0 +1,12 @@
+noinst_LIBRARIES += runtime/libengine.a
+runtime_libengine_a_SOURCES = \
+	runtime/engine/deliver.c runtime/engine/deliver.h \
+	runtime/engine/engine.c runtime/engine/engine.h \
+	runtime/engine/logprobs.c \
+	runtime/engine/request.c \
+	runtime/engine/sampler.c runtime/engine/sampler.h \
+	runtime/engine/scheduler.c runtime/engine/scheduler.h \
+	runtime/engine/sequence.c runtime/engine/sequence.h \
+	runtime/engine/served_model.c runtime/engine/served_model.h \
+	runtime/engine/step.c runtime/engine/step.h \
+	runtime/engine/stop_match.c runtime/engine/stop_match.h

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/deliver.h"
+
+#include "base/alloc.h"
+#include "base/cpu.h"
+#include "engine/stop_match.h"
+
+#include <string.h>
+
+void aim__event_list_init(aim_event_list *l)
+{
+    l->head = NULL;
+    l->tail = &l->head;
+}
+
+static void push(aim_event_list *l, aim_event *e)
+{
+    e->next = NULL;
+    e->time_ns = aim_now_ns();
+    *l->tail = e;
+    l->tail = &e->next;
+}
+
+static void address(aim_event *e, enum aim_event_kind kind, const aim_sequence *q)
+{
+    e->kind = kind;
+    e->user = q->group->request->user;
+    e->prompt_index = q->group->request->prompt_index;
+    e->candidate = q->candidate;
+    e->stop_id = e->stop_string = -1;
+}
+
+void aim__end_sequence(aim_scheduler *s, aim_sequence *q, enum aim_finish finish,
+                       const aim_error *error, aim_event_list *events)
+{
+    aim_event *e = q->last;
+    q->last = NULL;
+    address(e, AIM_EVENT_FINISH, q);
+    e->finish = finish;
+    if (error)
+        e->error = *error;
+    push(events, e);
+    aim__scheduler_end(s, q);
+}
+
+static void fail_sequence(aim_scheduler *s, aim_sequence *q, aim_event_list *events)
+{
+    aim_error err = {0};
+    aim_fail_nomem(&err, "answer");
+    aim__end_sequence(s, q, AIM_FINISH_ABORT, &err, events);
+}
+
+aim_event *aim__token_event(const aim_sequence *q)
+{
+    const aim_request *r = q->group->request;
+    aim_event *e = aim_calloc(1, sizeof *e);
+    if (!e)
+        return NULL;
+    address(e, AIM_EVENT_TOKEN, q);
+    if (r->logprobs > 0) {
+        e->n_top = r->logprobs;
+        e->top = aim_calloc((size_t)r->logprobs, sizeof *e->top);
+    }
+    if (r->logprobs <= 0 || e->top)
+        return e;
+    aim_event_free(e);
+    return NULL;
+}
+
+/* ---- does this token end the answer? ---------------------------------------- */
+
+static bool contains(const int32_t *ids, size_t n, int32_t id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] == id)
+            return true;
+    return false;
+}
+
+static int generated(const aim_sequence *q)
+{
+    return q->n_tokens - q->group->request->n_tokens;
+}
+
+static void check_end(const aim_hf_config *config, const aim_sequence *q, aim_event *e)
+{
+    const aim_request *r = q->group->request;
+    if (!r->sampling.ignore_eos && contains(config->eos, (size_t)config->n_eos, e->token)) {
+        e->finish = AIM_FINISH_STOP;
+    } else if (contains(r->sampling.stop_ids, r->sampling.n_stop_ids, e->token)) {
+        e->finish = AIM_FINISH_STOP;
+        e->stop_id = e->token;
+    } else if (generated(q) >= r->max_tokens) {
+        e->finish = AIM_FINISH_LENGTH;
+    }
+    e->hidden_token = e->finish == AIM_FINISH_STOP && !r->include_stop;
+}
+
+/* How many bytes of q->held may go out now. */
+static size_t settle_text(aim_sequence *q, aim_event *e)
+{
+    const aim_request *r = q->group->request;
+    const aim_buf *held = &q->held;
+    if (r->n_stop == 0 || held->len == 0 || generated(q) < r->sampling.min_tokens)
+        return held->len;
+    size_t at;
+    int which = aim__stop_find(held->data, held->len, r->stop, r->n_stop, &at);
+    if (which >= 0) {
+        e->finish = AIM_FINISH_STOP;
+        e->stop_string = which;
+        e->stop_id = -1;
+        return r->include_stop ? at + strlen(r->stop[which]) : at;
+    }
+    if (e->finish != AIM_FINISH_NONE)
+        return held->len;
+    return held->len - aim__stop_holdback(held->data, held->len, r->stop, r->n_stop);
+}
+
+static bool take_text(aim_sequence *q, aim_event *e)
+{
+    if (!e->hidden_token)
+        aim_detok_push(&q->detok, e->token, &q->held);
+    if (e->finish != AIM_FINISH_NONE)
+        aim_detok_flush(&q->detok, &q->held);
+    if (q->held.failed)
+        return false;
+    size_t n = settle_text(q, e);
+    e->text = aim_strndup(q->held.data ? q->held.data : "", n);
+    if (!e->text)
+        return false;
+    e->text_len = n;
+    aim_buf_consume(&q->held, n);
+    return true;
+}
+
+void aim__deliver_token(aim_scheduler *s, const aim_hf_config *config, aim_sequence *q,
+                        int32_t token, aim_event *e, aim_event_list *events)
+{
+    q->tokens[q->n_tokens++] = token;
+    if (!e) {
+        fail_sequence(s, q, events);
+        return;
+    }
+    e->token = token;
+    check_end(config, q, e);
+    if (!take_text(q, e)) {
+        aim_event_free(e);
+        fail_sequence(s, q, events);
+        return;
+    }
+    push(events, e);
+    if (e->finish != AIM_FINISH_NONE)
+        aim__scheduler_end(s, q);
+}
+
+/* ---- the prompt --------------------------------------------------------------- */
+
+static void move_prompt_logprobs(aim_group *g, aim_event *e)
+{
+    if (!g->prompt_logprob)
+        return;
+    e->n_prompt = g->request->n_tokens;
+    e->n_prompt_top = g->request->prompt_logprobs;
+    e->prompt_logprob = g->prompt_logprob;
+    e->prompt_rank = g->prompt_rank;
+    e->prompt_top = g->prompt_top;
+    g->prompt_logprob = NULL;
+    g->prompt_rank = NULL;
+    g->prompt_top = NULL;
+}
+
+void aim__deliver_prompt(aim_scheduler *s, aim_group *g, aim_event_list *events)
+{
+    aim_event *e = aim_calloc(1, sizeof *e);
+    if (e) {
+        address(e, AIM_EVENT_PROMPT, &g->sequences[0]);
+        e->cached_tokens = g->cached_tokens;
+        e->queued_ns = g->started_ns - g->submitted_ns;
+        move_prompt_logprobs(g, e);
+        push(events, e);
+    }
+    for (int i = 0; i < g->request->n; i++) {
+        if (g->sequences[i].state == AIM_SEQ_ENDED)
+            continue;
+        if (!e)
+            fail_sequence(s, &g->sequences[i], events);
+        else if (g->request->max_tokens == 0)
+            aim__end_sequence(s, &g->sequences[i], AIM_FINISH_LENGTH, NULL, events);
+    }
+}

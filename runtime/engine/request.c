@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/engine.h"
+
+#include "base/alloc.h"
+
+aim_request *aim_request_new(void)
+{
+    aim_request *r = aim_calloc(1, sizeof *r);
+    if (!r)
+        return NULL;
+    r->n = 1;
+    r->skip_special = true;
+    r->logprobs = r->prompt_logprobs = -1;
+    aim_sampling_init(&r->sampling);
+    return r;
+}
+
+void aim_request_free(aim_request *r)
+{
+    if (!r)
+        return;
+    for (size_t i = 0; i < r->n_stop; i++)
+        aim_free(r->stop[i]);
+    aim_free(r->stop);
+    aim_free(r->tokens);
+    aim_sampling_fini(&r->sampling);
+    aim_free(r);
+}
+
+void aim_event_free(aim_event *e)
+{
+    if (!e)
+        return;
+    aim_free(e->text);
+    aim_free(e->top);
+    aim_free(e->prompt_logprob);
+    aim_free(e->prompt_rank);
+    aim_free(e->prompt_top);
+    aim_free(e);
+}
+
+void aim_engine_config_init(aim_engine_config *c)
+{
+    *c = (aim_engine_config){
+        .max_sequences = 64,
+        .max_batch_tokens = 512,
+        .prefill_chunk = 256,
+        .max_queue = 128,
+        .prefix_cache = true,
+    };
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/scheduler.h"
+
+static void push_sequence(aim_sequence_list *l, aim_sequence *q)
+{
+    q->next = NULL;
+    *l->tail = q;
+    l->tail = &q->next;
+}
+
+static void push_group(aim_group_list *l, aim_group *g)
+{
+    g->next = NULL;
+    *l->tail = g;
+    l->tail = &g->next;
+}
+
+static aim_group *pop_group(aim_group_list *l)
+{
+    aim_group *g = l->head;
+    l->head = g->next;
+    if (!l->head)
+        l->tail = &l->head;
+    return g;
+}
+
+void aim__scheduler_init(aim_scheduler *s, const aim_engine_config *config, aim_kv_cache *kv,
+                         int logit_room)
+{
+    *s = (aim_scheduler){.config = config, .kv = kv, .logit_room = logit_room};
+    s->waiting.tail = &s->waiting.head;
+    s->live.tail = &s->live.head;
+    s->running.tail = &s->running.head;
+    s->preempted.tail = &s->preempted.head;
+}
+
+void aim__scheduler_add(aim_scheduler *s, aim_group *g)
+{
+    push_group(&s->waiting, g);
+}
+
+bool aim__scheduler_has_work(const aim_scheduler *s)
+{
+    for (const aim_sequence *q = s->running.head; q; q = q->next)
+        if (!q->group->paused)
+            return true;
+    for (const aim_sequence *q = s->preempted.head; q; q = q->next)
+        if (!q->group->paused)
+            return true;
+    /* Paused sequences can keep every slot; the queue then waits for them. */
+    return s->waiting.head &&
+           s->slots_used + s->waiting.head->request->n <= s->config->max_sequences;
+}
+
+/* ---- preemption ---------------------------------------------------------- */
+
+static void unlink_sequence(aim_sequence_list *l, aim_sequence **at)
+{
+    *at = (*at)->next;
+    if (!*at)
+        l->tail = at;
+}
+
+/* The sequence that suffers least: the youngest whose reader is slow anyway,
+ * else the youngest. (A paused one has no rows in the step being planned.) */
+static aim_sequence *take_victim(aim_sequence_list *l)
+{
+    aim_sequence **victim = &l->head;
+    for (aim_sequence **at = &l->head; *at; at = &(*at)->next)
+        if ((*at)->group->paused || !(*victim)->group->paused)
+            victim = at;
+    aim_sequence *q = *victim;
+    unlink_sequence(l, victim);
+    return q;
+}
+
+/* The list of preempted sequences is resumed oldest first; the youngest is
+ * preempted first, so the next one goes in front of it. */
+static void push_front(aim_sequence_list *l, aim_sequence *q)
+{
+    q->next = l->head;
+    l->head = q;
+    if (!q->next)
+        l->tail = &q->next;
+}
+
+static aim_sequence *preempt_one(aim_scheduler *s)
+{
+    aim_sequence *q = take_victim(&s->running);
+    aim__sequence_release(q, s->kv);
+    q->state = AIM_SEQ_PREEMPTED;
+    q->step_rows = 0;
+    push_front(&s->preempted, q);
+    s->preemptions++;
+    return q;
+}
+
+/* Reserve rows for q, at the cost of younger sequences, which have no rows in
+ * this step yet. false if q itself had to go. */
+static bool reserve(aim_scheduler *s, aim_sequence *q, int rows)
+{
+    while (!aim__sequence_reserve(q, s->kv, rows))
+        if (preempt_one(s) == q)
+            return false;
+    return true;
+}
+
+/* ---- admission ------------------------------------------------------------ */
+
+static int blocks_for(int tokens)
+{
+    return (tokens + AIM_KV_BLOCK - 1) / AIM_KV_BLOCK;
+}
+
+static void match(aim_scheduler *s, aim_sequence *q)
+{
+    s->prefix_queries += (uint64_t)q->n_tokens;
+    s->prefix_hits += (uint64_t)aim__sequence_match(q, s->kv);
+}
+
+/* Blocks of the tokens so far and one more, unless nothing else runs: then there
+ * is nobody to wait for. */
+static bool blocks_suffice(const aim_scheduler *s, int tokens)
+{
+    return !s->running.head || aim_kv_available(s->kv) > blocks_for(tokens);
+}
+
+static void resume_preempted(aim_scheduler *s)
+{
+    while (s->preempted.head && !s->preempted.head->group->paused &&
+           blocks_suffice(s, s->preempted.head->n_tokens)) {
+        aim_sequence *q = s->preempted.head;
+        unlink_sequence(&s->preempted, &s->preempted.head);
+        q->state = AIM_SEQ_RUNNING;
+        match(s, q);
+        push_sequence(&s->running, q);
+    }
+}
+
+static bool can_start(const aim_scheduler *s, const aim_group *g)
+{
+    return s->slots_used + g->request->n <= s->config->max_sequences &&
+           blocks_suffice(s, g->request->n_tokens);
+}
+
+static aim_sequence *start_next(aim_scheduler *s, uint64_t now_ns, aim_group_fn *started, void *arg)
+{
+    aim_group *g = pop_group(&s->waiting);
+    push_group(&s->live, g);
+    s->slots_used += g->request->n;
+    g->started_ns = now_ns;
+    match(s, &g->sequences[0]);
+    g->cached_tokens = g->sequences[0].computed;
+    push_sequence(&s->running, &g->sequences[0]);
+    started(arg, g);
+    return &g->sequences[0];
+}
+
+/* ---- planning a step ------------------------------------------------------ */
+
+typedef struct budget {
+    int rows;    /* rows left in the step */
+    int prefill; /* of them, prompt rows */
+    int logits;  /* logit rows left */
+} budget;
+
+static int min_int(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+int aim__step_logits(const aim_sequence *q)
+{
+    int last = q->computed + q->step_rows == q->n_tokens;
+    if (!aim__sequence_wants_prompt_logits(q))
+        return last;
+    /* Row p scores token p + 1; rows before scored - 1 were scored before. */
+    int from = q->computed > q->group->scored - 1 ? q->computed : q->group->scored - 1;
+    int scoring = q->computed + q->step_rows - from;
+    return scoring > last ? scoring : last;
+}
+
+static int wanted_rows(const aim_sequence *q, const budget *b)
+{
+    int need = q->n_tokens - q->computed;
+    int rows = min_int(need, b->rows);
+    if (need > 1)
+        rows = min_int(rows, b->prefill);
+    if (aim__sequence_wants_prompt_logits(q))
+        rows = min_int(rows, b->logits);
+    return b->logits > 0 ? rows : 0;
+}
+
+static void plan_one(aim_scheduler *s, aim_sequence *q, budget *b)
+{
+    q->step_rows = 0;
+    int need = q->n_tokens - q->computed;
+    int rows = q->group->paused ? 0 : wanted_rows(q, b);
+    if (rows == 0 || !reserve(s, q, rows))
+        return;
+    q->step_rows = rows;
+    b->rows -= rows;
+    b->logits -= aim__step_logits(q);
+    if (need > 1)
+        b->prefill -= rows;
+}
+
+/* Rows kept back for sequences that decode, so that prompts cannot starve them. */
+static int decoding(const aim_scheduler *s)
+{
+    int n = 0;
+    for (const aim_sequence *q = s->running.head; q; q = q->next)
+        n += !q->group->paused && q->n_tokens - q->computed == 1;
+    return n;
+}
+
+static void plan_running(aim_scheduler *s, budget *b)
+{
+    b->prefill = min_int(b->prefill, b->rows - decoding(s));
+    for (aim_sequence *q = s->running.head, *next; q; q = next) {
+        next = q->next; /* q may leave the list, and then nobody is behind it */
+        plan_one(s, q, b);
+        if (q->state != AIM_SEQ_RUNNING)
+            return;
+        next = q->next;
+    }
+}
+
+static int planned_rows(const aim_scheduler *s)
+{
+    int n = 0;
+    for (const aim_sequence *q = s->running.head; q; q = q->next)
+        n += q->step_rows;
+    return n;
+}
+
+int aim__scheduler_plan(aim_scheduler *s, uint64_t now_ns, aim_group_fn *started, void *arg)
+{
+    budget b = {s->config->max_batch_tokens, s->config->prefill_chunk, s->logit_room};
+    resume_preempted(s);
+    plan_running(s, &b);
+    while (s->waiting.head && !s->preempted.head && b.prefill > 0 && b.rows > 0 && b.logits > 0 &&
+           can_start(s, s->waiting.head))
+        plan_one(s, start_next(s, now_ns, started, arg), &b);
+    return planned_rows(s);
+}
+
+/* ---- what a step leads to -------------------------------------------------- */
+
+void aim__scheduler_fork(aim_scheduler *s, aim_sequence *leader)
+{
+    aim_group *g = leader->group;
+    for (int i = 1; i < g->request->n; i++) {
+        aim_sequence *q = &g->sequences[i];
+        if (q->state != AIM_SEQ_FORK)
+            continue;
+        aim__sequence_fork(q, leader, s->kv);
+        push_sequence(&s->running, q);
+    }
+}
+
+void aim__scheduler_end(aim_scheduler *s, aim_sequence *q)
+{
+    aim__sequence_release(q, s->kv);
+    q->state = AIM_SEQ_ENDED;
+    q->step_rows = 0;
+    q->group->alive--;
+    if (q->group->started_ns)
+        s->slots_used--;
+}
+
+static void sweep_sequences(aim_sequence_list *l)
+{
+    aim_sequence **at = &l->head;
+    while (*at)
+        if ((*at)->state == AIM_SEQ_ENDED)
+            *at = (*at)->next;
+        else
+            at = &(*at)->next;
+    l->tail = at;
+}
+
+static void sweep_groups(aim_group_list *l)
+{
+    aim_group **at = &l->head;
+    while (*at) {
+        aim_group *g = *at;
+        if (g->alive == 0) {
+            *at = g->next;
+            aim__group_free(g);
+        } else {
+            at = &g->next;
+        }
+    }
+    l->tail = at;
+}
+
+void aim__scheduler_sweep(aim_scheduler *s)
+{
+    sweep_sequences(&s->running);
+    sweep_sequences(&s->preempted);
+    sweep_groups(&s->waiting);
+    sweep_groups(&s->live);
+}
+
+int aim__scheduler_running(const aim_scheduler *s)
+{
+    int n = 0;
+    for (const aim_sequence *q = s->running.head; q; q = q->next)
+        n++;
+    for (const aim_sequence *q = s->preempted.head; q; q = q->next)
+        n++;
+    return n;
+}
+
+int aim__scheduler_waiting(const aim_scheduler *s)
+{
+    int n = 0;
+    for (const aim_group *g = s->waiting.head; g; g = g->next)
+        n++;
+    return n;
+}
+
+int aim__scheduler_paused(const aim_scheduler *s)
+{
+    int n = 0;
+    for (const aim_sequence *q = s->running.head; q; q = q->next)
+        n += q->group->paused;
+    return n;
+}

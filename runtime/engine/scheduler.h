@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* scheduler.h - who takes part in the next step. Engine thread only.
+ *
+ * Groups wait in order of arrival. A group starts when a slot for each of its
+ * candidates and the blocks of its prompt are there. Running sequences are
+ * served oldest first: one row each while decoding, and together at most
+ * prefill_chunk prompt rows a step, so that a long prompt does not hold up the
+ * answers of others. When blocks run out, the youngest sequence gives its blocks
+ * up and is recomputed later, to the same bits. */
+#ifndef AIM_ENGINE_SCHEDULER_H
+#define AIM_ENGINE_SCHEDULER_H
+
+#include "engine/sequence.h"
+
+typedef struct aim_sequence_list {
+    aim_sequence *head, **tail;
+} aim_sequence_list;
+
+typedef struct aim_group_list {
+    aim_group *head, **tail;
+} aim_group_list;
+
+typedef struct aim_scheduler {
+    const aim_engine_config *config;
+    aim_kv_cache *kv;
+    int logit_room;             /* logit rows a step can take */
+    aim_group_list waiting;     /* not started */
+    aim_group_list live;        /* started, not over */
+    aim_sequence_list running;  /* oldest first */
+    aim_sequence_list preempted;/* oldest first */
+    int slots_used;
+    uint64_t preemptions, prefix_queries, prefix_hits;
+} aim_scheduler;
+
+void aim__scheduler_init(aim_scheduler *s, const aim_engine_config *config, aim_kv_cache *kv,
+                         int logit_room);
+void aim__scheduler_add(aim_scheduler *s, aim_group *g);
+/* Is there anything that a step could do? */
+bool aim__scheduler_has_work(const aim_scheduler *s);
+
+/* Choose the rows of the next step: sets step_rows of the running sequences and
+ * returns the number of rows. started is called for each group that starts. */
+typedef void aim_group_fn(void *arg, aim_group *g);
+int aim__scheduler_plan(aim_scheduler *s, uint64_t now_ns, aim_group_fn *started, void *arg);
+/* Logit rows of sequence q in the planned step. */
+int aim__step_logits(const aim_sequence *q);
+
+/* Put the other candidates of a prefilled leader behind it. */
+void aim__scheduler_fork(aim_scheduler *s, aim_sequence *leader);
+/* A sequence is over: give back its blocks and its slot; it stays in its list
+ * until aim__scheduler_sweep. */
+void aim__scheduler_end(aim_scheduler *s, aim_sequence *q);
+/* Drop ended sequences from the lists and free groups that are over. */
+void aim__scheduler_sweep(aim_scheduler *s);
+int aim__scheduler_running(const aim_scheduler *s);
+int aim__scheduler_waiting(const aim_scheduler *s);
+int aim__scheduler_paused(const aim_scheduler *s);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/sequence.h"
+
+#include "base/alloc.h"
+#include "base/rng.h"
+
+#include <string.h>
+
+static int blocks_for(int tokens)
+{
+    return (tokens + AIM_KV_BLOCK - 1) / AIM_KV_BLOCK;
+}
+
+int aim__request_max_tokens(const aim_request *r)
+{
+    return r->n_tokens + r->max_tokens;
+}
+
+static bool sequence_init(aim_sequence *s, aim_group *g, int candidate, const aim_tokenizer *t)
+{
+    const aim_request *r = g->request;
+    int most = aim__request_max_tokens(r);
+    s->group = g;
+    s->candidate = candidate;
+    s->state = candidate == 0 ? AIM_SEQ_RUNNING : AIM_SEQ_FORK;
+    s->seed = aim_candidate_seed(r->seed, (uint32_t)r->prompt_index, (uint32_t)candidate);
+    s->tokens = aim_array((size_t)most, sizeof *s->tokens);
+    s->table = aim_array((size_t)blocks_for(most), sizeof *s->table);
+    s->last = aim_calloc(1, sizeof *s->last);
+    if (!s->tokens || !s->table || !s->last)
+        return false;
+    memcpy(s->tokens, r->tokens, (size_t)r->n_tokens * sizeof *s->tokens);
+    s->n_tokens = r->n_tokens;
+    aim_detok_init(&s->detok, t, r->skip_special);
+    return true;
+}
+
+static bool prompt_logprobs_init(aim_group *g)
+{
+    const aim_request *r = g->request;
+    if (r->prompt_logprobs < 0)
+        return true;
+    size_t n = (size_t)r->n_tokens;
+    g->scored = 1;
+    g->prompt_logprob = aim_calloc(n, sizeof *g->prompt_logprob);
+    g->prompt_rank = aim_calloc(n, sizeof *g->prompt_rank);
+    g->prompt_top = aim_calloc(n, ((size_t)r->prompt_logprobs + 1) * sizeof *g->prompt_top);
+    return g->prompt_logprob && g->prompt_rank && g->prompt_top;
+}
+
+aim_group *aim__group_new(aim_request *r, const aim_tokenizer *t)
+{
+    aim_group *g = aim_calloc(1, sizeof *g);
+    if (!g) {
+        aim_request_free(r);
+        return NULL;
+    }
+    g->request = r;
+    g->sequences = aim_calloc((size_t)r->n, sizeof *g->sequences);
+    bool ok = g->sequences && prompt_logprobs_init(g);
+    for (int i = 0; ok && i < r->n; i++)
+        ok = sequence_init(&g->sequences[i], g, i, t);
+    g->alive = r->n;
+    if (ok)
+        return g;
+    aim__group_free(g);
+    return NULL;
+}
+
+void aim__group_free(aim_group *g)
+{
+    if (!g)
+        return;
+    for (int i = 0; g->sequences && i < g->request->n; i++) {
+        aim_free(g->sequences[i].tokens);
+        aim_free(g->sequences[i].table);
+        aim_buf_free(&g->sequences[i].held);
+        aim_event_free(g->sequences[i].last);
+    }
+    aim_free(g->sequences);
+    aim_free(g->prompt_logprob);
+    aim_free(g->prompt_rank);
+    aim_free(g->prompt_top);
+    if (g->submission && --g->submission->alive == 0)
+        aim_free(g->submission);
+    aim_request_free(g->request);
+    aim_free(g);
+}
+
+void aim__sequence_release(aim_sequence *s, aim_kv_cache *kv)
+{
+    /* Last block first: the beginning of a prompt is worth keeping longest. */
+    while (s->n_blocks > 0)
+        aim_kv_release(kv, s->table[--s->n_blocks]);
+    s->computed = s->registered = 0;
+}
+
+bool aim__sequence_wants_prompt_logits(const aim_sequence *s)
+{
+    const aim_request *r = s->group->request;
+    return r->prompt_logprobs >= 0 && s->candidate == 0 && s->group->scored < r->n_tokens;
+}
+
+int aim__sequence_match(aim_sequence *s, aim_kv_cache *kv)
+{
+    /* The row before a token gives its logits, so it must be computed. */
+    int last_row = aim__sequence_wants_prompt_logits(s) ? s->group->scored - 1 : s->n_tokens - 1;
+    s->n_blocks = aim_kv_match(kv, 0, s->tokens, last_row, s->table);
+    s->registered = s->n_blocks;
+    s->computed = s->n_blocks * AIM_KV_BLOCK;
+    return s->computed;
+}
+
+bool aim__sequence_reserve(aim_sequence *s, aim_kv_cache *kv, int rows)
+{
+    int first = s->computed / AIM_KV_BLOCK;
+    if (first < s->n_blocks && !aim_kv_make_writable(kv, &s->table[first]))
+        return false;
+    int want = blocks_for(s->computed + rows);
+    while (s->n_blocks < want) {
+        int32_t block = aim_kv_take(kv);
+        if (block < 0)
+            return false;
+        s->table[s->n_blocks++] = block;
+    }
+    return true;
+}
+
+void aim__sequence_register(aim_sequence *s, aim_kv_cache *kv)
+{
+    for (; (s->registered + 1) * AIM_KV_BLOCK <= s->computed; s->registered++)
+        aim_kv_register(kv, 0, s->table, s->registered, s->tokens);
+}
+
+void aim__sequence_fork(aim_sequence *s, const aim_sequence *leader, aim_kv_cache *kv)
+{
+    memcpy(s->table, leader->table, (size_t)leader->n_blocks * sizeof *s->table);
+    s->n_blocks = leader->n_blocks;
+    for (int i = 0; i < s->n_blocks; i++)
+        aim_kv_hold(kv, s->table[i]);
+    s->computed = leader->computed;
+    s->registered = leader->registered;
+    s->state = AIM_SEQ_RUNNING;
+}

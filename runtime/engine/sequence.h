@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sequence.h - what the engine knows of work under way: a group is one prompt,
+ * a sequence one of its candidates. Engine thread only. */
+#ifndef AIM_ENGINE_SEQUENCE_H
+#define AIM_ENGINE_SEQUENCE_H
+
+#include "engine/engine.h"
+
+typedef struct aim_group aim_group;
+typedef struct aim_sequence aim_sequence;
+
+/* Requests that came in one submit: they take one place in the queue until the
+ * last of them has started. */
+typedef struct aim_submission {
+    int waiting; /* groups not yet started */
+    int alive;   /* groups not yet freed */
+    uint64_t serial; /* counts submissions of the engine */
+} aim_submission;
+
+enum aim_sequence_state {
+    AIM_SEQ_FORK,    /* waits for the first candidate to finish the prompt */
+    AIM_SEQ_RUNNING, /* holds blocks, takes part in steps */
+    AIM_SEQ_PREEMPTED, /* lost its blocks, will be recomputed */
+    AIM_SEQ_ENDED,
+};
+
+/* tokens[0, computed) have keys and values in the cache. A sequence whose
+ * computed is n_tokens - 1 is decoding; with more to compute it is prefilling,
+ * be it the first time or after preemption: there is no other difference. */
+struct aim_sequence {
+    aim_group *group;
+    aim_sequence *next; /* in the scheduler's list */
+    int candidate;
+    enum aim_sequence_state state;
+    uint64_t seed;
+    int32_t *tokens; /* prompt, then generated; room for the longest answer */
+    int n_tokens, computed;
+    int32_t *table;  /* block numbers; room for the longest answer */
+    int n_blocks, registered;
+    aim_detok detok;
+    aim_buf held;    /* text that a stop string could still begin in */
+    aim_event *last; /* kept ready, so that the end is told even without memory */
+    /* The step being made: */
+    int step_rows;   /* rows from position `computed` on, 0: none */
+};
+
+struct aim_group {
+    aim_request *request;
+    aim_submission *submission;
+    aim_group *next;     /* in the scheduler's list of waiting or live groups */
+    aim_sequence *sequences; /* [request->n] */
+    int alive;           /* sequences not ended */
+    bool paused;
+    bool prompt_done;    /* AIM_EVENT_PROMPT is out */
+    uint64_t submitted_ns, started_ns;
+    int cached_tokens;
+    /* Prompt logprobs, if asked for: entries [1, scored) are filled. */
+    int scored;
+    float *prompt_logprob;
+    int *prompt_rank;
+    aim_token_logprob *prompt_top;
+};
+
+/* Takes over the request, also on failure. context bounds the answer. NULL when
+ * out of memory. */
+aim_group *aim__group_new(aim_request *r, const aim_tokenizer *t);
+void aim__group_free(aim_group *g); /* no sequence may hold blocks */
+/* Longest number of tokens a sequence of this request can reach. */
+int aim__request_max_tokens(const aim_request *r);
+
+/* Give all blocks back. */
+void aim__sequence_release(aim_sequence *s, aim_kv_cache *kv);
+/* Start from the longest cached beginning; tokens whose logits are still wanted
+ * are computed anew. Returns the number of tokens found. */
+int aim__sequence_match(aim_sequence *s, aim_kv_cache *kv);
+/* Make positions [computed, computed + rows) writable: new blocks at the end, a
+ * private copy of a shared last block. false if no block was left; what was
+ * taken stays with the sequence. */
+bool aim__sequence_reserve(aim_sequence *s, aim_kv_cache *kv, int rows);
+/* Register the blocks that became full. */
+void aim__sequence_register(aim_sequence *s, aim_kv_cache *kv);
+/* Turn s, a candidate in AIM_SEQ_FORK, into a copy of the prefilled leader. */
+void aim__sequence_fork(aim_sequence *s, const aim_sequence *leader, aim_kv_cache *kv);
+bool aim__sequence_wants_prompt_logits(const aim_sequence *s);
+
+#endif
