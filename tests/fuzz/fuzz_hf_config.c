@@ -37,8 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t generation_len = nul ? size - config_len - 1 : 0;
     aim_hf_config out;
     aim_error err = {0};
-    int code =
-        aim_hf_config_parse(config, config_len, generation, generation_len, &out, &err);
+    int code = aim_hf_config_parse(config, config_len, generation, generation_len, &out, &err);
     FUZZ_EXPECT((code == AIM_OK) == (err.code == AIM_OK));
     if (code == AIM_OK)
         check_ranges(&out);

@@ -5,3 +5,8 @@ check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 endif
 UNIT_LDADD = $(CHECK_LIBS)
+
+UNIT_TESTS += tests/unit/test_checkpoint
+tests_unit_test_checkpoint_SOURCES = tests/unit/test_checkpoint.c
+tests_unit_test_checkpoint_LDADD = runtime/libcheckpoint.a runtime/libbase.a \
+	$(UNIT_LDADD) $(JANSSON_LIBS) $(PTHREAD_LIBS) -lm
