@@ -1,0 +1,32 @@
+# The dispatch table and what needs no instruction set come first; the kernels
+# of each instruction set are a library of their own, for their own flags.
+noinst_LIBRARIES += runtime/libtensor.a
+TENSOR_LIBS = runtime/libtensor.a
+runtime_libtensor_a_SOURCES = \
+	runtime/tensor/kernels.c runtime/tensor/kernels.h \
+	runtime/tensor/kernel_rows.h runtime/tensor/optimise.h \
+	runtime/tensor/packed.c \
+	runtime/tensor/matmul_f32.c runtime/tensor/matmul_f32.h
+
+noinst_LIBRARIES += runtime/libtensor-portable.a
+TENSOR_LIBS += runtime/libtensor-portable.a
+runtime_libtensor_portable_a_CFLAGS = $(AM_CFLAGS) $(KERNEL_CFLAGS)
+runtime_libtensor_portable_a_SOURCES = \
+	runtime/tensor/float_kernels.inc.h runtime/tensor/attention.inc.h \
+	runtime/tensor/lanes.inc.h runtime/tensor/float_portable.c \
+	runtime/tensor/matmul_i8_portable.c
+
+# The kernels read no errno and no exception flags: loops with square roots and
+# comparisons may be vectorised. Results stay the same.
+KERNEL_CFLAGS = -fno-math-errno -fno-trapping-math
+
+if X86_KERNELS
+noinst_LIBRARIES += runtime/libtensor-avx2.a runtime/libtensor-avx512.a
+TENSOR_LIBS += runtime/libtensor-avx512.a runtime/libtensor-avx2.a
+runtime_libtensor_avx2_a_CFLAGS = $(AM_CFLAGS) $(KERNEL_CFLAGS) $(AVX2_CFLAGS)
+runtime_libtensor_avx2_a_SOURCES = \
+	runtime/tensor/float_avx2.c runtime/tensor/matmul_i8_avx2.c
+runtime_libtensor_avx512_a_CFLAGS = $(AM_CFLAGS) $(KERNEL_CFLAGS) $(AVX512VNNI_CFLAGS)
+runtime_libtensor_avx512_a_SOURCES = \
+	runtime/tensor/float_avx512.c runtime/tensor/matmul_i8_avx512vnni.c
+endif

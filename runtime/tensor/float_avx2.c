@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tensor/optimise.h"
+
+#include "base/cpu.h"
+
+#define NATIVE_LANES 8
+#define ROW aim__kernels_avx2
+#define ROW_NAME "avx2"
+#define ROW_NEEDS AIM_CPU_AVX2
+#define ROW_MATMUL_I8 aim__matmul_i8_avx2
+#include "tensor/float_kernels.inc.h"

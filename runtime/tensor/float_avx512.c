@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tensor/optimise.h"
+
+#include "base/cpu.h"
+
+#define NATIVE_LANES 16
+#define ROW aim__kernels_avx512vnni
+#define ROW_NAME "avx512vnni"
+#define ROW_NEEDS AIM_CPU_AVX512_VNNI
+#define ROW_MATMUL_I8 aim__matmul_i8_avx512vnni
+#include "tensor/float_kernels.inc.h"

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tensor/optimise.h"
+
+#define NATIVE_LANES 4
+#define ROW aim__kernels_portable
+#define ROW_NAME "portable"
+#define ROW_NEEDS 0
+#define ROW_MATMUL_I8 aim__matmul_i8_portable
+#include "tensor/float_kernels.inc.h"

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The integer kernel for AVX-512 VNNI.
+ *
+ * VPDPBUSD multiplies unsigned by signed bytes. The weights are made unsigned
+ * by adding 128 (flipping the top bit), once a load whatever the number of
+ * rows, and 128 times the sum of the row is taken off at the end:
+ * sum (w + 128) x - 128 sum x. The accumulators wrap modulo 2^32, so the
+ * difference is exact. */
+#include "tensor/optimise.h"
+
+#include "tensor/kernel_rows.h"
+
+#include <immintrin.h>
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+enum {
+    MAX_ROWS = 8,       /* rows of the largest register tile */
+    MAX_PANELS = 3,     /* 8 rows x 3 panels: 24 accumulators of 32 registers */
+    STREAM_ROWS = 4,    /* up to here a tile waits for memory, not for the multipliers */
+    CHUNK_ROWS = 1024,  /* rows whose sums are held on the stack */
+    PREFETCH = 2048,    /* bytes ahead */
+};
+
+/* What every tile of one call shares. */
+struct call {
+    const aim_packed *w;
+    const int8_t *x;
+    size_t ldx;
+    const float *x_scale;
+    const int32_t *offset; /* [rows] 128 * sum of the row */
+    float *y;
+    size_t ldy;
+};
+
+INLINE __m512i load_codes(const int8_t *codes)
+{
+    return _mm512_xor_si512(_mm512_loadu_si512(codes), _mm512_set1_epi8((char)0x80));
+}
+
+INLINE __m512i broadcast_group(const int8_t *x)
+{
+    int32_t group;
+    memcpy(&group, x, sizeof group);
+    return _mm512_set1_epi32(group);
+}
+
+INLINE void store_panel(const struct call *c, int row, int panel, __m512i acc)
+{
+    const float *scale = c->w->scale + panel * AIM_PANEL;
+    __m512 sums = _mm512_cvtepi32_ps(_mm512_sub_epi32(acc, _mm512_set1_epi32(c->offset[row])));
+    __m512 scales = _mm512_mul_ps(_mm512_set1_ps(c->x_scale[row]), _mm512_loadu_ps(scale));
+    __mmask16 mask = (__mmask16)((1u << aim__panel_channels(c->w, panel)) - 1);
+    float *y = c->y + (size_t)row * c->ldy + (size_t)panel * AIM_PANEL;
+    _mm512_mask_storeu_ps(y, mask, _mm512_mul_ps(sums, scales));
+}
+
+/* Few rows: run along one panel, so that memory is read in one straight line;
+ * `unroll` groups at a time keep enough sums in flight. */
+INLINE void stream_tile(const struct call *c, int row, int panel, const int rows, const int unroll)
+{
+    __m512i acc[STREAM_ROWS][4];
+    for (int r = 0; r < rows; r++)
+        for (int u = 0; u < unroll; u++)
+            acc[r][u] = _mm512_setzero_si512();
+    const int8_t *codes = aim__panel(c->w, panel);
+    const int8_t *x = c->x + (size_t)row * c->ldx;
+    for (int k = 0; k < c->w->in_padded; k += AIM_K_GROUP * unroll)
+        for (int u = 0; u < unroll; u++) {
+            _mm_prefetch((const char *)codes + PREFETCH, _MM_HINT_T0);
+            __m512i w = load_codes(codes);
+            codes += AIM__PANEL_ROW;
+            for (int r = 0; r < rows; r++) {
+                const int8_t *group = x + (size_t)r * c->ldx + k + u * AIM_K_GROUP;
+                acc[r][u] = _mm512_dpbusd_epi32(acc[r][u], w, broadcast_group(group));
+            }
+        }
+    for (int r = 0; r < rows; r++) {
+        for (int u = 1; u < unroll; u++)
+            acc[r][0] = _mm512_add_epi32(acc[r][0], acc[r][u]);
+        store_panel(c, row + r, panel, acc[r][0]);
+    }
+}
+
+/* Many rows: each code loaded serves `rows` products, each input `panels`. */
+INLINE void block_tile(const struct call *c, int row, int panel, const int rows, const int panels)
+{
+    __m512i acc[MAX_ROWS][MAX_PANELS], w[MAX_PANELS];
+    for (int r = 0; r < rows; r++)
+        for (int p = 0; p < panels; p++)
+            acc[r][p] = _mm512_setzero_si512();
+    const int8_t *codes = aim__panel(c->w, panel);
+    const size_t panel_bytes = (size_t)c->w->in_padded * AIM_PANEL;
+    const int8_t *x = c->x + (size_t)row * c->ldx;
+    for (int k = 0; k < c->w->in_padded; k += AIM_K_GROUP) {
+        for (int p = 0; p < panels; p++)
+            w[p] = load_codes(codes + (size_t)p * panel_bytes);
+        codes += AIM__PANEL_ROW;
+        for (int r = 0; r < rows; r++) {
+            __m512i group = broadcast_group(x + (size_t)r * c->ldx + k);
+            for (int p = 0; p < panels; p++)
+                acc[r][p] = _mm512_dpbusd_epi32(acc[r][p], w[p], group);
+        }
+    }
+    for (int r = 0; r < rows; r++)
+        for (int p = 0; p < panels; p++)
+            store_panel(c, row + r, panel + p, acc[r][p]);
+}
+
+/* The tiles with their sizes made constants. */
+INLINE void block_rows(const struct call *c, int row, int panel, const int rows, int panels)
+{
+    if (panels == 3)
+        block_tile(c, row, panel, rows, 3);
+    else if (panels == 2)
+        block_tile(c, row, panel, rows, 2);
+    else
+        block_tile(c, row, panel, rows, 1);
+}
+
+INLINE void stream_rows(const struct call *c, int row, int panel, const int rows, int panels)
+{
+    for (int p = 0; p < panels; p++)
+        stream_tile(c, row, panel + p, rows, rows == 1 ? 4 : 2);
+}
+
+static void tile(const struct call *c, int row, int panel, int rows, int panels)
+{
+    switch (rows) {
+    case 1: stream_rows(c, row, panel, 1, panels); break;
+    case 2: stream_rows(c, row, panel, 2, panels); break;
+    case 3: stream_rows(c, row, panel, 3, panels); break;
+    case 4: stream_rows(c, row, panel, 4, panels); break;
+    case 5: block_rows(c, row, panel, 5, panels); break;
+    case 6: block_rows(c, row, panel, 6, panels); break;
+    case 7: block_rows(c, row, panel, 7, panels); break;
+    default: block_rows(c, row, panel, 8, panels); break;
+    }
+}
+
+/* 128 * sum of each row: the padding is zero, so it may be summed too. */
+static void row_offsets(const int8_t *x, size_t ldx, int in_padded, int rows, int32_t *offset)
+{
+    const __m512i ones = _mm512_set1_epi8(1);
+    for (int r = 0; r < rows; r++) {
+        __m512i sum = _mm512_setzero_si512();
+        for (int k = 0; k < in_padded; k += AIM_K_ALIGN)
+            sum = _mm512_dpbusd_epi32(sum, ones, _mm512_loadu_si512(x + (size_t)r * ldx + k));
+        offset[r] = (int32_t)(128u * (uint32_t)_mm512_reduce_add_epi32(sum));
+    }
+}
+
+static void multiply_chunk(const struct call *c, int panel0, int panel1, int rows)
+{
+    /* Tiles of nearly equal height: 9 rows are 5 + 4 and not 8 + 1. */
+    int tiles = (rows + MAX_ROWS - 1) / MAX_ROWS;
+    for (int p = panel0; p < panel1; p += MAX_PANELS) {
+        int panels = panel1 - p < MAX_PANELS ? panel1 - p : MAX_PANELS;
+        for (int t = 0; t < tiles; t++) {
+            int row = rows * t / tiles, end = rows * (t + 1) / tiles;
+            tile(c, row, p, end - row, panels);
+        }
+    }
+}
+
+void aim__matmul_i8_avx512vnni(const aim_packed *w, int panel0, int panel1, const int8_t *x,
+                               size_t ldx, const float *x_scale, int rows, float *y, size_t ldy)
+{
+    int32_t offset[CHUNK_ROWS];
+    for (int row = 0; row < rows; row += CHUNK_ROWS) {
+        int n = rows - row < CHUNK_ROWS ? rows - row : CHUNK_ROWS;
+        const struct call c = {w, x + (size_t)row * ldx, ldx, x_scale + row, offset,
+                               y + (size_t)row * ldy, ldy};
+        row_offsets(c.x, ldx, w->in_padded, n, offset);
+        multiply_chunk(&c, panel0, panel1, n);
+    }
+}
