@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* options.h - what the operator asked for: analogd.conf, then flags over it.
- * options.def holds one row an option; it drives the parser, the range checks,
- * --help and the table in analogd.conf(5). */
+/* options.h - what the operator asked for: built-in defaults, the configuration
+ * file over them, flags over both. options.def holds one row an option. */
 #ifndef AIMD_OPTIONS_H
 #define AIMD_OPTIONS_H
 
@@ -18,16 +17,19 @@ typedef struct aimd_model_options {
     aim_engine_config engine;
 } aimd_model_options;
 
+typedef struct aimd_address {
+    char *host; /* "127.0.0.1", "::1", "0.0.0.0" */
+    int port;   /* 0: a free one */
+} aimd_address;
+
 typedef struct aimd_options {
     aimd_model_options *models;
     size_t n_models;
-    char *listen_address;
-    int listen_port;
-    char *admin_address; /* second listener for health and metrics; NULL or "" with port 0: none */
-    int admin_port;
+    aimd_address listen;
+    aimd_address admin;  /* second listener for health and metrics; host NULL: none */
     char *kernels;       /* "auto" */
     char *api_key_file;
-    char **hosts;        /* NULL-terminated */
+    char **hosts;        /* NULL-terminated; NULL: loopback names only */
     bool strict_params;
     char *log_format;    /* "text" or "json" */
     char *log_level;     /* "error", "warning", "info", "debug" */
@@ -44,12 +46,23 @@ typedef struct aimd_options {
     bool test_hooks;     /* --test-hooks: POST /debug/hang for the watchdog test */
 } aimd_options;
 
+/* Exit statuses of sysexits.h that the unit file treats as not worth a restart. */
+enum { AIMD_EXIT_USAGE = 64, AIMD_EXIT_DATA = 65, AIMD_EXIT_CONFIG = 78 };
+
 /* Parse argv (and the file it names). Returns 0, or 1 if help or version was
- * printed and the program should exit 0, or a negative number after writing an
- * error that names file and line, or the flag, to standard error. */
+ * printed and the program should exit 0, or a negated exit status after writing
+ * an error that names file and line, or the flag, to standard error. *o is then
+ * empty. */
 int aimd_options_parse(int argc, char **argv, aimd_options *o);
 void aimd_options_free(aimd_options *o);
-/* Parse configuration text from memory, as --config does (tests, fuzzing). */
+/* Parse configuration text from memory, as --config does (tests, fuzzing); name
+ * stands for the file in errors. One thread at a time. On failure *o is empty. */
 int aimd_options_parse_text(const char *text, const char *name, aimd_options *o, aim_error *err);
+
+/* Only programs on this host can reach it: 127.0.0.0/8 or ::1. */
+bool aimd_is_loopback(const char *host);
+/* Names in the Host header to accept on a listener at this address, as
+ * aimd_http_limits wants them. */
+const char *const *aimd_allowed_hosts(const aimd_options *o, const char *host);
 
 #endif
