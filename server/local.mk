@@ -7,8 +7,15 @@ server_libserver_a_SOURCES = \
 	server/daemon.h \
 	server/http.h \
 	server/log.h \
+	server/metrics.def \
 	server/metrics.h \
+	server/options.c \
+	server/options.def \
 	server/options.h \
+	server/options_file.c \
+	server/options_flags.c \
+	server/options_table.c \
+	server/options_table.h \
 	server/routes.h
 
 SERVER_LDADD = server/libserver.a $(RUNTIME_LDADD) $(MICROHTTPD_LIBS) $(UV_LIBS) \
