@@ -362,6 +362,8 @@ static void take_incoming(aim_engine *e)
 static size_t take_signals(aim_engine *e, signal *out, size_t room)
 {
     size_t n = e->n_signals < room ? e->n_signals : room;
+    if (n == 0)
+        return 0;
     memcpy(out, e->signals, n * sizeof *out);
     memmove(e->signals, e->signals + n, (e->n_signals - n) * sizeof *out);
     e->n_signals -= n;

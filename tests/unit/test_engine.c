@@ -1,0 +1,624 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine on the shipped model: answers do not depend on batching, chunking,
+ * caching, preemption, threads or instruction set; nothing is left behind. */
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/cpu.h"
+#include "base/json.h"
+#include "engine/served_model.h"
+
+#include <check.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static char model_dir[4096];
+
+/* ---- a client that collects events ---------------------------------------------- */
+
+enum { MAX_CANDIDATES = 8 };
+
+typedef struct answer {
+    aim_buf text, trace; /* trace: ids, logprobs and tops as text, to compare */
+    int tokens, events_after_end;
+    enum aim_finish finish;
+    int stop_string, stop_id;
+} answer;
+
+typedef struct client {
+    answer answers[MAX_CANDIDATES];
+    aim_buf prompt_trace;
+    int n, ended, prompts, cached;
+    int cancel_after; /* tokens; 0: never */
+    aim_engine *engine;
+} client;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+
+static void trace_token(answer *a, const aim_event *e)
+{
+    aim_buf_printf(&a->trace, "%d %a %d", e->token, (double)e->logprob, e->rank);
+    for (int i = 0; i < e->n_top; i++)
+        aim_buf_printf(&a->trace, " %d:%a", e->top[i].id, (double)e->top[i].logprob);
+    aim_buf_puts(&a->trace, "\n");
+}
+
+static void trace_prompt(client *c, const aim_event *e)
+{
+    c->prompts++;
+    c->cached = e->cached_tokens;
+    for (int i = 1; i < e->n_prompt; i++) {
+        aim_buf_printf(&c->prompt_trace, "%a %d", (double)e->prompt_logprob[i], e->prompt_rank[i]);
+        for (int t = 0; t < e->n_prompt_top; t++) {
+            const aim_token_logprob *top = &e->prompt_top[i * e->n_prompt_top + t];
+            aim_buf_printf(&c->prompt_trace, " %d:%a", top->id, (double)top->logprob);
+        }
+        aim_buf_puts(&c->prompt_trace, "\n");
+    }
+}
+
+static void on_event(const aim_event *e)
+{
+    client *c = e->user;
+    answer *a = &c->answers[e->candidate];
+    if (e->kind == AIM_EVENT_PROMPT) {
+        trace_prompt(c, e);
+        return;
+    }
+    a->events_after_end += a->finish != AIM_FINISH_NONE;
+    if (e->kind == AIM_EVENT_TOKEN) {
+        a->tokens++;
+        aim_buf_append(&a->text, e->text, e->text_len);
+        trace_token(a, e);
+    }
+    if (e->finish != AIM_FINISH_NONE) {
+        a->finish = e->finish;
+        a->stop_string = e->stop_string;
+        a->stop_id = e->stop_id;
+        c->ended++;
+    }
+    if (c->cancel_after && a->tokens == c->cancel_after)
+        aim_engine_cancel(c->engine, c);
+}
+
+static void sink(void *arg, aim_event *events)
+{
+    (void)arg;
+    pthread_mutex_lock(&lock);
+    for (aim_event *next; events; events = next) {
+        next = events->next;
+        on_event(events);
+        aim_event_free(events);
+    }
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+static void wait_end(client *c)
+{
+    pthread_mutex_lock(&lock);
+    while (c->ended < c->n)
+        pthread_cond_wait(&changed, &lock);
+    pthread_mutex_unlock(&lock);
+}
+
+static void client_free(client *c)
+{
+    for (int i = 0; i < MAX_CANDIDATES; i++) {
+        ck_assert_int_eq(c->answers[i].events_after_end, 0);
+        aim_buf_free(&c->answers[i].text);
+        aim_buf_free(&c->answers[i].trace);
+    }
+    aim_buf_free(&c->prompt_trace);
+    memset(c, 0, sizeof *c);
+}
+
+/* ---- models and requests ------------------------------------------------------------ */
+
+static aim_model_options options(void)
+{
+    aim_model_options o = {.dir = model_dir};
+    aim_engine_config_init(&o.engine);
+    o.engine.threads = 2;
+    return o;
+}
+
+static aim_model *open_model(const aim_model_options *o)
+{
+    aim_error err = {0};
+    aim_model *m = aim_model_open(o, sink, NULL, NULL, NULL, &err);
+    ck_assert_msg(m != NULL, "%s", err.text);
+    return m;
+}
+
+static void close_model(aim_model *m)
+{
+    aim_engine_stats st;
+    aim_engine_get_stats(m->engine, &st);
+    ck_assert_int_eq(st.running, 0);
+    ck_assert_int_eq(st.waiting, 0);
+    ck_assert_int_eq(st.kv_held, 0);
+    ck_assert_int_eq(st.kv_available, st.kv_total);
+    aim_model_close(m);
+}
+
+/* Problem i of the evaluation set: its prompt and reference answer. */
+static void problem(int i, char **prompt, char **greedy)
+{
+    static json_t *problems[200];
+    if (!problems[0]) {
+        char path[4200];
+        size_t len;
+        snprintf(path, sizeof path, "%s/eval/problems.jsonl", model_dir);
+        char *text = aim_read_file(path, 1 << 20, &len, NULL);
+        ck_assert(text != NULL);
+        char *save = NULL, *line = strtok_r(text, "\n", &save);
+        for (int k = 0; k < 200 && line; k++, line = strtok_r(NULL, "\n", &save))
+            problems[k] = json_loads(line, 0, NULL);
+        aim_free(text);
+    }
+    *prompt = (char *)json_string_value(json_object_get(problems[i], "prompt"));
+    *greedy = (char *)json_string_value(json_object_get(problems[i], "greedy"));
+}
+
+static aim_request *new_request(const aim_model *m, client *c, const char *prompt)
+{
+    aim_error err = {0};
+    aim_request *r = aim_request_new();
+    aim_ids ids = {0};
+    int code = aim_tokenizer_encode(m->tokenizer, prompt, strlen(prompt),
+                                    AIM_PARSE_SPECIAL | AIM_ADD_SPECIAL, NULL, 0, &ids, &err);
+    ck_assert_msg(code == 0, "%s", err.text);
+    r->tokens = ids.v;
+    r->n_tokens = (int)ids.n;
+    r->max_tokens = 100;
+    r->user = c;
+    c->engine = m->engine;
+    return r;
+}
+
+static void submit(const aim_model *m, client *c, aim_request *r)
+{
+    aim_error err = {0};
+    c->n = r->n;
+    int code = aim_engine_submit(m->engine, &r, 1, &err);
+    ck_assert_msg(code == 0, "%s", err.text);
+}
+
+/* A request mix: greedy, sampled, several candidates, logprobs, prompt scores. */
+static aim_request *mixed_request(const aim_model *m, client *c, int i)
+{
+    char *prompt, *greedy;
+    problem(i, &prompt, &greedy);
+    aim_request *r = new_request(m, c, prompt);
+    r->seed = 1000 + (uint64_t)i;
+    r->max_tokens = 30 + i % 40;
+    r->sampling.temperature = i % 3 == 0 ? 0 : 1.2;
+    r->sampling.top_p = i % 4 == 1 ? 0.9 : 1;
+    r->sampling.top_k = i % 5 == 2 ? 12 : 0;
+    r->sampling.repetition_penalty = i % 7 == 3 ? 1.1 : 1;
+    r->logprobs = i % 2 ? 3 : -1;
+    r->prompt_logprobs = i % 6 == 4 ? 2 : -1;
+    r->n = 1 + i % 3;
+    return r;
+}
+
+static void run_mix(const aim_model *m, client *clients, int n, bool together)
+{
+    for (int i = 0; i < n; i++) {
+        submit(m, &clients[i], mixed_request(m, &clients[i], i));
+        if (!together)
+            wait_end(&clients[i]);
+    }
+    for (int i = 0; i < n; i++)
+        wait_end(&clients[i]);
+}
+
+static void same_text(const aim_buf *a, const aim_buf *b, const char *what, int i)
+{
+    ck_assert_msg(a->len == b->len && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0),
+                  "request %d: %s differs:\n%s\n---\n%s", i, what, a->data ? a->data : "",
+                  b->data ? b->data : "");
+}
+
+static void same_answers(const client *a, const client *b, int i)
+{
+    same_text(&a->prompt_trace, &b->prompt_trace, "prompt logprobs", i);
+    for (int j = 0; j < a->n; j++) {
+        same_text(&a->answers[j].text, &b->answers[j].text, "text", i);
+        same_text(&a->answers[j].trace, &b->answers[j].trace, "tokens", i);
+        ck_assert_int_eq(a->answers[j].finish, b->answers[j].finish);
+    }
+}
+
+/* ---- tests ------------------------------------------------------------------------------ */
+
+static const char *const backends[] = {"int8", "f32"};
+
+START_TEST(greedy_equals_reference)
+{
+    enum { N = 40 };
+    aim_model_options o = options();
+    o.backend = "f32";
+    aim_model *m = open_model(&o);
+    static client c[N];
+    int different = 0;
+    for (int i = 0; i < N; i++) {
+        char *prompt, *greedy;
+        problem(i, &prompt, &greedy);
+        aim_request *r = new_request(m, &c[i], prompt);
+        r->sampling.temperature = 0;
+        submit(m, &c[i], r);
+    }
+    for (int i = 0; i < N; i++) {
+        char *prompt, *greedy;
+        wait_end(&c[i]);
+        problem(i, &prompt, &greedy);
+        different += strcmp(c[i].answers[0].text.data, greedy) != 0;
+        ck_assert_int_eq(c[i].answers[0].finish, AIM_FINISH_STOP);
+        client_free(&c[i]);
+    }
+    ck_assert_int_le(different, 1); /* the last bit of a logit may tip a tie */
+    close_model(m);
+}
+END_TEST
+
+/* Each row runs the same mix another way; all must equal one request at a time
+ * with neutral settings. kv_blocks of 40 forces preemption. */
+static const struct {
+    const char *name, *kernels;
+    int threads, chunk, sequences, batch, kv_blocks;
+    bool cache, together;
+} ways[] = {
+    {"together", NULL, 2, 256, 64, 512, 0, true, true},
+    {"one thread", NULL, 1, 256, 64, 512, 0, true, true},
+    {"chunk of 1", NULL, 2, 1, 64, 64, 0, false, true},
+    {"chunk of 7", NULL, 2, 7, 8, 16, 0, true, true},
+    {"little cache memory", NULL, 2, 64, 16, 64, 40, true, true},
+    {"little cache memory, no prefix cache", NULL, 2, 64, 16, 64, 40, false, true},
+    {"portable kernels", "portable", 2, 32, 32, 64, 0, true, true},
+    {"avx2 kernels", "avx2", 2, 32, 32, 64, 0, true, true},
+};
+
+START_TEST(answers_do_not_depend_on_load)
+{
+    enum { N = 24, WAYS = sizeof ways / sizeof ways[0] };
+    bool int8 = _i < (int)WAYS;
+    int way = _i % (int)WAYS;
+    if (ways[way].kernels && (!int8 || !aim_kernels_pick(ways[way].kernels, NULL)))
+        return; /* f32 promises nothing across instruction sets */
+    static client alone[N], other[N];
+    aim_model_options o = options();
+    o.backend = backends[!int8];
+    o.engine.prefix_cache = false;
+    aim_model *m = open_model(&o);
+    run_mix(m, alone, N, false);
+    close_model(m);
+
+    o.kernels = ways[way].kernels;
+    o.engine.threads = ways[way].threads;
+    o.engine.prefill_chunk = ways[way].chunk;
+    o.engine.max_sequences = ways[way].sequences;
+    o.engine.max_batch_tokens = ways[way].batch;
+    o.engine.kv_blocks = ways[way].kv_blocks;
+    o.engine.prefix_cache = ways[way].cache;
+    m = open_model(&o);
+    for (int round = 0; round < 2; round++) { /* the second finds the prefixes cached */
+        run_mix(m, other, N, ways[way].together);
+        for (int i = 0; i < N; i++) {
+            same_answers(&alone[i], &other[i], i);
+            client_free(&other[i]);
+        }
+    }
+    aim_engine_stats st;
+    aim_engine_get_stats(m->engine, &st);
+    if (ways[way].kv_blocks)
+        ck_assert_msg(st.preemptions > 0, "%s: nothing was preempted", ways[way].name);
+    if (ways[way].cache)
+        ck_assert_msg(st.prefix_hits > 0, "%s: no prefix was found", ways[way].name);
+    else
+        ck_assert_uint_eq(st.prefix_hits, 0);
+    close_model(m);
+    for (int i = 0; i < N; i++)
+        client_free(&alone[i]);
+}
+END_TEST
+
+START_TEST(candidates_are_a_prefix_of_more_candidates)
+{
+    aim_model_options o = options();
+    aim_model *m = open_model(&o);
+    static client few, many;
+    char *prompt, *greedy;
+    problem(3, &prompt, &greedy);
+    for (int n = 2; n <= 8; n += 6) {
+        client *c = n == 2 ? &few : &many;
+        aim_request *r = new_request(m, c, prompt);
+        r->n = n;
+        r->seed = 5;
+        r->sampling.temperature = 1.5;
+        submit(m, c, r);
+    }
+    wait_end(&few);
+    wait_end(&many);
+    same_answers(&few, &many, 0);
+    int equal = 0;
+    for (int j = 1; j < 8; j++)
+        equal += strcmp(many.answers[0].trace.data, many.answers[j].trace.data) == 0;
+    ck_assert_int_lt(equal, 7); /* candidates are different samples */
+    ck_assert_int_eq(many.prompts, 1);
+    client_free(&few);
+    client_free(&many);
+    close_model(m);
+}
+END_TEST
+
+START_TEST(stops)
+{
+    aim_model_options o = options();
+    aim_model *m = open_model(&o);
+    char *prompt, *greedy;
+    problem(0, &prompt, &greedy);
+    static client whole, cut, with, by_id, longer;
+    aim_request *r = new_request(m, &whole, prompt);
+    r->sampling.temperature = 0;
+    submit(m, &whole, r);
+    wait_end(&whole);
+    char *text = whole.answers[0].text.data, *at = strstr(text, "\nStep 2");
+    ck_assert(at != NULL);
+
+    for (int include = 0; include < 2; include++) {
+        client *c = include ? &with : &cut;
+        r = new_request(m, c, prompt);
+        r->sampling.temperature = 0;
+        r->stop = aim_malloc(sizeof *r->stop);
+        r->stop[0] = aim_strdup("\nStep 2");
+        r->n_stop = 1;
+        r->include_stop = include;
+        submit(m, c, r);
+        wait_end(c);
+        size_t len = (size_t)(at - text) + (include ? strlen("\nStep 2") : 0);
+        ck_assert_uint_eq(c->answers[0].text.len, len);
+        ck_assert_int_eq(memcmp(c->answers[0].text.data, text, len), 0);
+        ck_assert_int_eq(c->answers[0].finish, AIM_FINISH_STOP);
+        ck_assert_int_eq(c->answers[0].stop_string, 0);
+    }
+
+    int32_t newline = aim_tokenizer_find(m->tokenizer, "\xc4\x8a"); /* byte-level name of \n */
+    r = new_request(m, &by_id, prompt);
+    r->sampling.temperature = 0;
+    r->sampling.stop_ids = aim_malloc(sizeof(int32_t));
+    r->sampling.stop_ids[0] = newline;
+    r->sampling.n_stop_ids = 1;
+    submit(m, &by_id, r);
+    wait_end(&by_id);
+    ck_assert_int_eq(by_id.answers[0].stop_id, newline);
+    ck_assert_ptr_null(strchr(by_id.answers[0].text.data, '\n'));
+
+    r = new_request(m, &longer, prompt);
+    r->sampling.temperature = 0;
+    r->sampling.ignore_eos = true;
+    r->max_tokens = whole.answers[0].tokens + 9;
+    submit(m, &longer, r);
+    wait_end(&longer);
+    ck_assert_int_eq(longer.answers[0].finish, AIM_FINISH_LENGTH);
+    ck_assert_int_eq(longer.answers[0].tokens, whole.answers[0].tokens + 9);
+    client_free(&whole);
+    client_free(&cut);
+    client_free(&with);
+    client_free(&by_id);
+    client_free(&longer);
+    close_model(m);
+}
+END_TEST
+
+START_TEST(scoring_without_generation)
+{
+    aim_model_options o = options();
+    aim_model *m = open_model(&o);
+    static client c;
+    char *prompt, *greedy;
+    problem(1, &prompt, &greedy);
+    aim_request *r = new_request(m, &c, prompt);
+    int n_tokens = r->n_tokens;
+    r->max_tokens = 0;
+    r->prompt_logprobs = 0;
+    submit(m, &c, r);
+    wait_end(&c);
+    ck_assert_int_eq(c.answers[0].finish, AIM_FINISH_LENGTH);
+    ck_assert_int_eq(c.answers[0].tokens, 0);
+    int lines = 0;
+    for (size_t i = 0; i < c.prompt_trace.len; i++)
+        lines += c.prompt_trace.data[i] == '\n';
+    ck_assert_int_eq(lines, n_tokens - 1);
+    client_free(&c);
+    close_model(m);
+}
+END_TEST
+
+START_TEST(cancelling)
+{
+    enum { N = 16 };
+    aim_model_options o = options();
+    o.engine.max_sequences = 4; /* most of the requests are still queued */
+    aim_model *m = open_model(&o);
+    static client c[N];
+    for (int i = 0; i < N; i++) {
+        char *prompt, *greedy;
+        problem(i, &prompt, &greedy);
+        aim_request *r = new_request(m, &c[i], prompt);
+        r->n = 1 + i % 3;
+        r->sampling.ignore_eos = true;
+        r->max_tokens = 300;
+        c[i].cancel_after = i % 2 ? 3 : 0;
+        submit(m, &c[i], r);
+    }
+    for (int i = 0; i < N; i += 2)
+        aim_engine_cancel(m->engine, &c[i]);
+    for (int i = 0; i < N; i++) {
+        wait_end(&c[i]);
+        for (int j = 0; j < c[i].n; j++) {
+            ck_assert_int_eq(c[i].answers[j].finish, AIM_FINISH_ABORT);
+            ck_assert_int_lt(c[i].answers[j].tokens, 250);
+        }
+        client_free(&c[i]);
+    }
+    close_model(m);
+}
+END_TEST
+
+static void sleep_ms(long ms)
+{
+    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+    nanosleep(&t, NULL);
+}
+
+static int tokens_of(const client *c)
+{
+    pthread_mutex_lock(&lock);
+    int n = c->answers[0].tokens;
+    pthread_mutex_unlock(&lock);
+    return n;
+}
+
+START_TEST(pausing)
+{
+    aim_model_options o = options();
+    aim_model *m = open_model(&o);
+    static client c, plain;
+    char *prompt, *greedy;
+    problem(2, &prompt, &greedy);
+    for (int i = 0; i < 2; i++) {
+        aim_request *r = new_request(m, i ? &plain : &c, prompt);
+        r->sampling.ignore_eos = true;
+        r->max_tokens = 400;
+        r->seed = 3;
+        submit(m, i ? &plain : &c, r);
+        if (i == 0) {
+            while (tokens_of(&c) < 5)
+                sleep_ms(1);
+            aim_engine_pause(m->engine, &c, true);
+            sleep_ms(100); /* the step under way ends */
+            int before = tokens_of(&c);
+            sleep_ms(100);
+            ck_assert_int_eq(tokens_of(&c), before);
+            ck_assert_int_lt(before, 400);
+        }
+    }
+    wait_end(&plain); /* others go on */
+    aim_engine_pause(m->engine, &c, false);
+    wait_end(&c);
+    same_answers(&c, &plain, 0);
+    client_free(&c);
+    client_free(&plain);
+    close_model(m);
+}
+END_TEST
+
+START_TEST(refusals)
+{
+    aim_model_options o = options();
+    o.engine.max_queue = 2;
+    o.engine.max_sequences = 2;
+    aim_model *m = open_model(&o);
+    static client c[8];
+    struct {
+        int n, max_tokens, bad_token;
+        enum aim_code code;
+    } bad[] = {{3, 10, 0, AIM_EINVAL},
+               {1, 512, 0, AIM_ECONTEXT},
+               {1, INT32_MAX, 0, AIM_ECONTEXT},
+               {1, 10, 512, AIM_EINVAL},
+               {1, 10, -1, AIM_EINVAL}};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        aim_error err = {0};
+        aim_request *r = new_request(m, &c[0], "1 + 1");
+        r->n = bad[i].n;
+        r->max_tokens = bad[i].max_tokens;
+        if (bad[i].bad_token)
+            r->tokens[0] = bad[i].bad_token;
+        ck_assert_int_eq(aim_engine_submit(m->engine, &r, 1, &err), (int)bad[i].code);
+        ck_assert(err.text[0] != '\0');
+    }
+    int refused = 0;
+    for (int i = 0; i < 8; i++) {
+        aim_error err = {0};
+        aim_request *r = new_request(m, &c[i], "one two three");
+        r->sampling.ignore_eos = true;
+        r->max_tokens = 300;
+        c[i].n = 1;
+        if (aim_engine_submit(m->engine, &r, 1, &err) != AIM_OK) {
+            ck_assert_int_eq(err.code, AIM_EBUSY);
+            c[i].n = 0;
+            refused++;
+        }
+    }
+    ck_assert_int_ge(refused, 3);
+    for (int i = 0; i < 8; i++) {
+        aim_engine_cancel(m->engine, &c[i]);
+        wait_end(&c[i]);
+        client_free(&c[i]);
+    }
+    close_model(m);
+}
+END_TEST
+
+START_TEST(stopping_with_work_under_way)
+{
+    aim_model_options o = options();
+    aim_model *m = open_model(&o);
+    static client c;
+    aim_request *r = new_request(m, &c, "ten");
+    r->n = 4;
+    r->sampling.ignore_eos = true;
+    r->max_tokens = 400;
+    submit(m, &c, r);
+    aim_model_close(m);
+    ck_assert_int_eq(c.ended, 4); /* nobody is left waiting */
+    client_free(&c);
+}
+END_TEST
+
+START_TEST(a_hang_shows)
+{
+    aim_model_options o = options();
+    aim_model *m = open_model(&o);
+    sleep_ms(60);
+    ck_assert_uint_lt(aim_engine_stalled_ns(m->engine), 50000000); /* idle is not stalled */
+    aim_engine_hang(m->engine);
+    sleep_ms(20);
+    aim_engine_stalled_ns(m->engine);
+    sleep_ms(100);
+    ck_assert_uint_ge(aim_engine_stalled_ns(m->engine), 50000000);
+    aim_model_close(m);
+}
+END_TEST
+
+int main(void)
+{
+    const char *top = getenv("top_srcdir");
+    snprintf(model_dir, sizeof model_dir, "%s/models/wordmath-2m", top ? top : ".");
+    aim_json_init();
+    Suite *s = suite_create("engine");
+    TCase *tc = tcase_create("engine");
+    tcase_set_timeout(tc, 300);
+    tcase_add_test(tc, greedy_equals_reference);
+    tcase_add_loop_test(tc, answers_do_not_depend_on_load, 0,
+                        2 * (int)(sizeof ways / sizeof ways[0]));
+    tcase_add_test(tc, candidates_are_a_prefix_of_more_candidates);
+    tcase_add_test(tc, stops);
+    tcase_add_test(tc, scoring_without_generation);
+    tcase_add_test(tc, cancelling);
+    tcase_add_test(tc, pausing);
+    tcase_add_test(tc, refusals);
+    tcase_add_test(tc, stopping_with_work_under_way);
+    tcase_add_test(tc, a_hang_shows);
+    suite_add_tcase(s, tc);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
