@@ -31,7 +31,7 @@ enum { N_LEVELS = sizeof levels / sizeof levels[0] };
 
 static struct {
     atomic_int level;
-    bool json, journal; /* set before the first thread starts */
+    bool json, journal;   /* set before the first thread starts */
     pthread_mutex_t lock; /* guards fd, and keeps lines whole */
     int fd;
     char *path; /* NULL: standard error */
@@ -171,11 +171,12 @@ static void put_string(aim_buf *b, const char *s)
 
 static void put_key(aim_buf *b, const char *key)
 {
-    bool first = b->len == 0 || b->data[b->len - 1] == '{' || b->data[b->len - 1] == '>';
-    if (sink.json)
-        aim_buf_printf(b, "%s\"%s\":", first ? "" : ",", key);
-    else
-        aim_buf_printf(b, "%s%s=", first ? "" : " ", key);
+    aim_buf_printf(b, sink.json ? "\"%s\":" : "%s=", key);
+}
+
+static void put_separator(aim_buf *b)
+{
+    aim_buf_puts(b, sink.json ? "," : " ");
 }
 
 static void put_field(aim_buf *b, const aimd_field *f)
@@ -216,12 +217,17 @@ static void put_line(aim_buf *b, enum aimd_log_level level, const char *event,
         aim_buf_printf(b, "<%d>", levels[level].priority);
     if (sink.json)
         aim_buf_puts(b, "{");
-    if (!sink.journal) /* the journal has its own time */
+    if (!sink.journal) { /* the journal has its own time */
         put_time(b);
+        put_separator(b);
+    }
     put_field(b, &AIMD_STR("level", levels[level].name));
+    put_separator(b);
     put_field(b, &AIMD_STR("event", event));
-    for (; fields->kind != AIMD_FIELD_END; fields++)
+    for (; fields->kind != AIMD_FIELD_END; fields++) {
+        put_separator(b);
         put_field(b, fields);
+    }
     aim_buf_puts(b, sink.json ? "}\n" : "\n");
 }
 

@@ -19,7 +19,8 @@ static _Thread_local struct {
     aim_error *err;
 } parsing;
 
-static void on_parse_error(cfg_t *cfg, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void on_parse_error(cfg_t *cfg, const char *fmt,
+                                                                 va_list ap)
 {
     char reason[256];
     vsnprintf(reason, sizeof reason, fmt, ap);
