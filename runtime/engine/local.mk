@@ -3,6 +3,7 @@ runtime_libengine_a_SOURCES = \
 	runtime/engine/deliver.c runtime/engine/deliver.h \
 	runtime/engine/engine.c runtime/engine/engine.h \
 	runtime/engine/logprobs.c \
+	runtime/engine/random_shapes.c runtime/engine/random_shapes.h \
 	runtime/engine/request.c \
 	runtime/engine/sampler.c runtime/engine/sampler.h \
 	runtime/engine/scheduler.c runtime/engine/scheduler.h \

@@ -2,6 +2,7 @@
 #include "engine/served_model.h"
 
 #include "base/alloc.h"
+#include "engine/random_shapes.h"
 
 /* Does every id that the model can produce have a token, and the other way
  * round? Tokenizers may have fewer (padded embedding tables), never more. */
@@ -34,12 +35,24 @@ static int start_compute(aim_model *m, const aim_model_options *o, aim_error *er
     return m->compute.pool ? AIM_OK : AIM_ENOMEM;
 }
 
+/* The seed is fixed: two runs of a benchmark measure the same numbers. */
+static int random_decoder(aim_model *m, const char *shape, const aim_backend *backend,
+                          aim_error *err)
+{
+    if (aim_random_shape(shape, &m->config, err) != AIM_OK)
+        return AIM_EUNSUPPORTED;
+    m->decoder = aim_decoder_random(&m->config, backend, &m->compute, 1, err);
+    return m->decoder ? AIM_OK : AIM_ENOMEM;
+}
+
 static int load_decoder(aim_model *m, const aim_model_options *o, aim_progress_fn *progress,
                         void *progress_arg, aim_error *err)
 {
     const aim_backend *backend = o->backend ? aim_backend_find(o->backend, err) : aim_backends()[0];
     if (!backend)
         return AIM_EUNSUPPORTED;
+    if (o->random_weights)
+        return random_decoder(m, o->random_weights, backend, err);
     m->checkpoint = aim_checkpoint_open(m->dir, err);
     if (m->checkpoint)
         m->decoder = aim_decoder_load(&m->config, m->checkpoint, backend, &m->compute, progress,
