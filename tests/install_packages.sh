@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Install what is missing of the Debian packages that analogd needs:
+#   tests/install_packages.sh build         to build and run it
+#   tests/install_packages.sh build test    to run every test as well
+# Needs root or sudo only when something is missing.
+set -euo pipefail
+
+# COMMAND=PACKAGE is wanted only where the command is missing: it may come from
+# elsewhere than from a Debian package.
+build_packages=(
+    cc=gcc make=make autoconf=autoconf automake=automake autoconf-archive
+    pkg-config=pkg-config xz=xz-utils curl=curl libc6-dev
+    libmicrohttpd-dev libuv1-dev libjansson-dev libopenblas-dev libconfuse-dev
+    libpcre2-dev libutf8proc-dev librandom123-dev libsystemd-dev
+)
+test_packages=(
+    check clang=clang git=git mandoc=mandoc python3=python3 python3-venv
+    systemd-analyze=systemd node=nodejs npm=npm
+)
+
+has_package()
+{
+    local state
+    state=$(dpkg-query -W -f='${db:Status-Abbrev}' "$1" 2>/dev/null) || return 1
+    [[ $state == ii* ]]
+}
+
+missing=()
+for set_name in "$@"; do
+    declare -n packages="${set_name}_packages"
+    for entry in "${packages[@]}"; do
+        command=${entry%%=*} package=${entry#*=}
+        if [[ $entry == *=* ]]; then
+            command -v "$command" >/dev/null 2>&1 || missing+=("$package")
+        elif command -v dpkg-query >/dev/null 2>&1; then
+            has_package "$package" || missing+=("$package")
+        fi
+    done
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if ! command -v apt-get >/dev/null 2>&1; then
+    echo "install_packages: these are missing and there is no apt-get to install them: ${missing[*]}" >&2
+    exit 1
+fi
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null 2>&1; then
+        echo "install_packages: please run as root: apt-get install ${missing[*]}" >&2
+        exit 1
+    fi
+    as_root=(sudo)
+fi
+echo "installing ${missing[*]}"
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
