@@ -16,3 +16,16 @@ tests_unit_test_sampler_SOURCES = tests/unit/test_sampler.c
 tests_unit_test_sampler_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 tests_unit_test_engine_SOURCES = tests/unit/test_engine.c
 tests_unit_test_engine_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
+
+UNIT_TESTS += tests/unit/test_tensor tests/unit/test_float_kernels \
+	tests/unit/test_attention tests/unit/test_matmul_f32
+TENSOR_TEST_LDADD = $(TENSOR_LIBS) runtime/libbase.a $(UNIT_LDADD) \
+	$(OPENBLAS_LIBS) $(JANSSON_LIBS) $(PTHREAD_LIBS) -lm
+tests_unit_test_tensor_SOURCES = tests/unit/test_tensor.c
+tests_unit_test_tensor_LDADD = $(TENSOR_TEST_LDADD)
+tests_unit_test_float_kernels_SOURCES = tests/unit/test_float_kernels.c
+tests_unit_test_float_kernels_LDADD = $(TENSOR_TEST_LDADD)
+tests_unit_test_attention_SOURCES = tests/unit/test_attention.c
+tests_unit_test_attention_LDADD = $(TENSOR_TEST_LDADD)
+tests_unit_test_matmul_f32_SOURCES = tests/unit/test_matmul_f32.c
+tests_unit_test_matmul_f32_LDADD = $(TENSOR_TEST_LDADD)
