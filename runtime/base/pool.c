@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h" /* sched_getaffinity is a GNU extension */
+
 #include "base/pool.h"
 
 #include "base/alloc.h"
