@@ -112,12 +112,13 @@ static int add_key(aimd_keys *k, const char *word, size_t len, enum aimd_access 
                         KEY_BYTES);
     for (size_t i = 0; i < len; i++)
         if (!is_visible(word[i]))
-            return aim_fail(err, AIM_EINVAL, "%s:%d: the key holds a byte that is not visible ASCII",
-                            path, line);
+            return aim_fail(err, AIM_EINVAL,
+                            "%s:%d: the key holds a byte that is not visible ASCII", path, line);
     memcpy(key.bytes, word, len);
     for (size_t i = 0; i < k->n; i++)
         if (!differs(&k->keys[i], &key))
-            return aim_fail(err, AIM_EINVAL, "%s:%d: this key stands in the file twice", path, line);
+            return aim_fail(err, AIM_EINVAL, "%s:%d: this key stands in the file twice", path,
+                            line);
     if (!aim_grow(&k->keys, &k->room, k->n + 1, sizeof *k->keys))
         return aim_fail_nomem(err, path);
     k->keys[k->n++] = key;
@@ -140,8 +141,8 @@ static int parse_line(aimd_keys *k, char *text, const char *path, int line, aim_
     if (flag_len == strlen("admin") && strncmp(flag, "admin", flag_len) == 0)
         access = AIMD_ACCESS_ADMIN;
     else if (flag_len)
-        return aim_fail(err, AIM_EINVAL, "%s:%d: after the key only the word admin may follow", path,
-                        line);
+        return aim_fail(err, AIM_EINVAL, "%s:%d: after the key only the word admin may follow",
+                        path, line);
     if (flag[flag_len + strspn(flag + flag_len, blank)] != '\0')
         return aim_fail(err, AIM_EINVAL, "%s:%d: more than a key and the word admin", path, line);
     return add_key(k, word, len, access, path, line, err);

@@ -17,13 +17,16 @@
 typedef struct aimd_http aimd_http;         /* one listener */
 typedef struct aimd_exchange aimd_exchange; /* one request */
 
-/* What the listener asks before it reads a body and after it has one. */
+/* What the listener asks before it reads a body and after it has one. Requests
+ * that break HTTP, name a foreign host or use another method than GET, HEAD or
+ * POST are refused before; their on_done is called all the same. */
 typedef struct aimd_http_app {
     void *arg;
-    /* Headers are in. Return 0 to go on (*max_body is the cap of the body), or
-     * respond with aimd_respond_error / aimd_respond and return 1. */
+    /* Headers are in. Return 0 to go on (set *max_body, the cap of the body; it
+     * is 0), or respond with aimd_respond_error / aimd_respond and return 1. */
     int (*on_headers)(void *arg, aimd_exchange *x, size_t *max_body);
-    /* The whole request is in. Respond now or later. */
+    /* The whole request is in. Respond now, or hold it and respond later. If
+     * nobody holds it and it has no complete response, the client gets a 500. */
     void (*on_request)(void *arg, aimd_exchange *x);
     /* The exchange is over: for logs and metrics. status 0: no response was
      * sent. */
@@ -36,7 +39,7 @@ typedef struct aimd_http_limits {
     unsigned header_timeout;  /* seconds for the whole header */
     unsigned body_timeout;    /* seconds for the whole body */
     unsigned idle_timeout;    /* keep-alive */
-    unsigned send_timeout;    /* seconds without progress of a reader */
+    unsigned send_timeout;    /* seconds in which a client takes nothing (no block of 16 to 32 KiB) */
     size_t buffer_soft;       /* pause the producer above this many bytes ... */
     size_t buffer_hard;       /* ... cancel the exchange above this many */
     /* Host header values accepted beside loopback names; NULL-terminated, "*"
@@ -49,15 +52,17 @@ typedef struct aimd_http_limits {
 aimd_http *aimd_http_new(uv_loop_t *loop, const char *address, int port, int listen_fd,
                          const aimd_http_limits *limits, const aimd_http_app *app, aim_error *err);
 int aimd_http_port(const aimd_http *h);
-/* Stop accepting; connections that exist go on. */
+/* Stop accepting; connections that exist go on, each until its next response. */
 void aimd_http_quiesce(aimd_http *h);
-/* Cancel every exchange, stop, free once the loop's handles are closed. */
+/* Cancel every exchange, stop, free once the loop's handles are closed. Every
+ * on_gone and on_done is called before this returns, or, if it is called by a
+ * handler, soon after. */
 void aimd_http_stop(aimd_http *h);
 int aimd_http_exchanges(const aimd_http *h); /* requests not yet answered fully */
 int aimd_http_connections(const aimd_http *h);
 
 /* ---- the request -------------------------------------------------------- */
-const char *aimd_exchange_method(const aimd_exchange *x);
+const char *aimd_exchange_method(const aimd_exchange *x); /* HEAD shows as "GET" */
 const char *aimd_exchange_path(const aimd_exchange *x); /* without query */
 const char *aimd_exchange_header(const aimd_exchange *x, const char *name); /* NULL if none */
 const char *aimd_exchange_body(const aimd_exchange *x, size_t *len);
@@ -66,8 +71,11 @@ const char *aimd_exchange_id(const aimd_exchange *x);   /* the x-request-id, our
 uint64_t aimd_exchange_start_ns(const aimd_exchange *x);
 size_t aimd_exchange_bytes_sent(const aimd_exchange *x);
 /* The handler's own data; on_gone is called once if the client goes away (or
- * the exchange is cancelled) before the response is complete; after it, only
- * aimd_exchange_release may be called on x. */
+ * the exchange is cancelled) before the response is complete, that is before
+ * aimd_respond* or aimd_stream_end; after it, only aimd_exchange_release need be
+ * called on x (anything else does nothing). It is never called from within a
+ * function of this header, except aimd_http_stop. A client that closes its
+ * sending side only counts as gone. */
 void aimd_exchange_set_user(aimd_exchange *x, void *user, void (*on_gone)(void *user));
 void *aimd_exchange_user(const aimd_exchange *x);
 /* A second pointer, kept from the request's start until on_done: what the log
@@ -89,8 +97,10 @@ void aimd_respond(aimd_exchange *x, int status, const char *content_type, const 
 void aimd_respond_error(aimd_exchange *x, const aim_error *err, const char *code);
 void aimd_respond_status(aimd_exchange *x, int status, const char *type, const char *code,
                          const char *message);
-/* A stream (text/event-stream). on_drain is called when a reader that was
- * above buffer_soft has caught up. Write returns true while below it. */
+/* A stream (text/event-stream). Write copies; it returns false once more than
+ * buffer_soft bytes wait for the client, and on_drain is called when these are
+ * down to half. A producer that goes on regardless is cancelled at buffer_hard.
+ * Several writes of one loop iteration go out together. */
 void aimd_stream_begin(aimd_exchange *x, void (*on_drain)(void *user));
 bool aimd_stream_write(aimd_exchange *x, const char *bytes, size_t len);
 void aimd_stream_end(aimd_exchange *x);

@@ -5,7 +5,20 @@ server_libserver_a_SOURCES = \
 	server/auth.c \
 	server/auth.h \
 	server/daemon.h \
+	server/deadlines.c \
+	server/exchange.c \
+	server/header_check.c \
+	server/header_check.h \
+	server/http.c \
 	server/http.h \
+	server/http_connection.c \
+	server/http_private.h \
+	server/http_request.c \
+	server/http_response.c \
+	server/http_stream.c \
+	server/json_out.c \
+	server/json_out.h \
+	server/listen.c \
 	server/log.h \
 	server/metrics.def \
 	server/metrics.h \
@@ -16,7 +29,9 @@ server_libserver_a_SOURCES = \
 	server/options_flags.c \
 	server/options_table.c \
 	server/options_table.h \
-	server/routes.h
+	server/routes.h \
+	server/utf8.c \
+	server/utf8.h
 
 SERVER_LDADD = server/libserver.a $(RUNTIME_LDADD) $(MICROHTTPD_LIBS) $(UV_LIBS) \
 	$(CONFUSE_LIBS) $(SYSTEMD_LIBS)

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Server-sent events: the application appends to a buffer, libmicrohttpd reads
+ * it out; when it is empty the connection sleeps until there is more. */
+#include "server/http_private.h"
+
+/* libmicrohttpd uses it only for HTTP/1.0 clients, which get no chunks. */
+enum { BLOCK_BYTES = 4096 };
+
+static size_t waiting(const aimd_exchange *x)
+{
+    return x->out.len - x->out_read;
+}
+
+/* The producer goes on at half of buffer_soft, so that it is not stopped again
+ * by its next event. It may write, or end the stream, from in here. */
+static void resume_producer(aimd_exchange *x)
+{
+    if (!x->paused || waiting(x) > x->connection->http->limits.buffer_soft / 2)
+        return;
+    x->paused = false;
+    if (x->on_drain && !x->complete)
+        x->on_drain(x->user);
+}
+
+static ssize_t sleep_until_written(aimd_exchange *x)
+{
+    aimd__deadline_clear(x->connection);
+    aimd__hangup_start(x->connection);
+    x->suspended = true;
+    MHD_suspend_connection(x->connection->mhd);
+    return 0;
+}
+
+/* Returning 0 without suspending would make libmicrohttpd ask again at once,
+ * for ever. */
+static ssize_t read_stream(void *cls, uint64_t position, char *bytes, size_t max)
+{
+    aimd_exchange *x = cls;
+    (void)position;
+    if (x->cancelled)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (waiting(x) > 0) {
+        size_t n = aimd__take_out(x, bytes, max);
+        resume_producer(x);
+        return (ssize_t)n;
+    }
+    if (x->complete)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    return sleep_until_written(x);
+}
+
+void aimd_stream_begin(aimd_exchange *x, void (*on_drain)(void *user))
+{
+    if (!aimd__may_answer(x))
+        return;
+    x->on_drain = on_drain;
+    aimd_exchange_add_header(x, MHD_HTTP_HEADER_CONTENT_TYPE, "text/event-stream");
+    aimd_exchange_add_header(x, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
+    aimd_exchange_add_header(x, "X-Accel-Buffering", "no");
+    aimd__answer(
+        x, 200,
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream, x, NULL));
+}
+
+bool aimd_stream_write(aimd_exchange *x, const char *bytes, size_t len)
+{
+    if (x->cancelled || x->complete)
+        return false;
+    const aimd_http_limits *limits = &x->connection->http->limits;
+    if (x->out_read > 0) {
+        aim_buf_consume(&x->out, x->out_read);
+        x->out_read = 0;
+    }
+    aim_buf_append(&x->out, bytes, len);
+    if (x->out.failed || x->out.len > limits->buffer_hard) {
+        aimd__exchange_cancel(x);
+        return false;
+    }
+    aimd__exchange_wake(x);
+    if (x->out.len > limits->buffer_soft)
+        x->paused = true;
+    return !x->paused;
+}
+
+void aimd_stream_end(aimd_exchange *x)
+{
+    if (x->cancelled || x->complete)
+        return;
+    x->complete = true;
+    aimd__exchange_wake(x);
+}
