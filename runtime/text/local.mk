@@ -1,0 +1,22 @@
+noinst_LIBRARIES += runtime/libtext.a
+runtime_libtext_a_SOURCES = \
+	runtime/text/added_tokens.c runtime/text/added_tokens.h \
+	runtime/text/bpe.c runtime/text/bpe.h \
+	runtime/text/byte_alphabet.c runtime/text/byte_alphabet.h \
+	runtime/text/char_class.c runtime/text/char_class.h \
+	runtime/text/chat_template.c runtime/text/chat_template.h \
+	runtime/text/detok.c \
+	runtime/text/encode.c \
+	runtime/text/nfc.c runtime/text/nfc.h \
+	runtime/text/pattern.c runtime/text/pattern.h \
+	runtime/text/pretokenizer.c runtime/text/pretokenizer.h \
+	runtime/text/scan.c runtime/text/scan.h \
+	runtime/text/tokenizer.c runtime/text/tokenizer.h \
+	runtime/text/tokenizer_added.c \
+	runtime/text/tokenizer_config.c \
+	runtime/text/tokenizer_internal.h \
+	runtime/text/tokenizer_model.c \
+	runtime/text/tokenizer_post.c \
+	runtime/text/tokenizer_steps.c \
+	runtime/text/utf8.c runtime/text/utf8.h \
+	runtime/text/vocab.c runtime/text/vocab.h

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "text/pattern.h"
+
+#include "base/alloc.h"
+#include "text/utf8.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <string.h>
+
+/* The limits of one match. A match over a megabyte that backtracks once per
+ * byte passes; one that doubles with every byte stops within a second. */
+enum {
+    MATCH_LIMIT = 10000000,
+    DEPTH_LIMIT = 10000000, /* in heap frames: the next limit binds first */
+    HEAP_LIMIT = 64 * 1024, /* KiB */
+};
+
+struct aim__pattern {
+    pcre2_general_context *memory;
+    pcre2_match_context *limits;
+    pcre2_code *code;
+};
+
+static void *pattern_malloc(size_t size, void *unused)
+{
+    (void)unused;
+    return aim_malloc(size);
+}
+
+static void pattern_free(void *p, void *unused)
+{
+    (void)unused;
+    aim_free(p);
+}
+
+/* ---- what Oniguruma and PCRE2 read differently --------------------------- */
+
+static bool starts(const char *s, const char *with)
+{
+    return strncmp(s, with, strlen(with)) == 0;
+}
+
+/* Groups with one meaning: plain, look-around, atomic, caseless. */
+static bool is_common_group(const char *s)
+{
+    static const char *const known[] = {"(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?i:"};
+    if (s[1] != '?')
+        return s[1] != '*';
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (starts(s, known[i]))
+            return true;
+    return false;
+}
+
+/* Escapes with one meaning: categories, white space, digits, a few control
+ * characters, code points, punctuation. */
+static bool is_common_escape(const char *s)
+{
+    unsigned char c = (unsigned char)s[1];
+    if (c == 'x')
+        return s[2] == '{';
+    bool is_alnum = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+    return (c != '\0' && c < 0x80 && !is_alnum) || (c && strchr("pPsSdDnrt", c));
+}
+
+/* Is the construct at s, inside brackets or not, read differently? */
+static bool is_foreign(const char *s, bool in_class)
+{
+    if (*s == '\\')
+        return !is_common_escape(s);
+    if (in_class)
+        return *s == '[' || starts(s, "&&");
+    return *s == '^' || *s == '$' || starts(s, "{,") || starts(s, "}+") ||
+           (*s == '(' && !is_common_group(s));
+}
+
+/* The first construct that the two languages read differently, or NULL. */
+static const char *find_foreign(const char *pattern)
+{
+    bool in_class = false;
+    for (const char *s = pattern; *s; s++) {
+        if (is_foreign(s, in_class))
+            return s;
+        if (*s == '\\') {
+            s++;
+        } else if (!in_class && *s == '[') {
+            in_class = true;
+            /* A bracket that comes first is a member of the class. */
+            s += s[1] == '^';
+            if (s[1] == ']')
+                return s;
+        } else if (*s == ']') {
+            in_class = false;
+        }
+    }
+    return NULL;
+}
+
+/* ---- compiling ----------------------------------------------------------- */
+
+static int compile(aim__pattern *p, const char *pattern, const char *where, aim_error *err)
+{
+    int number;
+    PCRE2_SIZE offset;
+    PCRE2_UCHAR reason[128];
+    pcre2_compile_context *context = pcre2_compile_context_create(p->memory);
+    if (!context)
+        return aim_fail_nomem(err, where);
+    pcre2_set_newline(context, PCRE2_NEWLINE_LF);
+    p->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
+                            PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_AUTO_CAPTURE,
+                            &number, &offset, context);
+    pcre2_compile_context_free(context);
+    if (p->code)
+        return AIM_OK;
+    if (number == PCRE2_ERROR_HEAP_FAILED)
+        return aim_fail_nomem(err, where);
+    pcre2_get_error_message(number, reason, sizeof reason);
+    return aim_fail_param(err, AIM_EFORMAT, "Regex", "%s: the pattern does not compile: %s at %zu",
+                          where, (const char *)reason, (size_t)offset);
+}
+
+aim__pattern *aim__pattern_compile(const char *pattern, const char *where, aim_error *err)
+{
+    const char *foreign = find_foreign(pattern);
+    if (foreign) {
+        aim_fail_param(err, AIM_EUNSUPPORTED, "Regex",
+                       "%s: the pattern has \"%.8s\" at %zu, which is not supported", where,
+                       foreign, (size_t)(foreign - pattern));
+        return NULL;
+    }
+    aim__pattern *p = aim_calloc(1, sizeof *p);
+    if (p)
+        p->memory = pcre2_general_context_create(pattern_malloc, pattern_free, NULL);
+    if (p && p->memory)
+        p->limits = pcre2_match_context_create(p->memory);
+    if (!p || !p->limits) {
+        aim_fail_nomem(err, where);
+        goto fail;
+    }
+    pcre2_set_match_limit(p->limits, MATCH_LIMIT);
+    pcre2_set_depth_limit(p->limits, DEPTH_LIMIT);
+    pcre2_set_heap_limit(p->limits, HEAP_LIMIT);
+    if (compile(p, pattern, where, err) == AIM_OK)
+        return p;
+fail:
+    aim__pattern_free(p);
+    return NULL;
+}
+
+void aim__pattern_free(aim__pattern *p)
+{
+    if (!p)
+        return;
+    pcre2_code_free(p->code);
+    pcre2_match_context_free(p->limits);
+    pcre2_general_context_free(p->memory);
+    aim_free(p);
+}
+
+/* ---- matching ------------------------------------------------------------ */
+
+static int fail_match(int result, aim_error *err)
+{
+    PCRE2_UCHAR reason[128];
+    if (result == PCRE2_ERROR_NOMEMORY)
+        return aim_fail_nomem(err, "splitting the text by the tokenizer's pattern");
+    pcre2_get_error_message(result, reason, sizeof reason);
+    return aim_fail(err, AIM_EINVAL, "the tokenizer's pattern cannot split this text: %s",
+                    (const char *)reason);
+}
+
+/* The next match at or after pos, or [len, len) if there is none. */
+static int find(const aim__pattern *p, pcre2_match_data *data, const char *text, size_t len,
+                size_t pos, size_t *start, size_t *stop, aim_error *err)
+{
+    int result =
+        pcre2_match(p->code, (PCRE2_SPTR)text, len, pos, PCRE2_NO_UTF_CHECK, data, p->limits);
+    *start = *stop = len;
+    if (result == PCRE2_ERROR_NOMATCH)
+        return AIM_OK;
+    if (result < 0)
+        return fail_match(result, err);
+    const PCRE2_SIZE *found = pcre2_get_ovector_pointer(data);
+    *start = found[0];
+    *stop = found[1];
+    return AIM_OK;
+}
+
+static int split(const aim__pattern *p, pcre2_match_data *data, const char *text, size_t len,
+                 int (*fn)(void *arg, const char *piece, size_t n), void *arg, aim_error *err)
+{
+    size_t done = 0, from = 0, start, stop;
+    while (done < len) {
+        int code = find(p, data, text, len, from, &start, &stop, err);
+        if (!code && start > done)
+            code = fn(arg, text + done, start - done);
+        if (!code && stop > start)
+            code = fn(arg, text + start, stop - start);
+        if (code)
+            return code;
+        done = from = stop;
+        /* An empty match cuts here; the search goes on one character later. */
+        if (stop == start && stop < len)
+            from += aim__utf8_length((unsigned char)text[stop]);
+    }
+    return AIM_OK;
+}
+
+int aim__pattern_split(const aim__pattern *p, const char *text, size_t len,
+                       int (*fn)(void *arg, const char *piece, size_t n), void *arg, aim_error *err)
+{
+    pcre2_match_data *data = pcre2_match_data_create(1, p->memory);
+    if (!data)
+        return aim_fail_nomem(err, "splitting the text by the tokenizer's pattern");
+    int code = split(p, data, text, len, fn, arg, err);
+    pcre2_match_data_free(data);
+    return code;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tokenizer_added.c - the added tokens of tokenizer.json. */
+#include "text/tokenizer_internal.h"
+
+#include "base/alloc.h"
+#include "text/nfc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* One entry, and what the entry says beside what is kept. */
+struct entry {
+    struct aim__added_token token;
+    bool normalized;
+};
+
+static int read_flags(struct entry *e, const json_t *obj, const char *where, aim_error *err)
+{
+    struct {
+        const char *key;
+        bool *value;
+    } flags[] = {
+        {"special", &e->token.special}, {"single_word", &e->token.single_word},
+        {"lstrip", &e->token.lstrip},   {"rstrip", &e->token.rstrip},
+        {"normalized", &e->normalized},
+    };
+    int code = AIM_OK;
+    for (size_t i = 0; i < sizeof flags / sizeof *flags && !code; i++)
+        code = aim_json_bool(obj, flags[i].key, false, where, flags[i].value, err);
+    return code;
+}
+
+static int read_content(struct entry *e, const json_t *obj, const char *where, aim_error *err)
+{
+    int64_t id = 0;
+    int code = aim_json_int(obj, "id", 0, AIM__MAX_IDS - 1, true, where, &id, err);
+    if (!code)
+        code = aim_json_string(obj, "content", true, where, &e->token.text, err);
+    if (code)
+        return code;
+    size_t len = json_string_length(json_object_get(obj, "content"));
+    if (len == 0 || len > AIM__MAX_ADDED_LENGTH)
+        return aim_fail_param(err, AIM_EFORMAT, "content",
+                              "%s: \"content\" has %zu bytes, must have 1 to %d", where, len,
+                              AIM__MAX_ADDED_LENGTH);
+    e->token.len = (uint32_t)len;
+    e->token.id = (int32_t)id;
+    return AIM_OK;
+}
+
+/* Under a normalizer, a token that is searched after it must be in normal
+ * form itself, and a special one must not move: its place is known in the
+ * original text only. */
+static int check_normalized(const struct entry *e, const json_t *obj, const char *where,
+                            aim_error *err)
+{
+    size_t n;
+    if (e->token.special)
+        return aim__refuse(json_object_get(obj, "normalized"), where, "normalized", err);
+    char *normal = aim__nfc(e->token.text, e->token.len, &n);
+    if (!normal)
+        return aim_fail_nomem(err, where);
+    bool same = n == e->token.len && memcmp(normal, e->token.text, n) == 0;
+    aim_free(normal);
+    return same ? AIM_OK : aim__refuse(json_object_get(obj, "content"), where, "content", err);
+}
+
+/* A token may stand in the vocabulary too, then with the same id; otherwise
+ * its id must be free. */
+static int check_id(const aim_tokenizer *t, const struct entry *e, const json_t *vocab,
+                    const char *where, aim_error *err)
+{
+    const json_t *known = json_object_get(vocab, e->token.text);
+    if (known && json_integer_value(known) != e->token.id)
+        return aim_fail_param(err, AIM_EFORMAT, "id", "%s: \"id\" is %d, but the vocabulary has %d",
+                              where, (int)e->token.id, (int)json_integer_value(known));
+    if (!known && t->vocab.v[e->token.id].flags & AIM__TOKEN_PRESENT)
+        return aim_fail_param(err, AIM_EFORMAT, "id", "%s: \"id\" is %d, which another token has",
+                              where, (int)e->token.id);
+    return AIM_OK;
+}
+
+static int read_entry(aim_tokenizer *t, const json_t *obj, const json_t *vocab, const char *where,
+                      aim_error *err)
+{
+    struct entry e = {0};
+    if (!json_is_object(obj))
+        return aim_fail_param(err, AIM_EFORMAT, "added_tokens", "%s: must be an object", where);
+    int code = read_content(&e, obj, where, err);
+    if (!code)
+        code = read_flags(&e, obj, where, err);
+    if (!code && e.normalized && t->nfc)
+        code = check_normalized(&e, obj, where, err);
+    if (!code)
+        code = check_id(t, &e, vocab, where, err);
+    if (code)
+        return code;
+    aim__vocab_set(&t->vocab, e.token.id, e.token.text, e.token.len);
+    struct aim__token *token = &t->vocab.v[e.token.id];
+    token->flags |= e.token.special ? AIM__TOKEN_SPECIAL : 0;
+    e.token.text = token->bytes;
+    struct aim__added_set *set = &t->added[e.normalized];
+    set->v[set->n++] = e.token;
+    return AIM_OK;
+}
+
+static int check_twice(const struct aim__added_set sets[2], aim_error *err)
+{
+    for (int s = 0; s < 2; s++) {
+        for (size_t i = 0; i < sets[s].n; i++) {
+            const struct aim__added_token *a = &sets[s].v[i], *next = a + 1;
+            bool twice = i + 1 < sets[s].n && a->len == next->len &&
+                         memcmp(a->text, next->text, a->len) == 0;
+            if (twice || (s == 1 && aim__added_find(&sets[0], a->text, a->len)))
+                return aim_fail_param(err, AIM_EFORMAT, "content",
+                                      AIM__TOKENIZER_JSON ": added_tokens: \"%.*s\" is there twice",
+                                      a->len < 64 ? (int)a->len : 64, a->text);
+        }
+    }
+    return AIM_OK;
+}
+
+int aim__read_added_tokens(aim_tokenizer *t, const json_t *root, aim_error *err)
+{
+    const json_t *added = json_object_get(root, "added_tokens");
+    const json_t *vocab = json_object_get(json_object_get(root, "model"), "vocab");
+    size_t n = json_array_size(added);
+    int code = AIM_OK;
+    if (added && !json_is_null(added) && !json_is_array(added))
+        return aim_fail_param(err, AIM_EFORMAT, "added_tokens",
+                              AIM__TOKENIZER_JSON ": \"added_tokens\" must be an array");
+    for (int s = 0; s < 2; s++) {
+        t->added[s].v = aim_array(n, sizeof *t->added[s].v);
+        if (!t->added[s].v)
+            return aim_fail_nomem(err, AIM__TOKENIZER_JSON ": added_tokens");
+    }
+    for (size_t i = 0; i < n && !code; i++) {
+        char where[64];
+        snprintf(where, sizeof where, AIM__TOKENIZER_JSON ": added_tokens[%zu]", i);
+        code = read_entry(t, json_array_get(added, i), vocab, where, err);
+    }
+    for (int s = 0; s < 2; s++)
+        aim__added_sort(&t->added[s]);
+    return code ? code : check_twice(t->added, err);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tokenizer_config.c - what tokenizer_config.json adds: the names of the
+ * special tokens, whether BOS is put first, the chat template. */
+#include "text/tokenizer_internal.h"
+
+#include "base/alloc.h"
+
+#include <string.h>
+
+#define CONFIG AIM__TOKENIZER_CONFIG
+
+static int keep(const char *text, char **out, aim_error *err)
+{
+    *out = aim_strdup(text);
+    return *out ? AIM_OK : aim_fail_nomem(err, CONFIG);
+}
+
+/* A special token is a string or {"content": string, ...}. */
+static int read_token(const json_t *config, const char *key, char **out, aim_error *err)
+{
+    const json_t *v = json_object_get(config, key);
+    const char *text = NULL;
+    int code = AIM_OK;
+    if (json_is_object(v))
+        code = aim_json_string(v, "content", true, CONFIG, &text, err);
+    else
+        code = aim_json_string(config, key, false, CONFIG, &text, err);
+    return code || !text ? code : keep(text, out, err);
+}
+
+/* The template called "default" of a list of {name, template}. */
+static int read_template_list(aim_tokenizer *t, const json_t *list, aim_error *err)
+{
+    int code = AIM_OK;
+    for (size_t i = 0; i < json_array_size(list) && !code && !t->chat_template; i++) {
+        const json_t *row = json_array_get(list, i);
+        const char *name, *text;
+        code = aim_json_string(row, "name", true, CONFIG ": chat_template", &name, err);
+        if (!code)
+            code = aim_json_string(row, "template", true, CONFIG ": chat_template", &text, err);
+        if (!code && strcmp(name, "default") == 0)
+            code = keep(text, &t->chat_template, err);
+    }
+    return code;
+}
+
+static int read_template(aim_tokenizer *t, const json_t *config, aim_error *err)
+{
+    const json_t *v = json_object_get(config, "chat_template");
+    const char *text = NULL;
+    if (json_is_array(v))
+        return read_template_list(t, v, err);
+    int code = aim_json_string(config, "chat_template", false, CONFIG, &text, err);
+    return code || !text ? code : keep(text, &t->chat_template, err);
+}
+
+/* add_bos_token puts BOS first unless the post-processor does so already;
+ * false takes nothing away from what the post-processor says. */
+static int read_add_bos(aim_tokenizer *t, const json_t *config, aim_error *err)
+{
+    bool add = false;
+    int code = aim_json_bool(config, "add_bos_token", false, CONFIG, &add, err);
+    if (code || !add)
+        return code;
+    if (t->bos_id < 0)
+        return aim_fail_param(err, AIM_EFORMAT, "add_bos_token",
+                              CONFIG
+                              ": \"add_bos_token\" is true, but \"bos_token\" is not a token");
+    if (t->before.n > 0 && t->before.v[0] == t->bos_id)
+        return AIM_OK;
+    if (!aim_ids_push(&t->before, t->bos_id))
+        return aim_fail_nomem(err, CONFIG);
+    memmove(t->before.v + 1, t->before.v, (t->before.n - 1) * sizeof *t->before.v);
+    t->before.v[0] = t->bos_id;
+    return AIM_OK;
+}
+
+static int read_fields(aim_tokenizer *t, const json_t *config, aim_error *err)
+{
+    if (!json_is_object(config))
+        return aim_fail(err, AIM_EFORMAT, CONFIG ": must be an object");
+    int code = read_token(config, "bos_token", &t->bos, err);
+    if (!code)
+        code = read_token(config, "eos_token", &t->eos, err);
+    if (!code)
+        code = read_token(config, "pad_token", &t->pad, err);
+    if (!code)
+        code = read_template(t, config, err);
+    if (code)
+        return code;
+    t->bos_id = t->bos ? aim_tokenizer_find(t, t->bos) : -1;
+    return read_add_bos(t, config, err);
+}
+
+int aim__read_config(aim_tokenizer *t, const char *config, size_t len, aim_error *err)
+{
+    json_t *doc = aim_json_parse(config, len, 0, CONFIG, err);
+    if (!doc)
+        return err && err->code ? (int)err->code : AIM_EFORMAT;
+    int code = read_fields(t, doc, err);
+    json_decref(doc);
+    return code;
+}
