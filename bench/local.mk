@@ -1,0 +1,18 @@
+# Built and run by `make bench` alone: make bench BENCH=--json
+EXTRA_PROGRAMS = bench/analogd-bench
+bench_analogd_bench_SOURCES = \
+	bench/daemon_process.c bench/daemon_process.h \
+	bench/engine_load.c bench/engine_load.h \
+	bench/health.c bench/health.h \
+	bench/http_load.c bench/http_load.h \
+	bench/limits.c bench/limits.h \
+	bench/main.c \
+	bench/prompt.h \
+	bench/rate.c bench/rate.h \
+	bench/report.c bench/report.h
+bench_analogd_bench_LDADD = $(RUNTIME_LDADD) $(MICROHTTPD_LIBS)
+CLEANFILES += bench/analogd-bench
+
+.PHONY: bench
+bench: bench/analogd-bench analogd
+	bench/analogd-bench --program ./analogd --model '$(srcdir)/models/wordmath-2m' $(BENCH)

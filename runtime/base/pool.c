@@ -102,6 +102,7 @@ static void *work(void *arg)
     aim_free(arg);
     aim_pool *p = start.pool;
     uint64_t seen = 0, round;
+    pthread_setname_np(pthread_self(), "worker");
     while (wait_round(p, seen, &round)) {
         seen = round;
         if (!join(p, round))

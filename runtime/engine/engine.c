@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
 #include "engine/engine.h"
 
 #include "base/alloc.h"
@@ -473,6 +475,7 @@ static void *engine_main(void *arg)
 {
     aim_engine *e = arg;
     bool idle = true;
+    pthread_setname_np(pthread_self(), "engine");
     while (read_messages(e, idle)) {
         hang_if_asked(e);
         idle = !run_step(e);

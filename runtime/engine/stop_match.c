@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h" /* memmem */
+
 #include "engine/stop_match.h"
 
 #include <string.h>

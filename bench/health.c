@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/health.h"
+
+#include "bench/report.h"
+
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_ROUNDS = 16 };
+
+static const char body[] = "{\"status\":\"ok\"}";
+
+static enum MHD_Result answer(void *arg, struct MHD_Connection *c, const char *url,
+                              const char *method, const char *version, const char *upload,
+                              size_t *upload_size, void **state)
+{
+    (void)arg, (void)url, (void)method, (void)version, (void)upload, (void)upload_size, (void)state;
+    struct MHD_Response *r =
+        MHD_create_response_from_buffer(sizeof body - 1, (void *)body, MHD_RESPMEM_PERSISTENT);
+    MHD_add_response_header(r, "Content-Type", "application/json");
+    enum MHD_Result ok = MHD_queue_response(c, 200, r);
+    MHD_destroy_response(r);
+    return ok;
+}
+
+static struct MHD_Daemon *start_baseline(int *port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct MHD_Daemon *d = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, answer,
+                                            NULL, MHD_OPTION_SOCK_ADDR, &at, MHD_OPTION_END);
+    if (d)
+        *port = MHD_get_daemon_info(d, MHD_DAEMON_INFO_BIND_PORT)->port;
+    return d;
+}
+
+/* Requests a second that wrk reports; 0 if it is not there. */
+static double wrk(int port)
+{
+    char command[128], line[256];
+    double rate = 0;
+    snprintf(command, sizeof command, "wrk -t1 -c50 -d2s http://127.0.0.1:%d/health 2>&1", port);
+    FILE *f = popen(command, "re");
+    while (f && fgets(line, sizeof line, f))
+        if (strstr(line, "Requests/sec:"))
+            rate = atof(strchr(line, ':') + 1);
+    if (f)
+        pclose(f);
+    return rate;
+}
+
+void bench_health(int port, int rounds)
+{
+    double own[MAX_ROUNDS], alone[MAX_ROUNDS];
+    int baseline_port;
+    struct MHD_Daemon *d = start_baseline(&baseline_port);
+    for (int i = 0; d && i < rounds; i++) {
+        alone[i] = wrk(baseline_port);
+        own[i] = wrk(port);
+    }
+    if (d)
+        MHD_stop_daemon(d);
+    if (!d || own[0] == 0 || alone[0] == 0) {
+        fprintf(stderr, "bench: /health not measured (is wrk installed?)\n");
+        return;
+    }
+    report("health", median(own, rounds), "requests/s", median(alone, rounds), false);
+}
