@@ -12,7 +12,7 @@ declare -A may_include=(
     [runtime/text]="base text"
     [runtime/model]="base tensor checkpoint model"
     [runtime/engine]="base tensor checkpoint text model engine"
-    [server]="base text engine server"
+    [server]="base checkpoint text engine server"
     [bench]="base tensor checkpoint text model engine bench"
 )
 
