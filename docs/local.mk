@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+# Installed with their folders, so that links between them hold.
+nobase_dist_doc_DATA = \
+	CHANGELOG.md \
+	CONTRIBUTING.md \
+	LICENSE \
+	README.md \
+	docs/README.md \
+	docs/design.md \
+	docs/hacking.md \
+	docs/operators.md \
+	docs/research.md
