@@ -18,9 +18,8 @@ enum { MAX_ARGS = 32, START_SECONDS = 120 };
 
 static void run_child(const char *program, const char *const *args, const char *log)
 {
-    const char *argv[MAX_ARGS + 8] = {program,        "--listen",     "127.0.0.1:0",
-                                      "--log-format", "json",         "--admin-listen",
-                                      "none"};
+    const char *argv[MAX_ARGS + 8] = {program, "--listen",       "127.0.0.1:0", "--log-format",
+                                      "json",  "--admin-listen", "none"};
     int n = 7;
     for (int i = 0; args[i] && i < MAX_ARGS; i++)
         argv[n++] = args[i];

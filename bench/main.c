@@ -39,7 +39,7 @@ static struct {
 typedef struct workload {
     const char *shape; /* NULL: the shipped weights */
     const char *title, *name;
-    int tokens[3];     /* a sequence, for each of `sequences` */
+    int tokens[3]; /* a sequence, for each of `sequences` */
 } workload;
 
 static const int sequences[3] = {1, 8, 32};
@@ -129,8 +129,8 @@ static void run_workload(const workload *w)
         fail(err.text);
     daemon_process d;
     const char *shipped[] = {"--model", args.model, "--max-context", "512", NULL};
-    const char *random[] = {"--model",          args.model, "--max-context", "512",
-                            "--random-weights", w->shape,   NULL};
+    const char *random[] = {"--model", args.model, "--max-context", "512", "--random-weights",
+                            w->shape,  NULL};
     if (daemon_start(&d, args.program, w->shape ? random : shipped) != 0)
         exit(1);
     report_title(w->title);

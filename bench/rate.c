@@ -21,7 +21,6 @@ void rate_token(decode_rate *r, int sequence, uint64_t time_ns)
 
 double rate_per_second(const decode_rate *r)
 {
-    return r->end_ns > r->begin_ns
-               ? (double)r->tokens * 1e9 / (double)(r->end_ns - r->begin_ns)
-               : 0;
+    return r->end_ns > r->begin_ns ? (double)r->tokens * 1e9 / (double)(r->end_ns - r->begin_ns)
+                                   : 0;
 }

@@ -39,20 +39,20 @@ enum aim_finish { AIM_FINISH_NONE, AIM_FINISH_STOP, AIM_FINISH_LENGTH, AIM_FINIS
 
 /* One prompt with n candidates. The engine takes it over at submit. */
 typedef struct aim_request {
-    void *user;           /* comes back in every event; also the handle of cancel */
-    int prompt_index;     /* i of this prompt inside the user's request, for seeds */
-    int32_t *tokens;      /* the prompt, at least one token, aim_free'd by the engine */
+    void *user;       /* comes back in every event; also the handle of cancel */
+    int prompt_index; /* i of this prompt inside the user's request, for seeds */
+    int32_t *tokens;  /* the prompt, at least one token, aim_free'd by the engine */
     int n_tokens;
-    int n;                /* candidates */
+    int n; /* candidates */
     uint64_t seed;
     aim_sampling sampling;
-    int max_tokens;       /* >= 0; 0 only scores the prompt */
-    char **stop;          /* stop strings (NUL-terminated), engine frees */
+    int max_tokens; /* >= 0; 0 only scores the prompt */
+    char **stop;    /* stop strings (NUL-terminated), engine frees */
     size_t n_stop;
-    bool include_stop;    /* leave the stop text in the answer */
-    bool skip_special;    /* special tokens give no text */
-    int logprobs;         /* top entries a generated token; -1: none, 0: chosen only */
-    int prompt_logprobs;  /* the same for prompt tokens; -1: none */
+    bool include_stop;   /* leave the stop text in the answer */
+    bool skip_special;   /* special tokens give no text */
+    int logprobs;        /* top entries a generated token; -1: none, 0: chosen only */
+    int prompt_logprobs; /* the same for prompt tokens; -1: none */
 } aim_request;
 aim_request *aim_request_new(void); /* zeroed, neutral values, -1 logprobs */
 void aim_request_free(aim_request *r);
@@ -71,13 +71,13 @@ typedef struct aim_event {
     enum aim_event_kind kind;
     void *user;
     int prompt_index, candidate;
-    uint64_t time_ns;     /* monotonic, when it happened */
+    uint64_t time_ns; /* monotonic, when it happened */
     /* TOKEN: */
     int32_t token;
-    bool hidden_token;    /* an end-of-sequence or stop token: it has no text */
-    char *text;           /* newly certain text, may be "" (owned by the event) */
+    bool hidden_token; /* an end-of-sequence or stop token: it has no text */
+    char *text;        /* newly certain text, may be "" (owned by the event) */
     size_t text_len;
-    float logprob;        /* of the token, if logprobs >= 0 */
+    float logprob; /* of the token, if logprobs >= 0 */
     int rank;
     int n_top;
     aim_token_logprob *top;
@@ -87,8 +87,8 @@ typedef struct aim_event {
     int stop_string;        /* >= 0: index of the stop string that ended it */
     aim_error error;        /* code set: the candidate failed */
     /* PROMPT: */
-    int cached_tokens;      /* prompt tokens found in the prefix cache */
-    uint64_t queued_ns;     /* time between submit and first prefill step */
+    int cached_tokens;  /* prompt tokens found in the prefix cache */
+    uint64_t queued_ns; /* time between submit and first prefill step */
     /* Prompt token i (from 1 on) has logprob, rank and n_prompt_top top entries
      * at index i; entry 0 is unused. NULL unless asked for. */
     int n_prompt, n_prompt_top;
@@ -136,7 +136,7 @@ const aim_engine_config *aim_engine_get_config(const aim_engine *e); /* defaults
 
 enum { AIM_BATCH_BUCKETS = 16 };
 typedef struct aim_engine_stats {
-    int running, waiting, paused;  /* sequences running, requests waiting */
+    int running, waiting, paused; /* sequences running, requests waiting */
     int kv_total, kv_held, kv_available;
     uint64_t steps, heartbeat;
     uint64_t prompt_tokens, generated_tokens;

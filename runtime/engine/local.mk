@@ -1,7 +1,9 @@
 noinst_LIBRARIES += runtime/libengine.a
 runtime_libengine_a_SOURCES = \
 	runtime/engine/deliver.c runtime/engine/deliver.h \
-	runtime/engine/engine.c runtime/engine/engine.h \
+	runtime/engine/engine.c runtime/engine/engine.h runtime/engine/engine_impl.h \
+	runtime/engine/engine_config.c \
+	runtime/engine/engine_loop.c \
 	runtime/engine/logprobs.c \
 	runtime/engine/random_shapes.c runtime/engine/random_shapes.h \
 	runtime/engine/request.c \
@@ -10,4 +12,5 @@ runtime_libengine_a_SOURCES = \
 	runtime/engine/sequence.c runtime/engine/sequence.h \
 	runtime/engine/served_model.c runtime/engine/served_model.h \
 	runtime/engine/step.c runtime/engine/step.h \
-	runtime/engine/stop_match.c runtime/engine/stop_match.h
+	runtime/engine/stop_match.c runtime/engine/stop_match.h \
+	runtime/engine/submit.c

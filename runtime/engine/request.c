@@ -38,14 +38,3 @@ void aim_event_free(aim_event *e)
     aim_free(e->prompt_top);
     aim_free(e);
 }
-
-void aim_engine_config_init(aim_engine_config *c)
-{
-    *c = (aim_engine_config){
-        .max_sequences = 64,
-        .max_batch_tokens = 512,
-        .prefill_chunk = 256,
-        .max_queue = 128,
-        .prefix_cache = true,
-    };
-}

@@ -17,16 +17,16 @@ typedef struct aim_logit_bias {
 
 /* Owned by whoever fills it; aim_sampling_fini frees the arrays. */
 typedef struct aim_sampling {
-    double temperature;         /* 0: argmax, lowest id wins ties */
-    double top_p;               /* (0, 1], 1: off */
-    double min_p;               /* [0, 1], 0: off */
-    int top_k;                  /* 0: off */
+    double temperature;                         /* 0: argmax, lowest id wins ties */
+    double top_p;                               /* (0, 1], 1: off */
+    double min_p;                               /* [0, 1], 0: off */
+    int top_k;                                  /* 0: off */
     double presence_penalty, frequency_penalty; /* subtracted, over generated tokens */
-    double repetition_penalty;  /* > 0, 1: off; over prompt and generated tokens */
+    double repetition_penalty;                  /* > 0, 1: off; over prompt and generated tokens */
     aim_logit_bias *bias;
     size_t n_bias;
-    int min_tokens;             /* no EOS or stop token before so many */
-    bool ignore_eos;            /* EOS does not end the sequence */
+    int min_tokens;  /* no EOS or stop token before so many */
+    bool ignore_eos; /* EOS does not end the sequence */
     int32_t *stop_ids;
     size_t n_stop_ids;
 } aim_sampling;
@@ -49,7 +49,7 @@ typedef struct aim_sample_input {
     int n_prompt, n_tokens;
     const int32_t *eos;
     int n_eos;
-    uint64_t seed;         /* of the candidate */
+    uint64_t seed; /* of the candidate */
     /* Scratch of aim_sampler_scratch(vocab) bytes, 64-byte aligned. */
     void *scratch;
 } aim_sample_input;

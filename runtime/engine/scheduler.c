@@ -107,11 +107,6 @@ static bool reserve(aim_scheduler *s, aim_sequence *q, int rows)
 
 /* ---- admission ------------------------------------------------------------ */
 
-static int blocks_for(int tokens)
-{
-    return (tokens + AIM_KV_BLOCK - 1) / AIM_KV_BLOCK;
-}
-
 static void match(aim_scheduler *s, aim_sequence *q)
 {
     s->prefix_queries += (uint64_t)q->n_tokens;
@@ -122,7 +117,7 @@ static void match(aim_scheduler *s, aim_sequence *q)
  * is nobody to wait for. */
 static bool blocks_suffice(const aim_scheduler *s, int tokens)
 {
-    return !s->running.head || aim_kv_available(s->kv) > blocks_for(tokens);
+    return !s->running.head || aim_kv_available(s->kv) > aim_kv_blocks_for(tokens);
 }
 
 static void resume_preempted(aim_scheduler *s)

@@ -23,11 +23,11 @@ typedef struct aim_group_list {
 typedef struct aim_scheduler {
     const aim_engine_config *config;
     aim_kv_cache *kv;
-    int logit_room;             /* logit rows a step can take */
-    aim_group_list waiting;     /* not started */
-    aim_group_list live;        /* started, not over */
-    aim_sequence_list running;  /* oldest first */
-    aim_sequence_list preempted;/* oldest first */
+    int logit_room;              /* logit rows a step can take */
+    aim_group_list waiting;      /* not started */
+    aim_group_list live;         /* started, not over */
+    aim_sequence_list running;   /* oldest first */
+    aim_sequence_list preempted; /* oldest first */
     int slots_used;
     uint64_t preemptions, prefix_queries, prefix_hits;
 } aim_scheduler;

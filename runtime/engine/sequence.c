@@ -6,11 +6,6 @@
 
 #include <string.h>
 
-static int blocks_for(int tokens)
-{
-    return (tokens + AIM_KV_BLOCK - 1) / AIM_KV_BLOCK;
-}
-
 int aim__request_max_tokens(const aim_request *r)
 {
     return r->n_tokens + r->max_tokens;
@@ -25,7 +20,7 @@ static bool sequence_init(aim_sequence *s, aim_group *g, int candidate, const ai
     s->state = candidate == 0 ? AIM_SEQ_RUNNING : AIM_SEQ_FORK;
     s->seed = aim_candidate_seed(r->seed, (uint32_t)r->prompt_index, (uint32_t)candidate);
     s->tokens = aim_array((size_t)most, sizeof *s->tokens);
-    s->table = aim_array((size_t)blocks_for(most), sizeof *s->table);
+    s->table = aim_array((size_t)aim_kv_blocks_for(most), sizeof *s->table);
     s->last = aim_calloc(1, sizeof *s->last);
     if (!s->tokens || !s->table || !s->last)
         return false;
@@ -116,7 +111,7 @@ bool aim__sequence_reserve(aim_sequence *s, aim_kv_cache *kv, int rows)
     int first = s->computed / AIM_KV_BLOCK;
     if (first < s->n_blocks && !aim_kv_make_writable(kv, &s->table[first]))
         return false;
-    int want = blocks_for(s->computed + rows);
+    int want = aim_kv_blocks_for(s->computed + rows);
     while (s->n_blocks < want) {
         int32_t block = aim_kv_take(kv);
         if (block < 0)

@@ -12,14 +12,14 @@ typedef struct aim_sequence aim_sequence;
 /* Requests that came in one submit: they take one place in the queue until the
  * last of them has started. */
 typedef struct aim_submission {
-    int waiting; /* groups not yet started */
-    int alive;   /* groups not yet freed */
+    int waiting;     /* groups not yet started */
+    int alive;       /* groups not yet freed */
     uint64_t serial; /* counts submissions of the engine */
 } aim_submission;
 
 enum aim_sequence_state {
-    AIM_SEQ_FORK,    /* waits for the first candidate to finish the prompt */
-    AIM_SEQ_RUNNING, /* holds blocks, takes part in steps */
+    AIM_SEQ_FORK,      /* waits for the first candidate to finish the prompt */
+    AIM_SEQ_RUNNING,   /* holds blocks, takes part in steps */
     AIM_SEQ_PREEMPTED, /* lost its blocks, will be recomputed */
     AIM_SEQ_ENDED,
 };
@@ -35,23 +35,23 @@ struct aim_sequence {
     uint64_t seed;
     int32_t *tokens; /* prompt, then generated; room for the longest answer */
     int n_tokens, computed;
-    int32_t *table;  /* block numbers; room for the longest answer */
+    int32_t *table; /* block numbers; room for the longest answer */
     int n_blocks, registered;
     aim_detok detok;
     aim_buf held;    /* text that a stop string could still begin in */
     aim_event *last; /* kept ready, so that the end is told even without memory */
     /* The step being made: */
-    int step_rows;   /* rows from position `computed` on, 0: none */
+    int step_rows; /* rows from position `computed` on, 0: none */
 };
 
 struct aim_group {
     aim_request *request;
     aim_submission *submission;
-    aim_group *next;     /* in the scheduler's list of waiting or live groups */
+    aim_group *next;         /* in the scheduler's list of waiting or live groups */
     aim_sequence *sequences; /* [request->n] */
-    int alive;           /* sequences not ended */
+    int alive;               /* sequences not ended */
     bool paused;
-    bool prompt_done;    /* AIM_EVENT_PROMPT is out */
+    bool prompt_done; /* AIM_EVENT_PROMPT is out */
     uint64_t submitted_ns, started_ns;
     int cached_tokens;
     /* Prompt logprobs, if asked for: entries [1, scored) are filled. */

@@ -72,8 +72,8 @@ aim_model *aim_model_open(const aim_model_options *o, aim_event_sink *sink, void
     if (aim_hf_config_load(m->dir, &m->config, err) == AIM_OK && load_text(m, err) == AIM_OK &&
         start_compute(m, o, err) == AIM_OK &&
         load_decoder(m, o, progress, progress_arg, err) == AIM_OK)
-        m->engine = aim_engine_new(&o->engine, m->decoder, m->tokenizer, &m->compute, sink,
-                                   sink_arg, err);
+        m->engine =
+            aim_engine_new(&o->engine, m->decoder, m->tokenizer, &m->compute, sink, sink_arg, err);
     if (m->engine)
         return m;
     aim_model_close(m);

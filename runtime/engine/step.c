@@ -11,8 +11,8 @@
 typedef struct pick {
     aim_sequence *q;
     const float *logits;
-    aim_event *event;  /* of the token, to fill; NULL when out of memory */
-    int score;         /* > 0: index of the prompt token to score */
+    aim_event *event; /* of the token, to fill; NULL when out of memory */
+    int score;        /* > 0: index of the prompt token to score */
     int32_t token;
 } pick;
 
@@ -25,7 +25,7 @@ struct aim_stepper {
     int32_t *token, *position;
     const int32_t **blocks;
     int *logit_rows;
-    pick *picks;          /* [logit_room + max_sequences] */
+    pick *picks; /* [logit_room + max_sequences] */
     int n_picks;
     unsigned char *scratch; /* of the sampler, one slice a thread */
     size_t scratch_slice, scratch_bytes;
@@ -122,8 +122,8 @@ static void add_scores(aim_stepper *st, aim_sequence *q, const float *logits, in
 {
     aim_group *g = q->group;
     for (int i = 0; i < n && g->scored < g->request->n_tokens; i++, g->scored++)
-        st->picks[st->n_picks++] = (pick){
-            .q = q, .logits = logits + (size_t)i * (size_t)st->vocab, .score = g->scored};
+        st->picks[st->n_picks++] =
+            (pick){.q = q, .logits = logits + (size_t)i * (size_t)st->vocab, .score = g->scored};
 }
 
 static void pick_candidates(aim_stepper *st, aim_scheduler *s, aim_sequence *leader,

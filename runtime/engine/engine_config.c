@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/engine_impl.h"
+
+#include "base/cpu.h"
+
+void aim_engine_config_init(aim_engine_config *c)
+{
+    *c = (aim_engine_config){
+        .max_sequences = 64,
+        .max_batch_tokens = 512,
+        .prefill_chunk = 256,
+        .max_queue = 128,
+        .prefix_cache = true,
+    };
+}
+
+static int blocks_in(size_t bytes, size_t block)
+{
+    size_t n = bytes / block;
+    return n > INT32_MAX / AIM_KV_BLOCK ? INT32_MAX / AIM_KV_BLOCK : (int)n;
+}
+
+/* Room for 16 full contexts, but at most a quarter of the memory, and at least
+ * one context. */
+static int default_blocks(int context_blocks, size_t block)
+{
+    int wish = context_blocks > INT32_MAX / 16 ? context_blocks : 16 * context_blocks;
+    int most = blocks_in(aim_memory_limit() / 4, block);
+    int n = wish < most ? wish : most;
+    return n > context_blocks ? n : context_blocks;
+}
+
+int aim__engine_resolve_config(aim_engine_config *c, const aim_decoder *d, aim_error *err)
+{
+    aim_kv_shape shape = aim_decoder_kv_shape(d);
+    size_t block = aim_kv_block_bytes(&shape);
+    int positions = aim_decoder_config(d)->max_positions;
+    if (c->max_context == 0)
+        c->max_context = positions;
+    if (c->max_context > positions)
+        return aim_fail(err, AIM_EINVAL, "max_context %d is more than the model's %d positions",
+                        c->max_context, positions);
+    if (c->max_sequences < 1 || c->max_batch_tokens < c->max_sequences || c->prefill_chunk < 1)
+        return aim_fail(err, AIM_EINVAL,
+                        "max_batch_tokens (%d) must be at least max_sequences (%d), and "
+                        "prefill_chunk (%d) at least 1",
+                        c->max_batch_tokens, c->max_sequences, c->prefill_chunk);
+    int context_blocks = aim_kv_blocks_for(c->max_context);
+    if (c->kv_blocks == 0)
+        c->kv_blocks =
+            c->kv_bytes ? blocks_in(c->kv_bytes, block) : default_blocks(context_blocks, block);
+    c->kv_bytes = (size_t)c->kv_blocks * block;
+    if (c->kv_blocks < context_blocks)
+        return aim_fail(err, AIM_EINVAL,
+                        "a KV cache of %zu MiB is too small for one context of %d tokens, which "
+                        "needs %zu MiB: raise kv_cache or lower max_context",
+                        c->kv_bytes >> 20, c->max_context, ((size_t)context_blocks * block) >> 20);
+    return AIM_OK;
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* submit.c - what other threads ask of the engine: the queue in front of it,
+ * signals to what is under way, and its figures. */
+#include "engine/engine_impl.h"
+
+#include "base/alloc.h"
+#include "base/cpu.h"
+
+int aim_engine_check_room(aim_engine *e, int requests, aim_error *err)
+{
+    pthread_mutex_lock(&e->lock);
+    int queued = e->queued;
+    pthread_mutex_unlock(&e->lock);
+    if (queued + requests > e->config.max_queue)
+        return aim_fail(err, AIM_EBUSY, "the queue is full: %d requests wait", queued);
+    return AIM_OK;
+}
+
+static int check_tokens(const aim_request *r, int vocab, aim_error *err)
+{
+    for (int i = 0; i < r->n_tokens; i++)
+        if (r->tokens[i] < 0 || r->tokens[i] >= vocab)
+            return aim_fail(err, AIM_EINVAL, "token id %d is outside the vocabulary of %d",
+                            r->tokens[i], vocab);
+    return AIM_OK;
+}
+
+/* Shared prompt blocks, and for each candidate its tail and a private copy of
+ * the block where prompt and answer meet. */
+static bool fits_cache(const aim_engine *e, const aim_request *r)
+{
+    int64_t tail = aim_kv_blocks_for(r->n_tokens + r->max_tokens) - r->n_tokens / AIM_KV_BLOCK;
+    return r->n_tokens / AIM_KV_BLOCK + r->n * tail <= e->config.kv_blocks;
+}
+
+static int check_request(const aim_engine *e, const aim_request *r, aim_error *err)
+{
+    const aim_engine_config *c = &e->config;
+    if (r->n_tokens < 1)
+        return aim_fail(err, AIM_EINVAL, "the prompt is empty");
+    if (r->n_tokens > c->max_context || r->max_tokens > c->max_context - r->n_tokens)
+        return aim_fail(err, AIM_ECONTEXT,
+                        "the prompt has %d tokens and max_tokens is %d, together more than the "
+                        "context of %d",
+                        r->n_tokens, r->max_tokens, c->max_context);
+    if (r->n < 1 || r->n > c->max_sequences)
+        return aim_fail(err, AIM_EINVAL, "%d candidates, but at most %d sequences run at once",
+                        r->n, c->max_sequences);
+    if (!fits_cache(e, r))
+        return aim_fail(err, AIM_EINVAL,
+                        "%d candidates of %d + %d tokens do not fit the KV cache of %d tokens",
+                        r->n, r->n_tokens, r->max_tokens, c->kv_blocks * AIM_KV_BLOCK);
+    return check_tokens(r, aim_decoder_config(e->decoder)->vocab, err);
+}
+
+static void free_groups(aim_group *g)
+{
+    for (aim_group *next; g; g = next) {
+        next = g->next;
+        aim__group_free(g);
+    }
+}
+
+/* Requests [0, n) as a list of groups; takes all of them over. */
+static aim_group *make_groups(aim_engine *e, aim_request **requests, int n, aim_error *err)
+{
+    aim_submission *submission = aim_malloc(sizeof *submission);
+    aim_group *head = NULL, **tail = &head;
+    bool ok = submission;
+    if (ok)
+        *submission = (aim_submission){.waiting = n, .alive = n};
+    for (int i = 0; i < n; i++) {
+        aim_group *g = NULL;
+        if (ok)
+            g = aim__group_new(requests[i], e->tokenizer);
+        else
+            aim_request_free(requests[i]);
+        ok = g;
+        if (!g)
+            continue;
+        g->submitted_ns = aim_now_ns();
+        *tail = g;
+        tail = &g->next;
+    }
+    if (ok) {
+        for (aim_group *g = head; g; g = g->next)
+            g->submission = submission;
+        return head;
+    }
+    free_groups(head);
+    aim_free(submission);
+    aim_fail_nomem(err, "request");
+    return NULL;
+}
+
+/* Under the lock: append the groups of one submission, or say why not. */
+static int enqueue(aim_engine *e, aim_group *groups, aim_error *err)
+{
+    if (e->stop)
+        return aim_fail(err, AIM_EUNAVAILABLE, "the engine is stopping");
+    if (e->queued >= e->config.max_queue)
+        return aim_fail(err, AIM_EBUSY, "the queue is full: %d requests wait", e->queued);
+    e->queued++;
+    groups->submission->serial = ++e->serial;
+    *e->incoming_tail = groups;
+    for (; groups; groups = groups->next)
+        e->incoming_tail = &groups->next;
+    pthread_cond_signal(&e->wake);
+    return AIM_OK;
+}
+
+int aim_engine_submit(aim_engine *e, aim_request **requests, int n, aim_error *err)
+{
+    aim_error own = {0};
+    err = err ? err : &own;
+    int code = AIM_OK;
+    for (int i = 0; i < n && code == AIM_OK; i++)
+        code = check_request(e, requests[i], err);
+    if (code != AIM_OK) {
+        for (int i = 0; i < n; i++)
+            aim_request_free(requests[i]);
+        return code;
+    }
+    aim_group *groups = make_groups(e, requests, n, err);
+    if (!groups)
+        return (int)err->code;
+    pthread_mutex_lock(&e->lock);
+    code = enqueue(e, groups, err);
+    pthread_mutex_unlock(&e->lock);
+    if (code != AIM_OK)
+        free_groups(groups);
+    return code;
+}
+
+static bool replaces(const aim_signal *old, enum aim_signal_kind kind, const void *user)
+{
+    return old->user == user && (old->kind == AIM_SIGNAL_CANCEL) == (kind == AIM_SIGNAL_CANCEL);
+}
+
+/* Without memory a signal is lost: a cancelled answer then runs to its end, a
+ * slow reader meets the hard limit of its buffer. */
+static void send_signal(aim_engine *e, enum aim_signal_kind kind, void *user)
+{
+    pthread_mutex_lock(&e->lock);
+    size_t i = 0;
+    while (i < e->n_signals && !replaces(&e->signals[i], kind, user))
+        i++;
+    if (aim_grow(&e->signals, &e->signals_room, i + 1, sizeof *e->signals)) {
+        e->signals[i] = (aim_signal){kind, user, e->serial};
+        if (i == e->n_signals)
+            e->n_signals++;
+    }
+    pthread_cond_signal(&e->wake);
+    pthread_mutex_unlock(&e->lock);
+}
+
+void aim_engine_cancel(aim_engine *e, void *user)
+{
+    send_signal(e, AIM_SIGNAL_CANCEL, user);
+}
+
+void aim_engine_pause(aim_engine *e, void *user, bool paused)
+{
+    send_signal(e, paused ? AIM_SIGNAL_PAUSE : AIM_SIGNAL_RESUME, user);
+}
+
+void aim_engine_hang(aim_engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    e->hang = true;
+    pthread_cond_signal(&e->wake);
+    pthread_mutex_unlock(&e->lock);
+}
+
+void aim_engine_get_stats(aim_engine *e, aim_engine_stats *out)
+{
+    pthread_mutex_lock(&e->lock);
+    *out = e->stats;
+    pthread_mutex_unlock(&e->lock);
+    out->heartbeat = atomic_load(&e->heartbeat);
+}
+
+uint64_t aim_engine_stalled_ns(aim_engine *e)
+{
+    uint64_t now = aim_now_ns(), beat = atomic_load(&e->heartbeat);
+    pthread_mutex_lock(&e->lock);
+    if (beat != e->seen_heartbeat || e->seen_at_ns == 0 || !atomic_load(&e->busy)) {
+        e->seen_heartbeat = beat;
+        e->seen_at_ns = now;
+    }
+    uint64_t stalled = now - e->seen_at_ns;
+    pthread_mutex_unlock(&e->lock);
+    return stalled;
+}
+
+int aim_engine_max_context(const aim_engine *e)
+{
+    return e->config.max_context;
+}
+
+const aim_engine_config *aim_engine_get_config(const aim_engine *e)
+{
+    return &e->config;
+}
