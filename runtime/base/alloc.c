@@ -18,10 +18,7 @@ static bool must_fail(void)
 {
     if (fail_after < 0)
         return false;
-    if (fail_after == 0)
-        return true;
-    fail_after--;
-    return false;
+    return fail_after-- == 0; /* the failure itself switches the hook off */
 }
 
 void *aim_malloc(size_t size)
@@ -53,7 +50,8 @@ void *aim_rearray(void *p, size_t count, size_t size)
 
 char *aim_strndup(const char *s, size_t n)
 {
-    char *copy = aim_malloc(n + 1);
+    size_t size;
+    char *copy = aim_add(n, 1, &size) ? aim_malloc(size) : NULL;
     if (!copy)
         return NULL;
     memcpy(copy, s, n);

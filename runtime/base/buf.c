@@ -52,6 +52,8 @@ void aim_buf_printf(aim_buf *b, const char *fmt, ...)
 
 void aim_buf_consume(aim_buf *b, size_t n)
 {
+    if (n > b->len)
+        n = b->len;
     if (n == 0)
         return;
     memmove(b->data, b->data + n, b->len - n);

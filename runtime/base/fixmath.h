@@ -15,7 +15,8 @@ double aim_exp(double x); /* any x; 0 below -745, infinity above 709.78 */
 double aim_log(double x); /* x > 0; -infinity at 0, NaN below */
 double aim_sin(double x); /* |x| <= 2^20 */
 double aim_cos(double x); /* |x| <= 2^20 */
-double aim_pow(double base, double exponent); /* base > 0 */
+/* base > 0; relative error below 1e-14 for results between 1e-6 and 1e6. */
+double aim_pow(double base, double exponent);
 
 /* exp for float, inline so that loops over arrays vectorise. Relative error
  * below 1e-7 on [-87, 88]; inputs are clamped to [-87.3, 88.3], so results

@@ -10,7 +10,7 @@
 /* The budget of the document this thread is parsing. Blocks carry their size
  * in front; only what is allocated between parse begin and end is counted. */
 static _Thread_local size_t budget_left;
-static _Thread_local bool budget_on, budget_hit;
+static _Thread_local bool budget_on, budget_hit, memory_out;
 
 enum { HEAD = 16 }; /* keeps the alignment of malloc */
 
@@ -27,8 +27,10 @@ static void *counted_malloc(size_t size)
         budget_left -= total;
     }
     char *p = aim_malloc(total);
-    if (!p)
+    if (!p) {
+        memory_out = true;
         return NULL;
+    }
     memcpy(p, &total, sizeof total);
     return p + HEAD;
 }
@@ -55,7 +57,7 @@ json_t *aim_json_parse(const char *bytes, size_t len, size_t budget, const char 
 {
     json_error_t e;
     budget_left = budget ? budget : ((size_t)8 << 20) + 6 * len;
-    budget_hit = false;
+    budget_hit = memory_out = false;
     budget_on = true;
     json_t *doc = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &e);
     budget_on = false;
@@ -63,7 +65,7 @@ json_t *aim_json_parse(const char *bytes, size_t len, size_t budget, const char 
         return doc;
     if (budget_hit)
         aim_fail(err, AIM_ETOOLARGE, "%s: the JSON document needs too much memory", what);
-    else if (e.text[0] == '\0' || json_error_code(&e) == json_error_out_of_memory)
+    else if (memory_out) /* jansson does not always say so */
         aim_fail_nomem(err, what);
     else
         aim_fail(err, AIM_EFORMAT, "%s: line %d column %d: %s", what, e.line, e.column, e.text);

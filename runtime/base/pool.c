@@ -130,6 +130,10 @@ static int start_worker(aim_pool *p, int worker, aim_error *err)
 
 aim_pool *aim_pool_new(int threads, aim_error *err)
 {
+    if (threads < 1) {
+        aim_fail(err, AIM_EINVAL, "work pool of %d threads: needs at least 1", threads);
+        return NULL;
+    }
     aim_pool *p = aim_calloc(1, sizeof *p);
     if (!p || !(p->workers = aim_calloc((size_t)threads, sizeof *p->workers))) {
         aim_free(p);
@@ -187,8 +191,12 @@ void aim_pool_run(aim_pool *p, aim_task_fn *fn, void *arg, int n_tasks)
     }
     take_tasks(p, 0);
     atomic_fetch_add(&p->round, 1); /* close: nobody may join now */
-    while (atomic_load(&p->active) > 0)
-        relax();
+    for (int i = 0; atomic_load(&p->active) > 0; i++) {
+        if (i < SPINS)
+            relax();
+        else
+            sched_yield(); /* a worker was taken off its CPU in the middle of a task */
+    }
 }
 
 /* "quota period" in microseconds, or "max period". */

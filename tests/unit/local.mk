@@ -29,3 +29,21 @@ tests_unit_test_attention_SOURCES = tests/unit/test_attention.c
 tests_unit_test_attention_LDADD = $(TENSOR_TEST_LDADD)
 tests_unit_test_matmul_f32_SOURCES = tests/unit/test_matmul_f32.c
 tests_unit_test_matmul_f32_LDADD = $(TENSOR_TEST_LDADD)
+
+UNIT_TESTS += tests/unit/test_kv_cache
+tests_unit_test_kv_cache_SOURCES = tests/unit/test_kv_cache.c
+tests_unit_test_kv_cache_LDADD = runtime/libmodel.a runtime/libbase.a $(UNIT_LDADD)
+
+UNIT_TESTS += tests/unit/test_model
+tests_unit_test_model_SOURCES = tests/unit/test_model.c
+tests_unit_test_model_LDADD = runtime/libmodel.a runtime/libcheckpoint.a $(TENSOR_LIBS) \
+	runtime/libbase.a $(UNIT_LDADD) $(JANSSON_LIBS) $(OPENBLAS_LIBS) $(PTHREAD_LIBS) -lm
+
+UNIT_TESTS += tests/unit/test_base tests/unit/test_fixmath tests/unit/test_pool
+BASE_TEST_LDADD = runtime/libbase.a $(UNIT_LDADD) $(JANSSON_LIBS) $(PTHREAD_LIBS) -lm
+tests_unit_test_base_SOURCES = tests/unit/test_base.c
+tests_unit_test_base_LDADD = $(BASE_TEST_LDADD)
+tests_unit_test_fixmath_SOURCES = tests/unit/test_fixmath.c
+tests_unit_test_fixmath_LDADD = $(BASE_TEST_LDADD)
+tests_unit_test_pool_SOURCES = tests/unit/test_pool.c
+tests_unit_test_pool_LDADD = $(BASE_TEST_LDADD)

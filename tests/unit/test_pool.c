@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The work pool: each task once, memory ordered, idle threads asleep. Run
+ * under ThreadSanitizer to check the ordering itself. */
+#include "base/alloc.h"
+#include "base/pool.h"
+
+#include <check.h>
+#include <stdatomic.h>
+#include <time.h>
+
+enum { MAX_TASKS = 1000 };
+
+struct tally {
+    int seen[MAX_TASKS];  /* plain: each task writes its own */
+    int input, threads;   /* plain: written by the owner before the run */
+    _Atomic int bad_worker;
+};
+
+static void count(void *arg, int task, int worker)
+{
+    struct tally *t = arg;
+    t->seen[task] += t->input;
+    if (worker < 0 || worker >= t->threads)
+        atomic_fetch_add(&t->bad_worker, 1);
+}
+
+/* Runs in quick succession, of sizes from none to many, so that workers come
+ * late, join a run that is closing, or sleep in between. */
+START_TEST(each_task_runs_once)
+{
+    static const int sizes[] = {0, 1, 2, 3, 17, MAX_TASKS};
+    aim_pool *pool = aim_pool_new(_i, NULL);
+    static struct tally t;
+    t.threads = aim_pool_threads(pool);
+    ck_assert_int_eq(t.threads, _i);
+    for (int round = 0; round < 3000; round++) {
+        int n = sizes[round % 6];
+        t.input = round;
+        for (int i = 0; i < n; i++)
+            t.seen[i] = 1;
+        aim_pool_run(pool, count, &t, n);
+        for (int i = 0; i < n; i++)
+            ck_assert_int_eq(t.seen[i], 1 + round);
+    }
+    ck_assert_int_eq(t.bad_worker, 0);
+    aim_pool_free(pool);
+}
+END_TEST
+
+static void rest(long microseconds)
+{
+    nanosleep(&(struct timespec){.tv_nsec = microseconds * 1000}, NULL);
+}
+
+/* Pauses around the time workers go to sleep: no wake-up may be lost. */
+START_TEST(sleeping_workers_wake)
+{
+    aim_pool *pool = aim_pool_new(4, NULL);
+    static struct tally t;
+    t.threads = 4;
+    t.input = 1;
+    for (int round = 0; round < 300; round++) {
+        rest(round * 5 % 700);
+        aim_pool_run(pool, count, &t, 8);
+    }
+    for (int i = 0; i < 8; i++)
+        ck_assert_int_eq(t.seen[i], 300);
+    aim_pool_free(pool);
+}
+END_TEST
+
+struct meeting {
+    _Atomic int present;
+};
+
+static void wait_for_the_other(void *arg, int task, int worker)
+{
+    struct meeting *m = arg;
+    (void)task;
+    (void)worker;
+    atomic_fetch_add(&m->present, 1);
+    while (atomic_load(&m->present) < 2)
+        rest(50);
+}
+
+/* Two tasks that wait for each other end only if two threads work. */
+START_TEST(workers_take_part)
+{
+    aim_pool *pool = aim_pool_new(2, NULL);
+    for (int round = 0; round < 20; round++) {
+        struct meeting m = {0};
+        aim_pool_run(pool, wait_for_the_other, &m, 2);
+        ck_assert_int_eq(m.present, 2);
+        rest(round % 2 ? 0 : 1000);
+    }
+    aim_pool_free(pool);
+}
+END_TEST
+
+START_TEST(idle_pool_uses_no_cpu)
+{
+    aim_pool *pool = aim_pool_new(4, NULL);
+    struct timespec before, after;
+    rest(100000); /* past the spinning */
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+    rest(300000);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+    double used = (double)(after.tv_sec - before.tv_sec) +
+                  (double)(after.tv_nsec - before.tv_nsec) * 1e-9;
+    ck_assert_double_lt(used, 0.03); /* four spinning workers would use up to 1.2 s */
+    aim_pool_free(pool);
+}
+END_TEST
+
+START_TEST(pools_come_and_go)
+{
+    for (int i = 0; i < 100; i++)
+        aim_pool_free(aim_pool_new(1 + i % 5, NULL));
+    aim_pool_free(NULL);
+}
+END_TEST
+
+START_TEST(failures_are_reported)
+{
+    aim_error err = {0};
+    ck_assert_ptr_null(aim_pool_new(0, &err));
+    ck_assert_int_eq(err.code, AIM_EINVAL);
+    aim_pool *pool = NULL;
+    int n = 0;
+    while (!pool) {
+        err = (aim_error){0};
+        aim_alloc_fail_after(n++);
+        pool = aim_pool_new(3, &err);
+        aim_alloc_fail_after(-1);
+        ck_assert_int_eq(err.code, pool ? AIM_OK : AIM_ENOMEM);
+    }
+    ck_assert_int_eq(n, 5); /* the pool, its list and two workers, each failed once */
+    aim_pool_free(pool);
+}
+END_TEST
+
+START_TEST(there_is_a_cpu)
+{
+    ck_assert_int_ge(aim_cpu_count(), 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("pool");
+    TCase *t = tcase_create("pool");
+    tcase_set_timeout(t, 60);
+    tcase_add_loop_test(t, each_task_runs_once, 1, 6);
+    tcase_add_test(t, sleeping_workers_wake);
+    tcase_add_test(t, workers_take_part);
+    tcase_add_test(t, idle_pool_uses_no_cpu);
+    tcase_add_test(t, pools_come_and_go);
+    tcase_add_test(t, failures_are_reported);
+    tcase_add_test(t, there_is_a_cpu);
+    suite_add_tcase(s, t);
+    SRunner *runner = srunner_create(s);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
