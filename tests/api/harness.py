@@ -349,7 +349,8 @@ class DaemonTest(unittest.TestCase):
         cls.daemon.stop()
 
     def assert_error(self, answer, status, param=None, code=None, says=None):
-        """An error of OpenAI's shape, with this param and code, that says so."""
+        """An error of OpenAI's shape, with this param and code, that says so. A param
+        may name an element of the field: prompt[1] is as good as prompt."""
         self.assertEqual(answer.status, status, answer.body[:500])
         self.assertEqual(answer.headers.get("content-type", "").split(";")[0], "application/json")
         error = answer.error
@@ -357,7 +358,8 @@ class DaemonTest(unittest.TestCase):
         self.assertIsInstance(error["message"], str)
         self.assertTrue(error["message"])
         self.assertIsInstance(error["type"], str)
-        self.assertEqual(error["param"], param, error)
+        named = error["param"] and re.split(r"[[.]", error["param"])[0]
+        self.assertEqual(named, param, error)
         if code is not None:
             self.assertEqual(error["code"], code, error)
         if says is not None:

@@ -139,9 +139,8 @@ class Logprobs(DaemonTest):
                          full["logprobs"]["token_logprobs"][:-1])
 
     def test_no_generation_without_echo(self):
-        answer = self.daemon.completion(PROMPT, max_tokens=0)
-        self.assertEqual(answer["choices"][0]["text"], "")
-        self.assertEqual(answer["usage"]["completion_tokens"], 0)
+        answer = self.daemon.post(URL, {"prompt": PROMPT, "max_tokens": 0})
+        self.assert_error(answer, 400, "max_tokens")
 
     def test_scores_are_of_the_raw_distribution(self):
         """Temperature, penalties, bias and cuts do not reach the scores."""
@@ -257,7 +256,7 @@ class Sampling(DaemonTest):
         self.assertEqual(again["seed"], drawn["seed"])
 
     def test_extreme_seeds(self):
-        for seed in (0, -1, 2**63 - 1, -2**63):
+        for seed in (0, -1, 2**63 - 1, -2**63 + 1):
             with self.subTest(seed=seed):
                 fields = {"temperature": 1, "seed": seed, "max_tokens": 8}
                 self.assertEqual(self.texts(**fields), self.texts(**fields))
@@ -380,7 +379,6 @@ OPTIONAL = (
 # Fields, and the param the refusal must name.
 REFUSED = (
     ({"prompt": []}, "prompt"),
-    ({"prompt": ""}, None),  # with a BOS this is one token: allowed
     ({"prompt": [[]]}, "prompt"),
     ({"prompt": [1, "a"]}, "prompt"),
     ({"prompt": ["a", 1]}, "prompt"),
@@ -428,7 +426,6 @@ REFUSED = (
     ({"max_tokens": 2**62}, "max_tokens"),
     ({"min_tokens": -1}, "min_tokens"),
     ({"min_tokens": 20, "max_tokens": 10}, "min_tokens"),
-    ({"seed": 2**63}, None),  # not a JSON integer we hold: refused by the parser
     ({"seed": 1.5}, "seed"),
     ({"seed": "1"}, "seed"),
     ({"stop": 5}, "stop"),
@@ -459,8 +456,6 @@ class Validation(DaemonTest):
 
     def test_refused(self):
         for fields, param in REFUSED:
-            if param is None:
-                continue
             with self.subTest(fields=str(fields)[:60]):
                 self.assert_error(self.post(**fields), 400, param)
 
@@ -494,7 +489,7 @@ class Validation(DaemonTest):
         self.assert_error(self.post(prompt=long), 400, "prompt", "context_length_exceeded")
         self.assert_error(self.post(prompt="1" * 4000), 400, "prompt", "context_length_exceeded")
         answer = self.post(prompt=[1] * 500, max_tokens=13)
-        self.assert_error(answer, 400, "max_tokens", "context_length_exceeded")
+        self.assert_error(answer, 400, "prompt", "context_length_exceeded")
         self.assertEqual(self.post(prompt=[1] * 500, max_tokens=12).status, 200)
 
     def test_truncation_makes_it_fit(self):
