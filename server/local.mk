@@ -4,6 +4,8 @@ noinst_LIBRARIES += server/libserver.a
 server_libserver_a_SOURCES = \
 	server/auth.c \
 	server/auth.h \
+	server/choice.c \
+	server/choice.h \
 	server/daemon.h \
 	server/deadlines.c \
 	server/exchange.c \
@@ -16,12 +18,21 @@ server_libserver_a_SOURCES = \
 	server/http_request.c \
 	server/http_response.c \
 	server/http_stream.c \
+	server/job.c \
+	server/job.h \
+	server/job_prepare.c \
+	server/job_stats.c \
 	server/json_out.c \
 	server/json_out.h \
 	server/listen.c \
 	server/log.h \
+	server/logprobs_json.c \
+	server/logprobs_json.h \
+	server/mailbox.c \
 	server/metrics.def \
 	server/metrics.h \
+	server/offload.c \
+	server/offload.h \
 	server/options.c \
 	server/options.def \
 	server/options.h \
@@ -29,6 +40,20 @@ server_libserver_a_SOURCES = \
 	server/options_flags.c \
 	server/options_table.c \
 	server/options_table.h \
+	server/params.c \
+	server/params.def \
+	server/params.h \
+	server/params_doc.c \
+	server/params_rows.c \
+	server/params_rows.h \
+	server/prompt.c \
+	server/request.c \
+	server/request.h \
+	server/response.c \
+	server/response.h \
+	server/route_generate.c \
+	server/route_models.c \
+	server/route_tokenize.c \
 	server/routes.h \
 	server/utf8.c \
 	server/utf8.h
@@ -39,3 +64,8 @@ SERVER_LDADD = server/libserver.a $(RUNTIME_LDADD) $(MICROHTTPD_LIBS) $(UV_LIBS)
 sbin_PROGRAMS += analogd
 analogd_SOURCES = server/main.c
 analogd_LDADD = $(SERVER_LDADD)
+
+# Prints the parameter tables of docs/api.md; docs/update-params puts them there.
+noinst_PROGRAMS += server/params-doc
+server_params_doc_SOURCES = server/params_doc_main.c
+server_params_doc_LDADD = $(SERVER_LDADD)

@@ -37,14 +37,10 @@ int aimd_read_ids(const json_t *list, const aimd_scope *scope, const char *param
     return AIM_OK;
 }
 
-static int set_tokens(aimd_prompt *out, int32_t *tokens, size_t n, const char *param,
-                      aim_error *err)
+static void set_tokens(aimd_prompt *out, int32_t *tokens, size_t n)
 {
     out->tokens = tokens;
-    out->n_tokens = (int)n; /* no more than bytes of the body, an int */
-    if (n == 0)
-        return aim_fail_param(err, AIM_EINVAL, param, "%s has no tokens", param);
-    return AIM_OK;
+    out->n_tokens = (int)n; /* fewer than bytes of the body, whose cap is below INT_MAX */
 }
 
 static int read_id_prompt(const json_t *list, const aimd_scope *scope, const char *param,
@@ -53,7 +49,9 @@ static int read_id_prompt(const json_t *list, const aimd_scope *scope, const cha
     int32_t *ids = NULL;
     size_t n = 0;
     int code = aimd_read_ids(list, scope, param, &ids, &n, err);
-    return code ? code : set_tokens(out, ids, n, param, err);
+    if (!code)
+        set_tokens(out, ids, n);
+    return code;
 }
 
 /* ---- text --------------------------------------------------------------- */
@@ -85,7 +83,8 @@ static int encode(const aimd_scope *scope, const char *text, size_t len, bool ad
     }
     if (add_special)
         out->n_added = count_added(scope->tokenizer, &ids);
-    return set_tokens(out, ids.v, ids.n, param, err);
+    set_tokens(out, ids.v, ids.n);
+    return AIM_OK;
 }
 
 int aimd_encode_text(const aimd_scope *scope, const json_t *text, bool add_special,
@@ -251,6 +250,8 @@ static int read_chat(const json_t *body, const aimd_scope *scope, aimd_request *
         code = aimd_encode_rendered(scope, &rendered, r->params.chat_add_special_tokens,
                                     &r->prompts[0], err);
     aim_prompt_free(&rendered);
+    if (!code && r->prompts[0].n_tokens == 0)
+        return aim_fail_param(err, AIM_EINVAL, "messages", "messages have no tokens");
     return code;
 }
 
@@ -270,15 +271,19 @@ static int start_token(const aimd_scope *scope, aimd_prompt *out, aim_error *err
         return aim_fail_nomem(err, "prompt");
     ids[0] = id;
     out->n_added = 1;
-    return set_tokens(out, ids, 1, "prompt", err);
+    set_tokens(out, ids, 1);
+    return AIM_OK;
 }
 
 static int read_one(const json_t *v, const aimd_scope *scope, const aimd_request *r,
                     const char *param, aimd_prompt *out, aim_error *err)
 {
-    if (json_is_array(v))
-        return read_id_prompt(v, scope, param, out, err);
-    return aimd_encode_text(scope, v, r->params.add_special_tokens != 0, param, out, err);
+    int code = json_is_array(v) ? read_id_prompt(v, scope, param, out, err)
+                                : aimd_encode_text(scope, v, r->params.add_special_tokens != 0,
+                                                   param, out, err);
+    if (!code && out->n_tokens == 0)
+        return aim_fail_param(err, AIM_EINVAL, param, "%s has no tokens", param);
+    return code;
 }
 
 /* Is the field one prompt, or a list of them? A list of integers is one. */

@@ -63,7 +63,8 @@ aim_request *aimd_request_for_engine(const aimd_request *r, size_t i, void *user
 /* Tokenize the prompts of a generation request into r->prompts. */
 int aimd_read_prompts(const json_t *body, const aimd_scope *scope, aimd_request *r,
                       aim_error *err);
-/* Text to ids; special-token text is parsed. param names the field in errors. */
+/* Text to ids, perhaps none; special-token text is parsed. param names the field
+ * in errors. */
 int aimd_encode_text(const aimd_scope *scope, const json_t *text, bool add_special,
                      const char *param, aimd_prompt *out, aim_error *err);
 /* The field "messages" through the chat template. */

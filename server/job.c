@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of a job: birth, submission, the ways it can end. */
+#include "server/job.h"
+
+#include "base/alloc.h"
+#include "base/cpu.h"
+
+static aim_engine *engine_of(const aimd_job *job)
+{
+    return job->model->model->engine;
+}
+
+/* ---- the end ------------------------------------------------------------ */
+
+static void on_deadline_closed(uv_handle_t *handle)
+{
+    aimd_job *job = handle->data;
+    aimd__job_unprepare(job);
+    aim_free(job);
+}
+
+/* No event can come any more. The memory goes with the timer. */
+static void job_end(aimd_job *job)
+{
+    aimd_offload_end(&job->offload);
+    if (!uv_is_closing((uv_handle_t *)&job->deadline))
+        uv_close((uv_handle_t *)&job->deadline, on_deadline_closed);
+}
+
+/* Nobody waits any more. */
+static void abandon(aimd_job *job)
+{
+    job->state = AIMD_JOB_ABANDONED;
+    uv_timer_stop(&job->deadline);
+    aim_engine_cancel(engine_of(job), job);
+}
+
+static void on_gone(void *user)
+{
+    aimd_job *job = user;
+    aimd_count(job->offload.daemon->metrics, AIMD_M_CANCELLED, NULL, NULL, 1);
+    aimd_offload_detach(&job->offload);
+    abandon(job);
+}
+
+void aimd__job_fail(aimd_job *job, const aim_error *err, const char *code)
+{
+    aimd_exchange *x = job->offload.exchange;
+    if (x && job->streaming) {
+        aim_buf_clear(&job->out);
+        aimd_write_error_event(&job->out, err, code);
+        aimd_write_done(&job->out);
+        aimd_stream_write(x, job->out.data, job->out.len);
+        aimd_stream_end(x);
+    } else if (x) {
+        aimd_respond_error(x, err, code);
+    }
+    aimd_offload_detach(&job->offload);
+    abandon(job);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+    aimd_job *job = timer->data;
+    aim_error err = {0};
+    aim_fail(&err, AIM_EBUSY, "the request could not start within %d seconds",
+             job->offload.daemon->options->queue_timeout);
+    aimd_count(job->offload.daemon->metrics, AIMD_M_REJECTED, NULL, "queue_timeout", 1);
+    aimd__job_fail(job, &err, "queue_timeout");
+}
+
+/* ---- the whole answer --------------------------------------------------- */
+
+static void finish_stream(aimd_job *job)
+{
+    aimd_exchange *x = job->offload.exchange;
+    aim_buf_clear(&job->out);
+    aimd_write_usage_event(&job->out, &job->format, &job->usage);
+    aimd_write_done(&job->out);
+    if (!job->out.failed)
+        aimd_stream_write(x, job->out.data, job->out.len);
+    aimd_stream_end(x);
+}
+
+static void finish_body(aimd_job *job)
+{
+    aimd_offload *o = &job->offload;
+    aimd_write_body(&job->out, &job->format, job->parts, job->choices, &job->usage);
+    if (job->out.failed) {
+        aim_fail_nomem(&o->error, "response");
+        aimd_offload_fail(o);
+        return;
+    }
+    aimd_respond(o->exchange, 200, "application/json", job->out.data, job->out.len);
+}
+
+static void complete(aimd_job *job)
+{
+    aimd__job_count_end(job);
+    if (job->streaming)
+        finish_stream(job);
+    else
+        finish_body(job);
+    job_end(job);
+}
+
+/* ---- events ------------------------------------------------------------- */
+
+void aimd__job_on_drain(void *user)
+{
+    aimd_job *job = user;
+    if (!job || !job->paused)
+        return;
+    job->paused = false;
+    aim_engine_pause(engine_of(job), job, false);
+}
+
+/* One token's events go out at once; a reader that falls behind stops its own
+ * sequences, nobody else's. */
+static void send_events(aimd_job *job, const aimd_prompt_part *part, aimd_choice *c,
+                        const aim_event *e)
+{
+    aimd_exchange *x = job->offload.exchange;
+    if (!job->streaming)
+        aimd_stream_begin(x, aimd__job_on_drain);
+    job->streaming = true;
+    aim_buf_clear(&job->out);
+    aimd_write_events(&job->out, &job->format, part, c, e->kind == AIM_EVENT_TOKEN, &job->usage);
+    aimd_choice_sent(c);
+    if (job->out.failed) {
+        aim_error err = {0};
+        aim_fail_nomem(&err, "response");
+        aim_buf_free(&job->out);
+        aimd__job_fail(job, &err, NULL);
+    } else if (!aimd_stream_write(x, job->out.data, job->out.len) && !job->paused) {
+        job->paused = true;
+        aim_engine_pause(engine_of(job), job, true);
+    }
+}
+
+static void on_prompt(aimd_job *job, const aim_event *e)
+{
+    aim_error err = {0};
+    aimd__job_count_prompt(job, e);
+    if (aimd_prompt_part_fill(&job->parts[e->prompt_index], &job->format, e, &err) != AIM_OK)
+        aimd__job_fail(job, &err, NULL);
+}
+
+/* Why a choice ended without an answer, or AIM_OK. */
+static aim_error failure_of(const aim_event *e)
+{
+    aim_error err = e->error;
+    if (err.code == AIM_OK && e->finish == AIM_FINISH_ABORT)
+        aim_fail(&err, AIM_EUNAVAILABLE, "the server is shutting down");
+    return err;
+}
+
+static void on_step(aimd_job *job, int index, const aim_event *e)
+{
+    aimd_prompt_part *part = &job->parts[e->prompt_index];
+    aimd_choice *c = &job->choices[index];
+    aim_error err = failure_of(e);
+    if (err.code == AIM_OK) {
+        if (e->kind == AIM_EVENT_TOKEN)
+            aimd__job_count_token(job, index, e);
+        job->end_ns = e->time_ns;
+        aimd_choice_add(c, &job->format, part, e, &err);
+    }
+    if (err.code != AIM_OK)
+        aimd__job_fail(job, &err, aimd_error_code(&err, AIMD_DRAINING));
+    else if (job->request.params.stream)
+        send_events(job, part, c, e);
+}
+
+void aimd_job_deliver(aimd_job *job, const aim_event *e)
+{
+    int n = (int)job->request.params.n;
+    int index = e->prompt_index * n + e->candidate;
+    if (job->state == AIMD_JOB_QUEUED) {
+        uv_timer_stop(&job->deadline);
+        job->state = AIMD_JOB_RUNNING;
+    }
+    if (job->state == AIMD_JOB_RUNNING && e->kind == AIM_EVENT_PROMPT)
+        on_prompt(job, e);
+    else if (job->state == AIMD_JOB_RUNNING)
+        on_step(job, index, e);
+    if (e->kind == AIM_EVENT_PROMPT || e->finish == AIM_FINISH_NONE || --job->open > 0)
+        return;
+    if (job->state == AIMD_JOB_RUNNING)
+        complete(job);
+    else
+        job_end(job);
+}
+
+/* ---- the beginning ------------------------------------------------------ */
+
+/* More prompts than the queue has places will never fit: no use to retry. */
+static void explain_refusal(aimd_job *job)
+{
+    aim_error *err = &job->offload.error;
+    int room = aim_engine_get_config(engine_of(job))->max_queue;
+    if (err->code == AIM_EBUSY && job->request.n_prompts > (size_t)room) {
+        *err = (aim_error){0};
+        aim_fail_param(err, AIM_EINVAL, "prompt", "%zu prompts in one request, the queue holds %d",
+                       job->request.n_prompts, room);
+    } else if (err->code == AIM_EBUSY) {
+        aimd_count(job->offload.daemon->metrics, AIMD_M_REJECTED, NULL, "queue_full", 1);
+    }
+}
+
+static void submit(aimd_job *job)
+{
+    aimd_offload *o = &job->offload;
+    aim_request **requests = job->prepared;
+    job->prepared = NULL;
+    job->submit_ns = aim_now_ns();
+    int code = aim_engine_submit(engine_of(job), requests, (int)job->request.n_prompts, &o->error);
+    aim_free(requests);
+    if (code != AIM_OK) {
+        explain_refusal(job);
+        aimd_offload_fail(o);
+        job_end(job);
+        return;
+    }
+    job->state = AIMD_JOB_QUEUED;
+    job->open = job->n_choices;
+    aimd_exchange_set_user(o->exchange, job, on_gone);
+    uint64_t wait_ms = (uint64_t)o->daemon->options->queue_timeout * 1000;
+    if (wait_ms > 0)
+        uv_timer_start(&job->deadline, on_deadline, wait_ms, 0);
+}
+
+static void on_parsed(aimd_offload *o)
+{
+    aimd_job *job = (aimd_job *)o;
+    if (o->exchange && o->error.code == AIM_OK) {
+        submit(job);
+        return;
+    }
+    aimd_offload_fail(o);
+    job_end(job);
+}
+
+void aimd_job_start(aimd_daemon *d, aimd_exchange *x, enum aimd_body_route route)
+{
+    aimd_job *job = aim_calloc(1, sizeof *job);
+    if (!job) {
+        aim_error err = {0};
+        aim_fail_nomem(&err, "request");
+        aimd_respond_error(x, &err, NULL);
+        return;
+    }
+    job->state = AIMD_JOB_PARSING;
+    job->offload.route = route;
+    job->offload.run = aimd__job_prepare;
+    job->offload.done = on_parsed;
+    uv_timer_init(d->loop, &job->deadline);
+    job->deadline.data = job;
+    aimd_offload_start(&job->offload, d, x);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* job.h - one generation request, from its body to its last event.
+ *
+ * PARSING -> QUEUED -> RUNNING -> done, all on the loop thread but for the
+ * parsing. When the client leaves, or the answer is an error, a job that the
+ * engine has becomes ABANDONED: the engine is told to cancel it, and the job
+ * lives until the last event of each choice has come, because events carry its
+ * address. */
+#ifndef AIMD_JOB_H
+#define AIMD_JOB_H
+
+#include "server/offload.h"
+#include "server/response.h"
+#include "server/routes.h"
+
+enum aimd_job_state {
+    AIMD_JOB_PARSING,   /* a worker reads the body */
+    AIMD_JOB_QUEUED,    /* the engine has it; no event has come; the deadline runs */
+    AIMD_JOB_RUNNING,   /* prompts are through, tokens come */
+    AIMD_JOB_ABANDONED, /* nobody waits for the answer; last events are counted */
+};
+
+typedef struct aimd_job {
+    aimd_offload offload; /* first: the two share an address */
+    enum aimd_job_state state;
+    aimd_model *model;
+    aimd_request request;
+    aim_request **prepared; /* [n_prompts] for the engine; NULL once submitted */
+    aimd_format format;
+    aimd_prompt_part *parts;  /* [n_prompts] */
+    aimd_choice *choices;     /* [n_choices] */
+    uint64_t *last_token_ns;  /* [n_choices] 0: none yet */
+    int n_choices, open;      /* open: choices whose last event is to come */
+    bool streaming, paused;   /* the stream has begun; its reader is behind */
+    aim_buf out;              /* events under way to the stream */
+    uv_timer_t deadline;      /* of the wait to start */
+    aimd_usage usage;
+    uint64_t queued_ns;       /* time the first prompt waited */
+    uint64_t submit_ns, first_token_ns, end_ns; /* monotonic; 0: not yet */
+} aimd_job;
+
+/* Start a job for this exchange. Loop thread. */
+void aimd_job_start(aimd_daemon *d, aimd_exchange *x, enum aimd_body_route route);
+
+/* One event of this job; the job may be freed by it. Loop thread. */
+void aimd_job_deliver(aimd_job *job, const aim_event *e);
+
+/* ---- between the files of the job --------------------------------------- */
+
+/* Worker thread: fill the job from the body (job_prepare.c). */
+void aimd__job_prepare(aimd_offload *o);
+/* Free what prepare made, not the job itself. */
+void aimd__job_unprepare(aimd_job *job);
+/* Tell the client, if it is there, and abandon. code: OpenAI's. */
+void aimd__job_fail(aimd_job *job, const aim_error *err, const char *code);
+/* The reader of a stream has caught up. user: the job, or NULL if it is over. */
+void aimd__job_on_drain(void *user);
+/* Figures of a job whose answer is complete, and of its way there (job_stats.c). */
+void aimd__job_count_prompt(aimd_job *job, const aim_event *e);
+void aimd__job_count_token(aimd_job *job, int choice, const aim_event *e);
+void aimd__job_count_end(aimd_job *job);
+
+#endif

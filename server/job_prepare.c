@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The part of a job that runs on a worker thread: from the body to requests for
+ * the engine and an empty answer. */
+#include "server/job.h"
+
+#include "base/alloc.h"
+
+#include <time.h>
+
+static int prepare_requests(aimd_job *job, aim_error *err)
+{
+    const aimd_request *r = &job->request;
+    job->prepared = aim_calloc(r->n_prompts, sizeof *job->prepared);
+    if (!job->prepared)
+        return aim_fail_nomem(err, "request");
+    for (size_t i = 0; i < r->n_prompts; i++)
+        if (!(job->prepared[i] = aimd_request_for_engine(r, i, job)))
+            return aim_fail_nomem(err, "request");
+    return AIM_OK;
+}
+
+static int prepare_answer(aimd_job *job, aim_error *err)
+{
+    const aimd_request *r = &job->request;
+    size_t n = r->n_prompts * (size_t)r->params.n;
+    job->parts = aim_calloc(r->n_prompts, sizeof *job->parts);
+    job->choices = aim_calloc(n, sizeof *job->choices);
+    job->last_token_ns = aim_calloc(n, sizeof *job->last_token_ns);
+    if (!job->parts || !job->choices || !job->last_token_ns)
+        return aim_fail_nomem(err, "response");
+    job->n_choices = (int)n;
+    for (size_t i = 0; i < r->n_prompts; i++) {
+        job->parts[i].prompt = &r->prompts[i];
+        job->usage.prompt_tokens += r->prompts[i].n_tokens;
+    }
+    for (int i = 0; i < job->n_choices; i++)
+        aimd_choice_init(&job->choices[i], &job->format, i);
+    return AIM_OK;
+}
+
+static int prepare(aimd_job *job, aimd_body *b, aim_error *err)
+{
+    job->model = b->model;
+    job->request.route = job->offload.route;
+    job->request.params = b->params;
+    int code = aimd_request_read(b->json, &b->scope, &job->request, err);
+    if (code)
+        return code;
+    aimd_response_id id = {
+        .request_id = aimd_exchange_id(job->offload.exchange),
+        .model = b->model->id,
+        .fingerprint = b->model->fingerprint,
+        .created = (int64_t)time(NULL),
+    };
+    code = aimd_format_init(&job->format, &job->request, b->scope.tokenizer, &id, err);
+    if (!code)
+        code = prepare_requests(job, err);
+    return code ? code : prepare_answer(job, err);
+}
+
+void aimd__job_prepare(aimd_offload *o)
+{
+    aimd_job *job = (aimd_job *)o;
+    aimd_body b;
+    if (aimd_body_open(o, &b) == AIM_OK)
+        prepare(job, &b, &o->error);
+    aimd_body_close(&b);
+}
+
+void aimd__job_unprepare(aimd_job *job)
+{
+    for (size_t i = 0; job->prepared && i < job->request.n_prompts; i++)
+        if (job->prepared[i])
+            aim_request_free(job->prepared[i]);
+    aim_free(job->prepared);
+    for (size_t i = 0; job->parts && i < job->request.n_prompts; i++)
+        aimd_prompt_part_free(&job->parts[i]);
+    aim_free(job->parts);
+    for (int i = 0; i < job->n_choices; i++)
+        aimd_choice_free(&job->choices[i]);
+    aim_free(job->choices);
+    aim_free(job->last_token_ns);
+    aimd_format_free(&job->format);
+    aimd_request_fini(&job->request);
+    aim_buf_free(&job->out);
+}

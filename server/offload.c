@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/offload.h"
+
+#include "base/alloc.h"
+#include "server/utf8.h"
+
+#include <string.h>
+
+/* ---- to the worker and back --------------------------------------------- */
+
+static void on_gone(void *user)
+{
+    aimd_offload *o = user;
+    o->gone = true;
+    uv_cancel((uv_req_t *)&o->work); /* refused if a worker has it already: then it runs */
+}
+
+static void on_work(uv_work_t *work)
+{
+    aimd_offload *o = work->data;
+    o->run(o);
+}
+
+static void on_worked(uv_work_t *work, int status)
+{
+    aimd_offload *o = work->data;
+    if (status != 0)
+        o->gone = true;
+    if (o->gone) {
+        aimd_count(o->daemon->metrics, AIMD_M_CANCELLED, NULL, NULL, 1);
+        aimd_offload_detach(o);
+    } else {
+        aimd_exchange_set_user(o->exchange, NULL, NULL);
+    }
+    o->done(o);
+}
+
+void aimd_offload_start(aimd_offload *o, aimd_daemon *d, aimd_exchange *x)
+{
+    o->daemon = d;
+    o->exchange = x;
+    o->work.data = o;
+    o->body = aimd_exchange_body(x, &o->body_len);
+    d->jobs++;
+    aimd_exchange_hold(x);
+    aimd_exchange_set_user(x, o, on_gone);
+    uv_queue_work(d->loop, &o->work, on_work, on_worked);
+}
+
+void aimd_offload_detach(aimd_offload *o)
+{
+    if (!o->exchange)
+        return;
+    aimd_exchange_set_user(o->exchange, NULL, NULL);
+    aimd_exchange_release(o->exchange);
+    o->exchange = NULL;
+}
+
+void aimd_offload_end(aimd_offload *o)
+{
+    aimd_offload_detach(o);
+    o->daemon->jobs--;
+}
+
+void aimd_offload_fail(aimd_offload *o)
+{
+    if (o->exchange)
+        aimd_respond_error(o->exchange, &o->error, aimd_error_code(&o->error, o->daemon->state));
+    aimd_offload_detach(o);
+}
+
+const char *aimd_error_code(const aim_error *e, enum aimd_state state)
+{
+    switch (e->code) {
+    case AIM_EUNSUPPORTED:
+        return "unsupported_parameter";
+    case AIM_ECONTEXT:
+        return "context_length_exceeded";
+    case AIM_ENOTFOUND:
+        return "model_not_found";
+    case AIM_EBUSY:
+        return "queue_full";
+    case AIM_EUNAVAILABLE:
+        return state == AIMD_LOADING ? "loading" : "draining";
+    default:
+        return NULL;
+    }
+}
+
+/* ---- what all bodies have in common ------------------------------------- */
+
+/* Names of clients are logged as they are: the log escapes them. */
+static void log_unknown(const aimd_offload *o, const aim_buf *unknown)
+{
+    if (unknown->len)
+        aimd_log(AIMD_LOG_INFO, "unknown fields ignored",
+                 AIMD_STR("request_id", aimd_exchange_id(o->exchange)),
+                 AIMD_STR("fields", unknown->data));
+}
+
+static void log_body(const aimd_offload *o)
+{
+    if (!o->daemon->options->log_prompts)
+        return;
+    char *text = aim_strndup(o->body, o->body_len);
+    if (text)
+        aimd_log(AIMD_LOG_INFO, "request body",
+                 AIMD_STR("request_id", aimd_exchange_id(o->exchange)), AIMD_STR("body", text));
+    aim_free(text);
+}
+
+static int find_model(aimd_offload *o, aimd_body *b)
+{
+    const json_t *v = json_object_get(b->json, "model");
+    if (v && !json_is_null(v) && !json_is_string(v))
+        return aim_fail_param(&o->error, AIM_EINVAL, "model", "model must be a string");
+    const char *id = json_string_value(v);
+    bool named = id && *id;
+    b->model = named ? aimd_find_model(o->daemon, id) : &o->daemon->models[0];
+    if (!b->model) {
+        aim_buf name = AIM_BUF_INIT;
+        aimd_utf8_append(&name, id, strnlen(id, 200));
+        aim_fail_param(&o->error, AIM_ENOTFOUND, "model", "The model `%s` does not exist.",
+                       name.data ? name.data : "");
+        aim_buf_free(&name);
+    } else if (!b->model->model) {
+        aim_fail(&o->error, AIM_EUNAVAILABLE, "the model is not loaded");
+    }
+    return (int)o->error.code;
+}
+
+static void fill_scope(const aimd_offload *o, aimd_body *b)
+{
+    const aim_model *m = b->model->model;
+    b->scope = (aimd_scope){
+        .options = o->daemon->options,
+        .tokenizer = m->tokenizer,
+        .chat = m->chat,
+        .chat_error = &m->chat_error,
+        .config = &m->config,
+        .max_context = aim_engine_max_context(m->engine),
+    };
+}
+
+int aimd_body_open(aimd_offload *o, aimd_body *b)
+{
+    aim_buf unknown = AIM_BUF_INIT;
+    memset(b, 0, sizeof *b);
+    log_body(o);
+    b->json = aimd_body_parse(o->body, o->body_len, &o->error);
+    if (!b->json)
+        return (int)o->error.code;
+    int code = aimd_params_read(b->json, o->route, o->daemon->options, &b->params, &unknown,
+                                &o->error);
+    if (!code) {
+        log_unknown(o, &unknown);
+        code = find_model(o, b);
+    }
+    if (!code)
+        fill_scope(o, b);
+    aim_buf_free(&unknown);
+    return code;
+}
+
+void aimd_body_close(aimd_body *b)
+{
+    json_decref(b->json);
+    b->json = NULL;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET /v1/models, /v1/models/{id} and /tokenizer_info. */
+#include "server/routes.h"
+
+#include "server/json_out.h"
+
+#include <string.h>
+
+static void send_json(aimd_exchange *x, aim_buf *out)
+{
+    aim_error err = {0};
+    if (!out->failed) {
+        aimd_respond(x, 200, "application/json", out->data, out->len);
+    } else {
+        aim_fail_nomem(&err, "response");
+        aimd_respond_error(x, &err, NULL);
+    }
+    aim_buf_free(out);
+}
+
+/* ---- /v1/models --------------------------------------------------------- */
+
+/* Weights of the checkpoint, tied ones once. */
+static int64_t count_params(const aim_checkpoint *c)
+{
+    int64_t total = 0;
+    for (int i = 0; i < aim_checkpoint_count(c); i++) {
+        const aim_tensor *t = aim_checkpoint_at(c, i);
+        int64_t n = 1;
+        for (int k = 0; k < t->rank; k++)
+            n *= t->shape[k];
+        total += n;
+    }
+    return total;
+}
+
+/* What llama-server and vLLM say beyond OpenAI's four fields. */
+static void write_loaded(aim_buf *out, const aimd_model *m)
+{
+    const aim_model *loaded = m->model;
+    const aim_hf_config *c = &loaded->config;
+    aim_buf_printf(out, ",\"max_model_len\":%d,\"meta\":{\"n_vocab\":%d,\"n_ctx_train\":%d,",
+                   aim_engine_max_context(loaded->engine), c->vocab, c->max_positions);
+    aim_buf_printf(out, "\"n_embd\":%d,\"n_params\":%lld,\"size\":%zu,\"backend\":", c->hidden,
+                   (long long)count_params(loaded->checkpoint),
+                   aim_checkpoint_bytes(loaded->checkpoint));
+    aimd_json_cstring(out, aim_decoder_backend(loaded->decoder)->name);
+    aim_buf_puts(out, "}");
+}
+
+static void write_model(aim_buf *out, const aimd_model *m)
+{
+    aim_buf_puts(out, "{\"id\":");
+    aimd_json_cstring(out, m->id);
+    aim_buf_printf(out, ",\"object\":\"model\",\"created\":%lld,\"owned_by\":\"analogd\",\"root\":",
+                   (long long)m->created);
+    aimd_json_cstring(out, m->id);
+    aim_buf_puts(out, ",\"parent\":null");
+    if (m->model)
+        write_loaded(out, m);
+    aim_buf_puts(out, "}");
+}
+
+void aimd_get_models(aimd_daemon *d, aimd_exchange *x)
+{
+    aim_buf out = AIM_BUF_INIT;
+    aim_buf_puts(&out, "{\"object\":\"list\",\"data\":[");
+    for (size_t i = 0; i < d->n_models; i++) {
+        if (i)
+            aim_buf_puts(&out, ",");
+        write_model(&out, &d->models[i]);
+    }
+    aim_buf_puts(&out, "]}");
+    send_json(x, &out);
+}
+
+void aimd_get_model(aimd_daemon *d, aimd_exchange *x)
+{
+    static const char prefix[] = "/v1/models/";
+    const char *path = aimd_exchange_path(x);
+    bool named = strncmp(path, prefix, sizeof prefix - 1) == 0 && path[sizeof prefix - 1];
+    const aimd_model *m = named ? aimd_find_model(d, path + sizeof prefix - 1) : NULL;
+    aim_buf out = AIM_BUF_INIT;
+    if (!m) {
+        aim_error err = {0};
+        aim_fail_param(&err, AIM_ENOTFOUND, "model", "there is no such model");
+        aimd_respond_error(x, &err, "model_not_found");
+        return;
+    }
+    write_model(&out, m);
+    send_json(x, &out);
+}
+
+/* ---- /tokenizer_info ---------------------------------------------------- */
+
+/* What lm_eval reads to work without the tokenizer's files. */
+void aimd_get_tokenizer_info(aimd_daemon *d, aimd_exchange *x)
+{
+    const aim_model *m = d->n_models ? d->models[0].model : NULL;
+    aim_buf out = AIM_BUF_INIT;
+    if (!m) {
+        aimd_respond_status(x, 503, "unavailable_error", "loading", "the model is not loaded");
+        return;
+    }
+    aim_buf_puts(&out, "{\"tokenizer_class\":\"PreTrainedTokenizerFast\",\"bos_token\":");
+    aimd_json_cstring(&out, aim_tokenizer_bos(m->tokenizer));
+    aim_buf_puts(&out, ",\"eos_token\":");
+    aimd_json_cstring(&out, aim_tokenizer_eos(m->tokenizer));
+    aim_buf_puts(&out, ",\"pad_token\":");
+    aimd_json_cstring(&out, aim_tokenizer_pad(m->tokenizer));
+    aim_buf_printf(&out, ",\"model_max_length\":%d,\"chat_template\":",
+                   aim_engine_max_context(m->engine));
+    aimd_json_cstring(&out, aim_tokenizer_chat_template(m->tokenizer));
+    aim_buf_puts(&out, "}");
+    send_json(x, &out);
+}
