@@ -47,7 +47,8 @@ aimd_exchange *aimd__exchange_new(aimd_connection *c, const char *method, const 
     x->connection = c;
     x->references = 1;
     x->start_ns = uv_hrtime();
-    x->method = aim_strdup(strcmp(method, "HEAD") == 0 ? "GET" : method);
+    x->head = strcmp(method, "HEAD") == 0;
+    x->method = aim_strdup(x->head ? "GET" : method);
     x->path = aim_strdup(url); /* decoded in place later: never longer */
     if (!x->method || !x->path) {
         free_exchange(x);

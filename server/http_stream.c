@@ -49,6 +49,14 @@ static ssize_t read_stream(void *cls, uint64_t position, char *bytes, size_t max
     return sleep_until_written(x);
 }
 
+/* To HEAD libmicrohttpd would send the last chunk of the body it leaves out. */
+static struct MHD_Response *make_stream(aimd_exchange *x)
+{
+    return x->head ? MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT)
+                   : MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream,
+                                                       x, NULL);
+}
+
 void aimd_stream_begin(aimd_exchange *x, void (*on_drain)(void *user))
 {
     if (!aimd__may_answer(x))
@@ -57,9 +65,7 @@ void aimd_stream_begin(aimd_exchange *x, void (*on_drain)(void *user))
     aimd_exchange_add_header(x, MHD_HTTP_HEADER_CONTENT_TYPE, "text/event-stream");
     aimd_exchange_add_header(x, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
     aimd_exchange_add_header(x, "X-Accel-Buffering", "no");
-    aimd__answer(
-        x, 200,
-        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream, x, NULL));
+    aimd__answer(x, 200, make_stream(x));
 }
 
 bool aimd_stream_write(aimd_exchange *x, const char *bytes, size_t len)

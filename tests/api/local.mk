@@ -7,3 +7,9 @@ PY_LOG_COMPILER = python3
 API_TESTS =
 TESTS += $(API_TESTS)
 EXTRA_DIST += $(API_TESTS)
+
+# The HTTP listener alone, with a toy application behind it.
+check_PROGRAMS += tests/api/http_server
+tests_api_http_server_SOURCES = tests/api/http_server.c
+tests_api_http_server_LDADD = $(SERVER_LDADD)
+API_TESTS += tests/api/test_http.py
