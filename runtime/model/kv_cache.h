@@ -23,6 +23,12 @@
 
 enum { AIM_KV_BLOCK = 16 };
 
+/* Blocks that hold so many tokens. */
+static inline int aim_kv_blocks_for(int tokens)
+{
+    return (tokens + AIM_KV_BLOCK - 1) / AIM_KV_BLOCK;
+}
+
 typedef struct aim_kv_cache aim_kv_cache;
 
 typedef struct aim_kv_shape {
@@ -35,9 +41,9 @@ aim_kv_cache *aim_kv_new(const aim_kv_shape *shape, int n_blocks, bool prefix_ca
                          aim_error *err);
 void aim_kv_free(aim_kv_cache *kv);
 
-int aim_kv_total(const aim_kv_cache *kv); /* blocks in all */
+int aim_kv_total(const aim_kv_cache *kv);     /* blocks in all */
 int aim_kv_available(const aim_kv_cache *kv); /* free, or cached and unheld */
-int aim_kv_held(const aim_kv_cache *kv); /* held by sequences */
+int aim_kv_held(const aim_kv_cache *kv);      /* held by sequences */
 
 /* A block with one holder, or -1 if none is available. */
 int32_t aim_kv_take(aim_kv_cache *kv);

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+noinst_LIBRARIES += runtime/libmodel.a
+runtime_libmodel_a_SOURCES = \
+	runtime/model/backend.c runtime/model/backend.h \
+	runtime/model/backend_impl.h \
+	runtime/model/backend_f32.c runtime/model/backend_int8.c \
+	runtime/model/decoder.c runtime/model/decoder.h \
+	runtime/model/decoder_impl.h \
+	runtime/model/forward.c \
+	runtime/model/kv_cache.c runtime/model/kv_cache.h \
+	runtime/model/rope.c runtime/model/rope.h \
+	runtime/model/weight_names.c runtime/model/weight_names.h \
+	runtime/model/weight_rows.c runtime/model/weight_rows.h \
+	runtime/model/workspace.c

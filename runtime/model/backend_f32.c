@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* f32: float32 weights and products through OpenBLAS, the yardstick for the
+ * correctness of the others. */
+#include "model/backend_impl.h"
+
+#include "base/alloc.h"
+#include "model/weight_rows.h"
+#include "tensor/matmul_f32.h"
+
+#include <string.h>
+
+struct aim_linear {
+    aim_matrix_f32 m;
+};
+
+static void store_row(void *arg, int row, const float *values, int8_t *scratch)
+{
+    (void)scratch;
+    aim_matrix_f32 *m = arg;
+    memcpy(m->w + (size_t)row * (size_t)m->in, values, (size_t)m->in * sizeof *values);
+}
+
+static void f32_free(aim_linear *l)
+{
+    if (!l)
+        return;
+    aim_matrix_f32_fini(&l->m);
+    aim_free(l);
+}
+
+static aim_linear *f32_load(const aim_compute *c, const aim_tensor *const *parts, int n_parts,
+                            int out, int in, uint64_t random_seed, aim_error *err)
+{
+    aim_linear *l = aim_calloc(1, sizeof *l);
+    if (!l) {
+        aim_fail_nomem(err, "f32 layer");
+        return NULL;
+    }
+    aim_weight_rows rows = {parts, n_parts, out, in, random_seed};
+    if (aim_matrix_f32_init(&l->m, out, in, err) != AIM_OK ||
+        aim__weight_rows_load(&rows, c, store_row, &l->m, err) != AIM_OK ||
+        aim_matrix_f32_probe(&l->m, err) != AIM_OK) {
+        f32_free(l);
+        return NULL;
+    }
+    return l;
+}
+
+static size_t f32_load_bytes(int out, int in)
+{
+    return (size_t)out * (size_t)in * sizeof(float);
+}
+
+static size_t f32_bytes(const aim_linear *l)
+{
+    return f32_load_bytes(l->m.out, l->m.in);
+}
+
+/* A call needs none for whole tiles of rows, but room for one tile otherwise. */
+static size_t f32_scratch(const aim_linear *l, int max_rows)
+{
+    size_t whole = aim_matrix_f32_scratch(&l->m, max_rows), one = aim_matrix_f32_scratch(&l->m, 1);
+    return (whole > one ? whole : one) * sizeof(float);
+}
+
+static void f32_forward(const aim_linear *l, const aim_compute *c, const float *x, int rows,
+                        float *y, void *scratch)
+{
+    aim_matrix_f32_mul(&l->m, c->pool, x, (size_t)l->m.in, rows, y, (size_t)l->m.out, scratch);
+}
+
+const aim_backend aim__backend_f32 = {
+    .name = "f32",
+    .kv_bf16 = false,
+    .load = f32_load,
+    .free = f32_free,
+    .bytes = f32_bytes,
+    .load_bytes = f32_load_bytes,
+    .scratch = f32_scratch,
+    .forward = f32_forward,
+};

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* int8: weights as codes with one scale an output channel, activations as codes
+ * with one scale a row (W8A8). Sums of products are exact in int32, so the
+ * result does not depend on how the work is cut up. */
+#include "model/backend_impl.h"
+
+#include "base/alloc.h"
+#include "model/weight_rows.h"
+
+struct aim_linear {
+    aim_packed w;
+};
+
+enum {
+    /* Below this many multiply-adds waking the pool costs more than it brings. */
+    SMALL_MATMUL = 1 << 18,
+    /* The same for the elements of x that are quantised. */
+    SMALL_QUANTISE = 1 << 14,
+    /* Ranges of panels a thread: more than one, since threads may be held up. */
+    RANGES_A_THREAD = 4,
+};
+
+static void store_row(void *arg, int row, const float *values, int8_t *codes)
+{
+    aim_packed *w = arg;
+    float scale;
+    aim_quantise_channel(values, w->in, codes, &scale);
+    aim_packed_set_channel(w, row, codes, scale);
+}
+
+static void int8_free(aim_linear *l)
+{
+    if (!l)
+        return;
+    aim_packed_fini(&l->w);
+    aim_free(l);
+}
+
+static aim_linear *int8_load(const aim_compute *c, const aim_tensor *const *parts, int n_parts,
+                             int out, int in, uint64_t random_seed, aim_error *err)
+{
+    aim_linear *l = aim_calloc(1, sizeof *l);
+    if (!l) {
+        aim_fail_nomem(err, "int8 layer");
+        return NULL;
+    }
+    aim_weight_rows rows = {parts, n_parts, out, in, random_seed};
+    if (aim_packed_init(&l->w, out, in, err) != AIM_OK ||
+        aim__weight_rows_load(&rows, c, store_row, &l->w, err) != AIM_OK) {
+        int8_free(l);
+        return NULL;
+    }
+    return l;
+}
+
+static size_t int8_bytes(const aim_linear *l)
+{
+    return aim_packed_bytes(l->w.out, l->w.in);
+}
+
+/* The codes of x come first, their scales behind them. */
+static size_t codes_bytes(const aim_linear *l, int rows)
+{
+    return (size_t)rows * (size_t)l->w.in_padded;
+}
+
+static size_t int8_scratch(const aim_linear *l, int max_rows)
+{
+    return codes_bytes(l, max_rows) + (size_t)max_rows * sizeof(float);
+}
+
+/* One call of forward, as its tasks see it. */
+struct product {
+    const aim_packed *w;
+    const aim_kernels *kernels;
+    const float *x; /* [rows, in] */
+    int rows;
+    int8_t *codes;  /* [rows, in_padded] */
+    float *x_scale; /* [rows] */
+    float *y;       /* [rows, out] */
+    int panels_a_task;
+};
+
+static void quantise(void *arg, int row, int worker)
+{
+    (void)worker;
+    const struct product *p = arg;
+    p->kernels->quantise_row(p->x + (size_t)row * (size_t)p->w->in, p->w->in, p->w->in_padded,
+                             p->codes + (size_t)row * (size_t)p->w->in_padded, &p->x_scale[row]);
+}
+
+static void multiply(void *arg, int task, int worker)
+{
+    (void)worker;
+    const struct product *p = arg;
+    int first = task * p->panels_a_task, end = first + p->panels_a_task;
+    p->kernels->matmul_i8(p->w, first, end < p->w->n_panels ? end : p->w->n_panels, p->codes,
+                          (size_t)p->w->in_padded, p->x_scale, p->rows, p->y, (size_t)p->w->out);
+}
+
+static void quantise_rows(struct product *p, aim_pool *pool)
+{
+    if ((int64_t)p->rows * p->w->in > SMALL_QUANTISE)
+        aim_pool_run(pool, quantise, p, p->rows);
+    else
+        for (int r = 0; r < p->rows; r++)
+            quantise(p, r, 0);
+}
+
+static void multiply_panels(struct product *p, aim_pool *pool)
+{
+    int64_t work = (int64_t)p->rows * p->w->out * p->w->in;
+    int ranges = work > SMALL_MATMUL ? RANGES_A_THREAD * aim_pool_threads(pool) : 1;
+    p->panels_a_task = (p->w->n_panels + ranges - 1) / ranges;
+    aim_pool_run(pool, multiply, p, (p->w->n_panels + p->panels_a_task - 1) / p->panels_a_task);
+}
+
+static void int8_forward(const aim_linear *l, const aim_compute *c, const float *x, int rows,
+                         float *y, void *scratch)
+{
+    struct product p = {
+        .w = &l->w,
+        .kernels = c->kernels,
+        .x = x,
+        .rows = rows,
+        .codes = scratch,
+        .x_scale = (float *)((unsigned char *)scratch + codes_bytes(l, rows)),
+        .y = y,
+    };
+    quantise_rows(&p, c->pool);
+    multiply_panels(&p, c->pool);
+}
+
+const aim_backend aim__backend_int8 = {
+    .name = "int8",
+    .kv_bf16 = true,
+    .load = int8_load,
+    .free = int8_free,
+    .bytes = int8_bytes,
+    .load_bytes = aim_packed_bytes,
+    .scratch = int8_scratch,
+    .forward = int8_forward,
+};

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The forward pass of the Llama family (Touvron et al. 2023): pre-normalised
+ * residual blocks of grouped-query attention with rotary positions, and SwiGLU.
+ *
+ * A batch is flat: every row is one token of some sequence, and all but the
+ * attention treats rows alone. Steps are split over the pool by rows, which
+ * cannot change a result. */
+#include "model/decoder_impl.h"
+
+#include "model/rope.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+/* One call of aim_decoder_forward, as its steps and their tasks see it. */
+struct pass {
+    const aim_decoder *d;
+    aim_workspace *w;
+    aim_kv_cache *kv;
+    const aim_compute *c;
+    const aim_batch *b;
+    int layer;
+    const float *norm; /* the weights of the RMSNorm being computed */
+    aim_attention attention;
+};
+
+typedef void row_fn(const struct pass *p, int row);
+
+/* Below this many elements waking the pool costs more than it brings. */
+enum { SMALL_STEP = 1 << 14 };
+
+/* ---- running a step over all rows ------------------------------------------ */
+
+struct row_step {
+    const struct pass *p;
+    row_fn *fn;
+    int rows, rows_a_task;
+};
+
+static void run_rows(void *arg, int task, int worker)
+{
+    (void)worker;
+    const struct row_step *s = arg;
+    int end = (task + 1) * s->rows_a_task;
+    for (int r = task * s->rows_a_task; r < end && r < s->rows; r++)
+        s->fn(s->p, r);
+}
+
+/* fn for every row in [0, rows); each touches about `width` elements. */
+static void for_rows(const struct pass *p, row_fn *fn, int rows, int width)
+{
+    int per_task = SMALL_STEP / width + 1;
+    struct row_step s = {p, fn, rows, per_task};
+    aim_pool_run(p->c->pool, run_rows, &s, (rows + per_task - 1) / per_task);
+}
+
+static float *row_of(float *m, int row, int width)
+{
+    return m + (size_t)row * (size_t)width;
+}
+
+/* y [rows, out] = x [rows, in] W^T */
+static void linear(const struct pass *p, const aim_linear *l, const float *x, int rows, float *y)
+{
+    if (rows > 0)
+        p->d->backend->forward(l, p->c, x, rows, y, p->w->linear);
+}
+
+/* ---- the steps, a row at a time -------------------------------------------- */
+
+/* x = E[token], and the angles of the row's position. */
+static void embed_row(const struct pass *p, int r)
+{
+    const aim_hf_config *f = &p->d->config;
+    int half = f->head_dim / 2;
+    assert(p->b->token[r] >= 0 && p->b->token[r] < f->vocab);
+    assert(p->b->position[r] >= 0 && p->b->position[r] < f->max_positions);
+    aim__weight_row(&p->d->embedding, p->b->token[r], row_of(p->w->x, r, f->hidden));
+    aim__rope_angles(p->d->inv_freq, f->head_dim, p->b->position[r], row_of(p->w->cos, r, half),
+                     row_of(p->w->sin, r, half));
+}
+
+/* h = RMSNorm(x) */
+static void norm_row(const struct pass *p, int r)
+{
+    const aim_hf_config *f = &p->d->config;
+    p->c->kernels->rmsnorm(row_of(p->w->h, r, f->hidden), row_of(p->w->x, r, f->hidden), p->norm,
+                           f->hidden, f->rms_eps);
+}
+
+/* The same for the rows whose logits are wanted. */
+static void norm_logit_row(const struct pass *p, int i)
+{
+    const aim_hf_config *f = &p->d->config;
+    p->c->kernels->rmsnorm(row_of(p->w->h, i, f->hidden),
+                           row_of(p->w->x, p->b->logit_rows[i], f->hidden), p->norm, f->hidden,
+                           f->rms_eps);
+}
+
+/* n values into the cache, in its element type. */
+static void store(const struct pass *p, unsigned char *to, const float *from, int n)
+{
+    if (aim_kv_is_bf16(p->kv))
+        p->c->kernels->f32_to_bf16((uint16_t *)(void *)to, from, n);
+    else
+        memcpy(to, from, (size_t)n * sizeof *from);
+}
+
+/* Turn queries and keys by their position; keys and values go to the cache. */
+static void rotate_and_store_row(const struct pass *p, int r)
+{
+    const aim_hf_config *f = &p->d->config;
+    int dim = f->head_dim;
+    float *q = row_of(p->w->qkv, r, (f->heads + 2 * f->kv_heads) * dim); /* [heads, dim] */
+    float *k = q + (size_t)f->heads * (size_t)dim;                       /* [kv_heads, dim] */
+    float *v = k + (size_t)f->kv_heads * (size_t)dim;                    /* [kv_heads, dim] */
+    const float *cos = row_of(p->w->cos, r, dim / 2), *sin = row_of(p->w->sin, r, dim / 2);
+    p->c->kernels->rope(q, f->heads, dim, cos, sin);
+    p->c->kernels->rope(k, f->kv_heads, dim, cos, sin);
+    int32_t block = p->b->blocks[r][p->b->position[r] / AIM_KV_BLOCK];
+    size_t value_offset = aim_kv_value_offset(p->kv);
+    for (int head = 0; head < f->kv_heads; head++) {
+        unsigned char *to =
+            aim_kv_key(p->kv, p->layer, block, head, p->b->position[r] % AIM_KV_BLOCK);
+        store(p, to, row_of(k, head, dim), dim);
+        store(p, to + value_offset, row_of(v, head, dim), dim);
+    }
+}
+
+/* x += y */
+static void residual_row(const struct pass *p, int r)
+{
+    int hidden = p->d->config.hidden;
+    p->c->kernels->add(row_of(p->w->x, r, hidden), row_of(p->w->y, r, hidden), hidden);
+}
+
+/* act = silu(gate) * up */
+static void swiglu_row(const struct pass *p, int r)
+{
+    int ffn = p->d->config.ffn;
+    const float *gate = row_of(p->w->gate_up, r, 2 * ffn), *up = gate + ffn;
+    p->c->kernels->silu_mul(row_of(p->w->act, r, ffn), gate, up, ffn);
+}
+
+/* ---- attention --------------------------------------------------------------- */
+
+/* Task: one row and the query heads that share one key-value head.
+ * h [heads, dim] = softmax(q K^T / sqrt(dim)) V over positions [0, position]. */
+static void attend_group(void *arg, int task, int worker)
+{
+    const struct pass *p = arg;
+    const aim_hf_config *f = &p->d->config;
+    int r = task / f->kv_heads, group = task % f->kv_heads, per_group = f->heads / f->kv_heads;
+    const float *q = row_of(p->w->qkv, r, (f->heads + 2 * f->kv_heads) * f->head_dim);
+    float *out = row_of(p->w->h, r, f->heads * f->head_dim);
+    p->c->kernels->attend(&p->attention, p->b->blocks[r], p->b->position[r] + 1, q, out,
+                          group * per_group, (group + 1) * per_group,
+                          p->w->attend + (size_t)worker * p->w->attend_room);
+}
+
+static void attention(const struct pass *p)
+{
+    const aim_hf_config *f = &p->d->config;
+    int tasks = p->b->n_rows * f->kv_heads;
+    int64_t positions = 0;
+    for (int r = 0; r < p->b->n_rows; r++)
+        positions += p->b->position[r] + 1;
+    if (positions * f->heads * f->head_dim > SMALL_STEP)
+        aim_pool_run(p->c->pool, attend_group, (void *)p, tasks);
+    else
+        for (int i = 0; i < tasks; i++)
+            attend_group((void *)p, i, 0);
+}
+
+/* ---- the pass ------------------------------------------------------------------ */
+
+static void rmsnorm(struct pass *p, const float *weights)
+{
+    p->norm = weights;
+    for_rows(p, norm_row, p->b->n_rows, p->d->config.hidden);
+}
+
+static void run_layer(struct pass *p, int index)
+{
+    const aim_layer *l = &p->d->layers[index];
+    const aim_hf_config *f = &p->d->config;
+    aim_workspace *w = p->w;
+    int rows = p->b->n_rows, q = f->heads * f->head_dim, kv = f->kv_heads * f->head_dim;
+    p->layer = index;
+    aim_kv_layer(p->kv, index, &p->attention);
+
+    rmsnorm(p, l->attention_norm);         /* h [rows, hidden] */
+    linear(p, l->qkv, w->h, rows, w->qkv); /* qkv [rows, q + 2 kv] */
+    for_rows(p, rotate_and_store_row, rows, q + 2 * kv);
+    attention(p);                               /* h [rows, q] */
+    linear(p, l->o, w->h, rows, w->y);          /* y [rows, hidden] */
+    for_rows(p, residual_row, rows, f->hidden); /* x [rows, hidden] */
+
+    rmsnorm(p, l->ffn_norm);                       /* h [rows, hidden] */
+    linear(p, l->gate_up, w->h, rows, w->gate_up); /* gate_up [rows, 2 ffn] */
+    for_rows(p, swiglu_row, rows, 8 * f->ffn);     /* act [rows, ffn] */
+    linear(p, l->down, w->act, rows, w->y);        /* y [rows, hidden] */
+    for_rows(p, residual_row, rows, f->hidden);    /* x [rows, hidden] */
+}
+
+const float *aim_decoder_forward(const aim_decoder *d, aim_workspace *w, aim_kv_cache *kv,
+                                 const aim_compute *c, const aim_batch *batch,
+                                 _Atomic uint64_t *heartbeat)
+{
+    const aim_hf_config *f = &d->config;
+    assert(batch->n_rows <= w->max_rows && batch->n_logits <= w->max_logits);
+    struct pass p = {.d = d, .w = w, .kv = kv, .c = c, .b = batch};
+    p.attention.heads = f->heads;
+    p.attention.scale = (float)(1.0 / sqrt((double)f->head_dim));
+
+    for_rows(&p, embed_row, batch->n_rows, f->hidden + 32 * f->head_dim); /* x [rows, hidden] */
+    for (int i = 0; i < f->layers; i++) {
+        run_layer(&p, i);
+        if (heartbeat)
+            atomic_fetch_add(heartbeat, 1);
+    }
+    p.norm = d->final_norm;
+    for_rows(&p, norm_logit_row, batch->n_logits, f->hidden); /* h [n_logits, hidden] */
+    linear(&p, d->lm_head, w->h, batch->n_logits, w->logits); /* logits [n_logits, vocab] */
+    return w->logits;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/weight_rows.h"
+
+#include "base/alloc.h"
+#include "base/rng.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+enum { ROWS_A_TASK = AIM_PANEL };
+
+/* The part that holds a row of the stack, and which of its rows that is. */
+static const aim_tensor *part_of(const aim_weight_rows *w, int row, size_t *local)
+{
+    int64_t r = row;
+    int i = 0;
+    while (i + 1 < w->n_parts && r >= w->parts[i]->shape[0])
+        r -= w->parts[i++]->shape[0];
+    *local = (size_t)r;
+    return w->parts[i];
+}
+
+/* Uniform on [-sqrt(3 / in), sqrt(3 / in)]: eight 16-bit numbers a draw. */
+static void random_row(const aim_weight_rows *w, int row, float *out)
+{
+    float step = sqrtf(3.0f / (float)w->in) / 32768.0f;
+    uint64_t draw = (uint64_t)row * (((uint64_t)w->in + 7) / 8);
+    for (int k = 0; k < w->in; k += 8) {
+        aim_rng_block block = aim_rng_draw(w->seed, AIM_STREAM_WEIGHTS, draw++, 0);
+        for (int j = 0; j < 8 && k + j < w->in; j++) {
+            uint32_t bits = block.v[j / 2] >> 16 * (j % 2) & 0xFFFF;
+            out[k + j] = ((float)bits - 32767.5f) * step;
+        }
+    }
+}
+
+void aim__weight_row(const aim_weight_rows *w, int row, float *out)
+{
+    if (!w->parts) {
+        random_row(w, row, out);
+        return;
+    }
+    size_t local, in = (size_t)w->in;
+    const aim_tensor *t = part_of(w, row, &local);
+    aim_tensor_read(t, local * in, in, out);
+}
+
+struct load {
+    const aim_weight_rows *rows;
+    aim_store_row_fn *store;
+    void *arg;
+    float *values;   /* [threads, in] */
+    int8_t *scratch; /* [threads, in] */
+    _Atomic int bad; /* a row that holds NaN or infinity, or -1 */
+};
+
+/* x - x is 0 for every finite x and NaN for all others. */
+static bool all_finite(const float *x, int n)
+{
+    float sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += x[i] - x[i];
+    return sum == 0;
+}
+
+static void load_rows(void *arg, int task, int worker)
+{
+    struct load *l = arg;
+    size_t in = (size_t)l->rows->in;
+    float *values = l->values + (size_t)worker * in;
+    int end = (task + 1) * ROWS_A_TASK;
+    for (int row = task * ROWS_A_TASK; row < end && row < l->rows->rows; row++) {
+        aim__weight_row(l->rows, row, values);
+        if (all_finite(values, l->rows->in))
+            l->store(l->arg, row, values, l->scratch + (size_t)worker * in);
+        else
+            atomic_store(&l->bad, row);
+    }
+}
+
+static int check_finite(const aim_weight_rows *w, int bad, aim_error *err)
+{
+    if (bad < 0)
+        return AIM_OK;
+    size_t local;
+    const aim_tensor *t = part_of(w, bad, &local);
+    return aim_fail(err, AIM_EFORMAT, "tensor \"%s\" holds NaN or infinity in row %zu", t->name,
+                    local);
+}
+
+int aim__weight_rows_load(const aim_weight_rows *w, const aim_compute *c, aim_store_row_fn *store,
+                          void *arg, aim_error *err)
+{
+    size_t room = (size_t)aim_pool_threads(c->pool) * (size_t)w->in;
+    struct load l = {.rows = w, .store = store, .arg = arg, .bad = -1};
+    l.values = aim_array(room, sizeof *l.values);
+    l.scratch = aim_array(room, sizeof *l.scratch);
+    int code = AIM_OK;
+    if (l.values && l.scratch) {
+        aim_pool_run(c->pool, load_rows, &l, (w->rows + ROWS_A_TASK - 1) / ROWS_A_TASK);
+        code = check_finite(w, atomic_load(&l.bad), err);
+    } else {
+        code = aim_fail_nomem(err, "reading weights");
+    }
+    aim_free(l.values);
+    aim_free(l.scratch);
+    return code;
+}

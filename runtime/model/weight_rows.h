@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* weight_rows.h - the rows of a linear layer as float32, from a checkpoint or
+ * made up, and a parallel loop over them for backends to load from. */
+#ifndef AIM_MODEL_WEIGHT_ROWS_H
+#define AIM_MODEL_WEIGHT_ROWS_H
+
+#include "model/backend.h"
+
+/* A matrix [rows, in]: the parts stacked, each [its rows, in]; or, if parts is
+ * NULL, random numbers of mean 0 and standard deviation 1 / sqrt(in), a function
+ * of (seed, element) alone. */
+typedef struct aim_weight_rows {
+    const aim_tensor *const *parts;
+    int n_parts;
+    int rows, in;
+    uint64_t seed;
+} aim_weight_rows;
+
+/* Row `row` into out [in]. */
+void aim__weight_row(const aim_weight_rows *w, int row, float *out);
+
+/* Called for each row, from any thread; scratch [in] bytes for this call alone. */
+typedef void aim_store_row_fn(void *arg, int row, const float *values, int8_t *scratch);
+
+/* Read all rows on the pool. A NaN or an infinity among them is an error that
+ * names the tensor. */
+int aim__weight_rows_load(const aim_weight_rows *w, const aim_compute *c, aim_store_row_fn *store,
+                          void *arg, aim_error *err);
+
+#endif
