@@ -13,7 +13,12 @@
 #include <stdatomic.h>
 #include <uv.h>
 
+/* LOADING -> READY -> DRAINING, or LOADING -> FAILED, and the process ends. */
 enum aimd_state { AIMD_LOADING, AIMD_READY, AIMD_DRAINING, AIMD_FAILED };
+
+/* An engine with work that makes no progress for this long hangs: the daemon is
+ * no longer ready and the watchdog is no longer fed. */
+#define AIMD_STALL_NS (7 * UINT64_C(1000000000))
 
 typedef struct aimd_daemon aimd_daemon;
 
@@ -22,26 +27,46 @@ typedef struct aimd_model {
     aimd_daemon *daemon;
     const aimd_model_options *options;
     const char *id;
-    int64_t created;     /* unix time, the same in every listing of this run */
-    char fingerprint[32]; /* system_fingerprint: "fp_" + hash(build, model, backend) */
-    aim_model *model;    /* NULL while loading */
+    int64_t created;         /* unix time, the same in every listing of this run */
+    char fingerprint[32];    /* system_fingerprint: "fp_" + hash(build, model, backend) */
+    aim_model *model;        /* NULL while loading */
     _Atomic double progress; /* 0..1 while loading */
 } aimd_model;
 
 struct aimd_daemon {
     aimd_options *options;
     uv_loop_t *loop;
-    enum aimd_state state;   /* loop thread */
-    aim_error failure;       /* why AIMD_FAILED */
+    enum aimd_state state; /* loop thread */
+    aim_error failure;     /* why AIMD_FAILED */
     aimd_model *models;
     size_t n_models;
     aimd_metrics *metrics;
-    aimd_keys *keys;         /* NULL: none needed */
+    aimd_keys *keys; /* NULL: none needed */
     aimd_http *main_listener, *admin_listener;
-    uv_async_t wake;         /* engine threads: events are waiting */
+    uv_async_t wake; /* engine threads: events are waiting */
     struct aimd_mailbox *mailbox;
-    int jobs;                /* generation requests not yet finished */
+    int jobs; /* generation requests not yet finished */
 };
+
+/* The parts that need no loop: model table, metrics, keys, mailbox. options must
+ * outlive the daemon. What was made so far is freed by aimd_daemon_fini, also
+ * after a failure. */
+int aimd_daemon_init(aimd_daemon *d, aimd_options *options, uv_loop_t *loop, aim_error *err);
+/* Closes the models: joins their engines. */
+void aimd_daemon_close_models(aimd_daemon *d);
+void aimd_daemon_fini(aimd_daemon *d);
+
+/* Read the API keys again; on failure the old ones stay. */
+int aimd_daemon_reload_keys(aimd_daemon *d, aim_error *err);
+
+/* Does an engine hang? Must be asked once a second: progress is what changes
+ * between two calls. */
+bool aimd_daemon_stalled(const aimd_daemon *d);
+/* Why requests for a model cannot be served now: "loading", "draining",
+ * "stalled" or "failed", with a sentence in text; NULL if they can. */
+const char *aimd_daemon_unready(const aimd_daemon *d, char *text, size_t size);
+/* Sequences that run and requests that wait, over all models. */
+void aimd_daemon_load(const aimd_daemon *d, int *running, int *waiting);
 
 /* The model of this id, or the only one if id is NULL or ""; NULL otherwise. */
 aimd_model *aimd_find_model(aimd_daemon *d, const char *id);

@@ -6,9 +6,12 @@ server_libserver_a_SOURCES = \
 	server/auth.h \
 	server/choice.c \
 	server/choice.h \
+	server/daemon.c \
 	server/daemon.h \
 	server/deadlines.c \
 	server/exchange.c \
+	server/fingerprint.c \
+	server/fingerprint.h \
 	server/header_check.c \
 	server/header_check.h \
 	server/http.c \
@@ -24,13 +27,23 @@ server_libserver_a_SOURCES = \
 	server/job_stats.c \
 	server/json_out.c \
 	server/json_out.h \
+	server/lifecycle.c \
+	server/lifecycle.h \
 	server/listen.c \
+	server/listeners.c \
+	server/listeners.h \
+	server/load.c \
+	server/load.h \
+	server/log.c \
 	server/log.h \
 	server/logprobs_json.c \
 	server/logprobs_json.h \
 	server/mailbox.c \
+	server/metrics.c \
 	server/metrics.def \
 	server/metrics.h \
+	server/notify.c \
+	server/notify.h \
 	server/offload.c \
 	server/offload.h \
 	server/options.c \
@@ -46,14 +59,19 @@ server_libserver_a_SOURCES = \
 	server/params_doc.c \
 	server/params_rows.c \
 	server/params_rows.h \
+	server/process_stats.c \
+	server/process_stats.h \
 	server/prompt.c \
 	server/request.c \
 	server/request.h \
+	server/request_log.c \
 	server/response.c \
 	server/response.h \
 	server/route_generate.c \
+	server/route_health.c \
 	server/route_models.c \
 	server/route_tokenize.c \
+	server/routes.c \
 	server/routes.h \
 	server/utf8.c \
 	server/utf8.h

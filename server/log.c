@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "server/json_out.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -110,46 +111,8 @@ void aimd_log_close(void)
 
 /* ---- the text of a line ------------------------------------------------- */
 
-/* Length of the valid UTF-8 character at s, 0 if there is none. */
-static size_t utf8_length(const unsigned char *s)
-{
-    static const unsigned char lead_mask[] = {0, 0, 0x1f, 0x0f, 0x07};
-    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (s[0] < 0x80)
-        return 1;
-    size_t n = s[0] >= 0xf0 && s[0] < 0xf8 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc0 ? 2 : 0;
-    if (n == 0 || s[0] >= 0xf8)
-        return 0;
-    unsigned code = s[0] & lead_mask[n];
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (s[i] & 0x3f);
-    }
-    return code < least[n] || code > 0x10ffff || (code >> 11) == 0x1b ? 0 : n;
-}
-
-/* A JSON string; bytes that are not UTF-8 become U+FFFD. Both formats use it,
- * so that no value can start a line or a field of its own. */
-static void put_quoted(aim_buf *b, const char *s)
-{
-    aim_buf_puts(b, "\"");
-    for (const unsigned char *c = (const unsigned char *)s; *c;) {
-        size_t n = utf8_length(c);
-        if (n == 0)
-            aim_buf_puts(b, "\\ufffd");
-        else if (*c == '"' || *c == '\\')
-            aim_buf_printf(b, "\\%c", *c);
-        else if (*c < 0x20 || *c == 0x7f)
-            aim_buf_printf(b, "\\u%04x", *c);
-        else
-            aim_buf_append(b, c, n);
-        c += n ? n : 1;
-    }
-    aim_buf_puts(b, "\"");
-}
-
-/* May a value stand in logfmt without quotes? */
+/* May a value stand in logfmt without quotes? Otherwise it is written as a JSON
+ * string, so that no value can start a line or a field of its own. */
 static bool is_plain(const char *s)
 {
     if (!*s)
@@ -166,7 +129,7 @@ static void put_string(aim_buf *b, const char *s)
     if (!sink.json && is_plain(s))
         aim_buf_puts(b, s);
     else
-        put_quoted(b, s);
+        aimd_json_cstring(b, s);
 }
 
 static void put_key(aim_buf *b, const char *key)

@@ -30,7 +30,8 @@ typedef struct aimd_field {
 
 /* aimd_log(AIMD_LOG_INFO, "ready", AIMD_STR("model", id), AIMD_INT("port", p)); */
 #define aimd_log(level, event, ...)                                                                \
-    aimd_log_fields((level), (event), (const aimd_field[]){__VA_ARGS__ __VA_OPT__(,) {.kind = AIMD_FIELD_END}})
+    aimd_log_fields((level), (event),                                                              \
+                    (const aimd_field[]){__VA_ARGS__ __VA_OPT__(, ){.kind = AIMD_FIELD_END}})
 void aimd_log_fields(enum aimd_log_level level, const char *event, const aimd_field *fields);
 
 #endif

@@ -157,15 +157,16 @@ static int check_exposure(const aimd_options *o, const char *name, const aimd_ad
 {
     if (!a->host || o->api_key_file || aimd_is_loopback(a->host))
         return 0;
-    return aim_fail(err, AIM_EINVAL,
-                    "%s: other hosts can reach %s, so an api_key_file is needed", name, a->host);
+    return aim_fail(err, AIM_EINVAL, "%s: other hosts can reach %s, so an api_key_file is needed",
+                    name, a->host);
 }
 
 static int check_models(const aimd_options *o, aim_error *err)
 {
     if (o->n_models == 0)
-        return aim_fail(err, AIM_EINVAL, "no model: give --model DIR, or a file with a model "
-                                         "section by --config FILE");
+        return aim_fail(err, AIM_EINVAL,
+                        "no model: give --model DIR, or a file with a model "
+                        "section by --config FILE");
     for (size_t i = 0; i < o->n_models; i++)
         for (size_t j = 0; j < i; j++)
             if (strcmp(o->models[i].id, o->models[j].id) == 0)

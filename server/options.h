@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 typedef struct aimd_model_options {
-    char *id;      /* served model id; default: name of the directory */
+    char *id; /* served model id; default: name of the directory */
     char *dir;
     char *backend; /* "int8" */
     aim_engine_config engine;
@@ -26,24 +26,24 @@ typedef struct aimd_options {
     aimd_model_options *models;
     size_t n_models;
     aimd_address listen;
-    aimd_address admin;  /* second listener for health and metrics; host NULL: none */
-    char *kernels;       /* "auto" */
+    aimd_address admin; /* second listener for health and metrics; host NULL: none */
+    char *kernels;      /* "auto" */
     char *api_key_file;
-    char **hosts;        /* NULL-terminated; NULL: loopback names only */
+    char **hosts; /* NULL-terminated; NULL: loopback names only */
     bool strict_params;
-    char *log_format;    /* "text" or "json" */
-    char *log_level;     /* "error", "warning", "info", "debug" */
-    char *log_file;      /* NULL: standard error */
+    char *log_format; /* "text" or "json" */
+    char *log_level;  /* "error", "warning", "info", "debug" */
+    char *log_file;   /* NULL: standard error */
     bool log_prompts;
     size_t max_body_bytes;
     int max_connections, max_connections_per_ip;
     int header_timeout, body_timeout, idle_timeout, send_timeout;
     int drain_timeout;
-    int queue_timeout;   /* seconds a request may wait to start */
+    int queue_timeout; /* seconds a request may wait to start */
     /* caps of request fields */
     int max_n, max_prompts, max_stop_strings, max_logit_bias, max_top_logprobs;
-    bool check_config;   /* --check-config: parse, report, exit */
-    bool test_hooks;     /* --test-hooks: POST /debug/hang for the watchdog test */
+    bool check_config; /* --check-config: parse, report, exit */
+    bool test_hooks;   /* --test-hooks: POST /debug/hang for the watchdog test */
 } aimd_options;
 
 /* Exit statuses of sysexits.h that the unit file treats as not worth a restart. */

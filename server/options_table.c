@@ -16,8 +16,16 @@
 
 const aimd_option aimd__options[] = {
 #define OPTION(where, letter, type, name, field, standard, low, high, values, help)                \
-    {AIMD_AT_##where, letter,   AIMD_OPTION_##type, name,   offsetof(HOME_##where, field),         \
-     standard,        low,      high,               values, help},
+    {AIMD_AT_##where,                                                                              \
+     letter,                                                                                       \
+     AIMD_OPTION_##type,                                                                           \
+     name,                                                                                         \
+     offsetof(HOME_##where, field),                                                                \
+     standard,                                                                                     \
+     low,                                                                                          \
+     high,                                                                                         \
+     values,                                                                                       \
+     help},
 #include "server/options.def"
 };
 
@@ -262,9 +270,9 @@ static int read_list(const aimd_option *row, void *place, const char *value, aim
 typedef int option_reader(const aimd_option *row, void *place, const char *value, aim_error *err);
 
 static option_reader *const readers[] = {
-    [AIMD_OPTION_BOOL] = read_bool,       [AIMD_OPTION_INT] = read_int,
-    [AIMD_OPTION_BYTES] = read_bytes,     [AIMD_OPTION_STRING] = read_string,
-    [AIMD_OPTION_CHOICE] = read_choice,   [AIMD_OPTION_ADDRESS] = read_address,
+    [AIMD_OPTION_BOOL] = read_bool,     [AIMD_OPTION_INT] = read_int,
+    [AIMD_OPTION_BYTES] = read_bytes,   [AIMD_OPTION_STRING] = read_string,
+    [AIMD_OPTION_CHOICE] = read_choice, [AIMD_OPTION_ADDRESS] = read_address,
     [AIMD_OPTION_LIST] = read_list,
 };
 

@@ -35,6 +35,10 @@ typedef struct aimd_request_log {
 /* Copy *log for the line written when the exchange is over; the last call wins.
  * Loop thread, before the exchange is released. */
 void aimd_set_request_log(aimd_exchange *x, const aimd_request_log *log);
+/* The exchange is over: write its line, count it, forget its request log. route
+ * NULL: there was none for it. */
+void aimd_log_request(aimd_daemon *d, aimd_exchange *x, const aimd_route *route, int status,
+                      enum aimd_log_level level);
 
 /* The applications behind the two listeners. */
 extern const aimd_route aimd_routes[]; /* the last row has no path */

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "server/fingerprint.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+
+#include <dirent.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* FNV-1a, 64 bits: names builds and models apart, protects nothing. */
+static uint64_t hash_bytes(uint64_t h, const void *bytes, size_t n)
+{
+    for (const unsigned char *p = bytes; n > 0; n--)
+        h = (h ^ *p++) * 0x100000001b3u;
+    return h;
+}
+
+static uint64_t hash_text(uint64_t h, const char *s)
+{
+    return hash_bytes(h, s, strlen(s) + 1);
+}
+
+enum { SAMPLE = 4096, SAMPLES = 256 };
+
+/* Name, size, and SAMPLES pieces at equal distances, which is all of a file
+ * of up to 1 MiB: reading all weights twice would double the start-up time. */
+static uint64_t hash_file(uint64_t h, const char *dir, const char *name)
+{
+    aim_map map;
+    if (aim_map_open(dir, name, &map, NULL))
+        return h;
+    uint64_t size = map.size;
+    h = hash_bytes(hash_text(h, name), &size, sizeof size);
+    size_t stride = map.size / SAMPLES > SAMPLE ? map.size / SAMPLES : SAMPLE;
+    for (size_t at = 0; at < map.size; at += stride)
+        h = hash_bytes(h, map.data + at, map.size - at < SAMPLE ? map.size - at : SAMPLE);
+    aim_map_close(&map);
+    return h;
+}
+
+static int is_model_file(const struct dirent *e)
+{
+    static const char *const endings[] = {".safetensors", ".json", ".jinja"};
+    size_t len = strlen(e->d_name);
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        size_t n = strlen(endings[i]);
+        if (len > n && strcmp(e->d_name + len - n, endings[i]) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+void aimd_fingerprint(const char *dir, const char *backend, const char *kernels,
+                      char out[AIMD_FINGERPRINT_SIZE])
+{
+    struct dirent **files = NULL;
+    uint64_t h = hash_text(0xcbf29ce484222325u, PACKAGE_VERSION);
+    h = hash_text(h, backend);
+    /* Integer sums are exact: int8 answers do not depend on the kernels. */
+    if (strcmp(backend, "int8") != 0)
+        h = hash_text(h, kernels);
+    int n = scandir(dir, &files, is_model_file, by_name);
+    for (int i = 0; i < n; i++) {
+        h = hash_file(h, dir, files[i]->d_name);
+        free(files[i]);
+    }
+    free(files);
+    snprintf(out, AIMD_FINGERPRINT_SIZE, "fp_%016llx", (unsigned long long)h);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fingerprint.h - system_fingerprint: equal as long as the same request gives
+ * the same answer. */
+#ifndef AIMD_FINGERPRINT_H
+#define AIMD_FINGERPRINT_H
+
+enum { AIMD_FINGERPRINT_SIZE = 32 };
+
+/* "fp_" and 16 hexadecimal digits: a hash of this build, the backend, the
+ * kernels where they decide the last bits, and the files of the model's
+ * folder. Reads at most 1 MiB of each file, spread over it. */
+void aimd_fingerprint(const char *dir, const char *backend, const char *kernels,
+                      char out[AIMD_FINGERPRINT_SIZE]);
+
+#endif

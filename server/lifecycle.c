@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lifecycle.c - the daemon's states and what moves it between them: the end of
+ * the load, signals, and a tick of the loop. */
+#include "config.h"
+
+#include "server/lifecycle.h"
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "server/listeners.h"
+#include "server/load.h"
+#include "server/notify.h"
+#include "server/routes.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum {
+    TICK_MS = 1000,         /* engine progress, watchdog */
+    DRAIN_TICK_MS = 20,     /* is the last request done? */
+    EXTEND_USEC = 60000000, /* more time to start, as long as the load goes on */
+    STOP_SECONDS = 20,      /* for everything after the last request */
+};
+
+static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP};
+enum { N_SIGNALS = sizeof signal_numbers / sizeof signal_numbers[0] };
+
+typedef struct lifecycle {
+    aimd_daemon daemon;
+    uv_loop_t loop;
+    aimd_loader *loader;
+    aimd_activation sockets;
+    uv_timer_t tick;
+    uv_signal_t signals[N_SIGNALS];
+    uint64_t watchdog_ms;  /* between two pings; 0: none */
+    uint64_t pinged_ms;    /* loop time of the last ping */
+    double told_progress;  /* of the load, summed over models */
+    uint64_t drain_end_ms; /* loop time */
+    bool stopping;         /* listeners are gone, waiting for jobs */
+    int exit_status;
+} lifecycle;
+
+static void on_tick(uv_timer_t *timer);
+
+static lifecycle *of_daemon(aimd_daemon *d)
+{
+    return (lifecycle *)((char *)d - offsetof(lifecycle, daemon));
+}
+
+/* ---- stopping ------------------------------------------------------------ */
+
+/* A stop that does not end is a bug or an engine that hangs; the service
+ * manager must not have to find out. */
+static void on_stop_overdue(int number)
+{
+    static const char text[] = "analogd: the stop takes too long, exiting\n";
+    (void)number;
+    ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)ignored;
+    _exit(EX_SOFTWARE);
+}
+
+static void close_handles(lifecycle *l)
+{
+    uv_close((uv_handle_t *)&l->tick, NULL);
+    uv_close((uv_handle_t *)&l->daemon.wake, NULL);
+    for (int i = 0; i < N_SIGNALS; i++)
+        uv_close((uv_handle_t *)&l->signals[i], NULL);
+    aimd_load_detach(l->loader);
+}
+
+/* No job is left: join the engines and let the loop run out. */
+static void finish(lifecycle *l)
+{
+    aimd_daemon_close_models(&l->daemon);
+    if (l->daemon.mailbox) /* NULL: the start failed */
+        aimd_deliver_events(&l->daemon);
+    close_handles(l);
+}
+
+/* Cut what is still connected. Jobs end when their engines have said so; the
+ * tick sees to the rest. */
+static void stop_now(lifecycle *l)
+{
+    aimd_daemon *d = &l->daemon;
+    if (l->stopping)
+        return;
+    l->stopping = true;
+    signal(SIGALRM, on_stop_overdue);
+    alarm(STOP_SECONDS);
+    if (d->main_listener)
+        aimd_http_stop(d->main_listener);
+    if (d->admin_listener)
+        aimd_http_stop(d->admin_listener);
+    d->main_listener = d->admin_listener = NULL;
+    uv_timer_start(&l->tick, on_tick, 0, DRAIN_TICK_MS);
+}
+
+static void begin_drain(lifecycle *l, const char *signal_name)
+{
+    aimd_daemon *d = &l->daemon;
+    aimd_log(AIMD_LOG_INFO, "draining", AIMD_STR("signal", signal_name), AIMD_INT("jobs", d->jobs),
+             AIMD_INT("exchanges", aimd_http_exchanges(d->main_listener)),
+             AIMD_INT("timeout", d->options->drain_timeout));
+    aimd_notify("STOPPING=1\nSTATUS=Draining");
+    d->state = AIMD_DRAINING;
+    /* A socket of the service manager's keeps new clients waiting for the next
+     * process; on our own one they are told to come back. */
+    if (l->sockets.main_fd >= 0)
+        aimd_http_quiesce(d->main_listener);
+    l->drain_end_ms = uv_now(&l->loop) + 1000 * (uint64_t)d->options->drain_timeout;
+    uv_timer_start(&l->tick, on_tick, 0, DRAIN_TICK_MS);
+}
+
+static void tick_draining(lifecycle *l)
+{
+    aimd_daemon *d = &l->daemon;
+    bool idle = d->jobs == 0 && aimd_http_exchanges(d->main_listener) == 0;
+    if (!idle && uv_now(&l->loop) < l->drain_end_ms)
+        return;
+    if (!idle)
+        aimd_log(AIMD_LOG_WARNING, "drain_timeout", AIMD_INT("jobs", d->jobs));
+    stop_now(l);
+}
+
+/* ---- the tick ------------------------------------------------------------ */
+
+static void ping_watchdog(lifecycle *l)
+{
+    int running, waiting;
+    if (!l->watchdog_ms || uv_now(&l->loop) - l->pinged_ms < l->watchdog_ms)
+        return;
+    aimd_daemon_load(&l->daemon, &running, &waiting);
+    aimd_notify("WATCHDOG=1\nSTATUS=%d running, %d waiting", running, waiting);
+    l->pinged_ms = uv_now(&l->loop);
+}
+
+/* A load that still makes progress may take longer than the start timeout. */
+static void tick_loading(lifecycle *l)
+{
+    aimd_daemon *d = &l->daemon;
+    char text[256];
+    double progress = 0;
+    for (size_t i = 0; i < d->n_models; i++)
+        progress += atomic_load(&d->models[i].progress);
+    if (progress <= l->told_progress || !aimd_daemon_unready(d, text, sizeof text))
+        return;
+    l->told_progress = progress;
+    aimd_notify("EXTEND_TIMEOUT_USEC=%d\nSTATUS=%s", EXTEND_USEC, text);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    lifecycle *l = timer->data;
+    bool stalled = aimd_daemon_stalled(&l->daemon);
+    if (!stalled)
+        ping_watchdog(l);
+    if (l->stopping && l->daemon.jobs == 0)
+        finish(l);
+    else if (!l->stopping && l->daemon.state == AIMD_DRAINING)
+        tick_draining(l);
+    else if (l->daemon.state == AIMD_LOADING)
+        tick_loading(l);
+}
+
+static void start_tick(lifecycle *l)
+{
+    uint64_t period = TICK_MS;
+    l->watchdog_ms = aimd_watchdog_usec() / 3 / 1000;
+    if (l->watchdog_ms && l->watchdog_ms < period)
+        period = l->watchdog_ms;
+    uv_timer_start(&l->tick, on_tick, period, period);
+}
+
+/* ---- the end of the load ------------------------------------------------- */
+
+static void log_ready(const aimd_daemon *d)
+{
+    aim_buf ids = AIM_BUF_INIT;
+    for (size_t i = 0; i < d->n_models; i++)
+        aim_buf_printf(&ids, "%s%s", i ? "," : "", d->models[i].id);
+    aimd_log(AIMD_LOG_INFO, "ready", AIMD_STR("models", ids.data),
+             AIMD_STR("address", d->options->listen.host),
+             AIMD_INT("port", aimd_http_port(d->main_listener)),
+             AIMD_STR("kernels", d->models[0].model->compute.kernels->name));
+    aim_buf_free(&ids);
+}
+
+static int failure_status(enum aim_code code)
+{
+    return code == AIM_ENOMEM || code == AIM_EIO || code == AIM_EINTERNAL ? EX_OSERR
+                                                                          : AIMD_EXIT_DATA;
+}
+
+static void on_loaded(aimd_daemon *d, const aim_error *err)
+{
+    lifecycle *l = of_daemon(d);
+    if (err->code) {
+        aimd_log(AIMD_LOG_ERROR, "load_failed", AIMD_STR("reason", err->text));
+        aimd_notify("STATUS=%s", err->text);
+        d->state = AIMD_FAILED;
+        d->failure = *err;
+        l->exit_status = failure_status(err->code);
+        stop_now(l);
+        return;
+    }
+    d->state = AIMD_READY;
+    log_ready(d);
+    aimd_notify("READY=1\nSTATUS=Serving");
+}
+
+/* ---- signals ------------------------------------------------------------- */
+
+/* New keys and a log file that was rotated away. Models stay as they are. */
+static void reload(aimd_daemon *d)
+{
+    aim_error err = {0};
+    struct timespec now;
+    bool tell = d->state == AIMD_READY;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (tell)
+        aimd_notify("RELOADING=1\nMONOTONIC_USEC=%lld",
+                    (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    aimd_log_reopen();
+    if (aimd_daemon_reload_keys(d, &err))
+        aimd_log(AIMD_LOG_ERROR, "keys_kept", AIMD_STR("reason", err.text));
+    aimd_log(AIMD_LOG_INFO, "reloaded");
+    if (tell)
+        aimd_notify("READY=1");
+}
+
+static void stop_asked(lifecycle *l, const char *signal_name)
+{
+    switch (l->daemon.state) {
+    case AIMD_LOADING:
+        /* The load cannot be interrupted, and there is nothing to save. */
+        aimd_log(AIMD_LOG_INFO, "stopped", AIMD_STR("signal", signal_name));
+        aimd_notify("STOPPING=1");
+        _exit(EXIT_SUCCESS);
+    case AIMD_READY:
+        begin_drain(l, signal_name);
+        break;
+    case AIMD_DRAINING:
+        aimd_log(AIMD_LOG_WARNING, "stopping_now", AIMD_STR("signal", signal_name),
+                 AIMD_INT("jobs", l->daemon.jobs));
+        stop_now(l);
+        break;
+    case AIMD_FAILED:
+        break;
+    }
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    lifecycle *l = handle->data;
+    if (number == SIGHUP)
+        reload(&l->daemon);
+    else
+        stop_asked(l, number == SIGTERM ? "SIGTERM" : "SIGINT");
+}
+
+static void on_wake(uv_async_t *handle)
+{
+    aimd_deliver_events(handle->data);
+}
+
+/* ---- the run ------------------------------------------------------------- */
+
+static void init_handles(lifecycle *l)
+{
+    aimd_daemon *d = &l->daemon;
+    uv_timer_init(&l->loop, &l->tick);
+    uv_async_init(&l->loop, &d->wake, on_wake);
+    l->tick.data = l;
+    d->wake.data = d;
+    for (int i = 0; i < N_SIGNALS; i++) {
+        uv_signal_init(&l->loop, &l->signals[i]);
+        l->signals[i].data = l;
+        uv_signal_start(&l->signals[i], on_signal, signal_numbers[i]);
+    }
+}
+
+/* Returns the exit status, 0 to go on. */
+static int start(lifecycle *l, aimd_options *options, aim_error *err)
+{
+    aimd_daemon *d = &l->daemon;
+    int rc = aimd_daemon_init(d, options, &l->loop, err);
+    init_handles(l);
+    if (rc)
+        return AIMD_EXIT_CONFIG;
+    if (aimd_listeners_open(d, &l->sockets, err))
+        return err->code == AIM_EINVAL ? AIMD_EXIT_CONFIG : EX_OSERR;
+    l->loader = aimd_load_new(d, on_loaded, err);
+    if (!l->loader || aimd_load_start(l->loader, err))
+        return EX_OSERR;
+    start_tick(l);
+    return EXIT_SUCCESS;
+}
+
+static void run(lifecycle *l, aimd_options *options)
+{
+    aim_error err = {0};
+    l->exit_status = start(l, options, &err);
+    if (l->exit_status) {
+        aimd_log(AIMD_LOG_ERROR, "start_failed", AIMD_STR("reason", err.text));
+        stop_now(l);
+    }
+    uv_run(&l->loop, UV_RUN_DEFAULT);
+    aimd_load_free(l->loader);
+    aimd_daemon_fini(&l->daemon);
+    uv_loop_close(&l->loop);
+}
+
+int aimd_run(aimd_options *options)
+{
+    signal(SIGPIPE, SIG_IGN);
+    lifecycle *l = aim_calloc(1, sizeof *l);
+    if (!l || uv_loop_init(&l->loop)) {
+        aim_free(l);
+        aimd_log(AIMD_LOG_ERROR, "start_failed", AIMD_STR("reason", "out of memory"));
+        return EX_OSERR;
+    }
+    run(l, options);
+    aimd_log(AIMD_LOG_INFO, "stopped");
+    int status = l->exit_status;
+    aim_free(l);
+    return status;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/load.h"
+
+#include "base/alloc.h"
+#include "base/cpu.h"
+#include "server/fingerprint.h"
+#include "server/routes.h"
+
+#include <string.h>
+
+/* The path of one model's events: to its self-test first, then to the daemon. */
+typedef struct event_path {
+    aimd_daemon *daemon;
+    atomic_bool testing;
+    uv_mutex_t lock; /* guards the rest */
+    uv_cond_t changed;
+    bool finished;
+    int n_tokens;
+    aim_error error;
+} event_path;
+
+struct aimd_loader {
+    aimd_daemon *daemon;
+    aimd_loaded_fn *on_loaded;
+    uv_async_t done;
+    uv_thread_t thread;
+    bool started;
+    event_path *paths;
+    aim_model **models; /* by index; the loop thread takes them over in on_done */
+    double *seconds;
+    aim_error error;
+};
+
+/* ---- the self-test, on the loader's and the engine's threads ------------- */
+
+/* Engine thread. The last event of the only candidate ends the test, so that
+ * nothing of it reaches the daemon. */
+static void take_test_events(event_path *p, aim_event *events)
+{
+    uv_mutex_lock(&p->lock);
+    for (aim_event *e = events, *next; e; e = next) {
+        next = e->next;
+        p->n_tokens += e->kind == AIM_EVENT_TOKEN;
+        if (e->kind != AIM_EVENT_PROMPT && e->finish != AIM_FINISH_NONE) {
+            p->finished = true;
+            p->error = e->error;
+            atomic_store(&p->testing, false);
+        }
+        aim_event_free(e);
+    }
+    uv_cond_signal(&p->changed);
+    uv_mutex_unlock(&p->lock);
+}
+
+static void on_engine_events(void *arg, aim_event *events)
+{
+    event_path *p = arg;
+    if (atomic_load_explicit(&p->testing, memory_order_relaxed))
+        take_test_events(p, events);
+    else
+        aimd_event_sink(p->daemon, events);
+}
+
+static aim_request *test_request(void)
+{
+    aim_request *r = aim_request_new();
+    if (!r)
+        return NULL;
+    r->tokens = aim_calloc(1, sizeof *r->tokens); /* id 0 exists in every vocabulary */
+    r->n_tokens = 1;
+    r->n = 1;
+    r->max_tokens = 1;
+    r->sampling.temperature = 0;
+    if (r->tokens)
+        return r;
+    aim_request_free(r);
+    return NULL;
+}
+
+/* Does the engine make a token? Waits for as long as it takes: the service
+ * manager's start timeout is the judge of too long. */
+static int self_test(aim_model *m, event_path *p, aim_error *err)
+{
+    aim_request *r = test_request();
+    if (!r)
+        return aim_fail_nomem(err, "self-test");
+    int rc = aim_engine_submit(m->engine, &r, 1, err);
+    if (rc)
+        return rc;
+    uv_mutex_lock(&p->lock);
+    while (!p->finished)
+        uv_cond_wait(&p->changed, &p->lock);
+    uv_mutex_unlock(&p->lock);
+    if (p->error.code)
+        return aim_fail(err, p->error.code, "self-test: %s", p->error.text);
+    if (p->n_tokens != 1)
+        return aim_fail(err, AIM_EINTERNAL, "self-test: %d tokens instead of one", p->n_tokens);
+    return 0;
+}
+
+/* ---- the loader's thread ------------------------------------------------- */
+
+static void on_progress(void *arg, double done)
+{
+    aimd_model *m = arg;
+    atomic_store_explicit(&m->progress, done, memory_order_relaxed);
+}
+
+static int load_one(aimd_loader *l, size_t i)
+{
+    aimd_model *m = &l->daemon->models[i];
+    const char *kernels = l->daemon->options->kernels;
+    aim_model_options o = {
+        .dir = m->options->dir,
+        .backend = m->options->backend,
+        .kernels = strcmp(kernels, "auto") == 0 ? NULL : kernels,
+        .engine = m->options->engine,
+    };
+    uint64_t start = aim_now_ns();
+    aim_error err = {0};
+    l->models[i] = aim_model_open(&o, on_engine_events, &l->paths[i], on_progress, m, &err);
+    int rc = l->models[i] ? self_test(l->models[i], &l->paths[i], &err) : (int)err.code;
+    if (rc)
+        return aim_fail(&l->error, (enum aim_code)rc, "model %s: %s", m->id, err.text);
+    aimd_fingerprint(m->options->dir, m->options->backend, l->models[i]->compute.kernels->name,
+                     m->fingerprint);
+    l->seconds[i] = (double)(aim_now_ns() - start) / 1e9;
+    return 0;
+}
+
+static void load_all(void *arg)
+{
+    aimd_loader *l = arg;
+    for (size_t i = 0; i < l->daemon->n_models; i++)
+        if (load_one(l, i))
+            break;
+    uv_async_send(&l->done);
+}
+
+/* ---- the loop thread ----------------------------------------------------- */
+
+static void on_done(uv_async_t *handle)
+{
+    aimd_loader *l = handle->data;
+    aimd_daemon *d = l->daemon;
+    aimd_load_detach(l);
+    for (size_t i = 0; i < d->n_models; i++) {
+        d->models[i].model = l->models[i];
+        l->models[i] = NULL;
+        aimd_gauge(d->metrics, AIMD_M_LOAD_SECONDS, d->models[i].id, l->seconds[i]);
+    }
+    l->on_loaded(d, &l->error);
+}
+
+void aimd_load_detach(aimd_loader *l)
+{
+    if (l && !uv_is_closing((uv_handle_t *)&l->done))
+        uv_close((uv_handle_t *)&l->done, NULL);
+}
+
+static int init_paths(aimd_loader *l)
+{
+    size_t n = l->daemon->n_models;
+    l->paths = aim_calloc(n, sizeof *l->paths);
+    l->models = aim_calloc(n, sizeof *l->models);
+    l->seconds = aim_calloc(n, sizeof *l->seconds);
+    for (size_t i = 0; l->paths && i < n; i++) {
+        l->paths[i].daemon = l->daemon;
+        atomic_init(&l->paths[i].testing, true);
+        uv_mutex_init(&l->paths[i].lock);
+        uv_cond_init(&l->paths[i].changed);
+    }
+    return l->paths && l->models && l->seconds ? 0 : -1;
+}
+
+static void free_loader(aimd_loader *l)
+{
+    for (size_t i = 0; l->paths && i < l->daemon->n_models; i++) {
+        uv_mutex_destroy(&l->paths[i].lock);
+        uv_cond_destroy(&l->paths[i].changed);
+    }
+    aim_free(l->paths);
+    aim_free(l->models);
+    aim_free(l->seconds);
+    aim_free(l);
+}
+
+aimd_loader *aimd_load_new(aimd_daemon *d, aimd_loaded_fn *on_loaded, aim_error *err)
+{
+    aimd_loader *l = aim_calloc(1, sizeof *l);
+    if (!l) {
+        aim_fail_nomem(err, "loader");
+        return NULL;
+    }
+    l->daemon = d;
+    l->on_loaded = on_loaded;
+    l->done.data = l;
+    if (init_paths(l) || uv_async_init(d->loop, &l->done, on_done)) {
+        free_loader(l);
+        aim_fail_nomem(err, "loader");
+        return NULL;
+    }
+    return l;
+}
+
+int aimd_load_start(aimd_loader *l, aim_error *err)
+{
+    int rc = uv_thread_create(&l->thread, load_all, l);
+    l->started = rc == 0;
+    return rc ? aim_fail(err, AIM_EIO, "loader thread: %s", uv_strerror(rc)) : 0;
+}
+
+void aimd_load_free(aimd_loader *l)
+{
+    if (!l)
+        return;
+    if (l->started)
+        uv_thread_join(&l->thread);
+    for (size_t i = 0; i < l->daemon->n_models; i++)
+        aim_model_close(l->models[i]);
+    free_loader(l);
+}

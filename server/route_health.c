@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* route_health.c - what probes, scrapers and operators ask. */
+#include "config.h"
+
+#include "base/alloc.h"
+#include "server/routes.h"
+
+#include <string.h>
+
+static void respond_json(aimd_exchange *x, const char *body)
+{
+    aimd_respond(x, 200, "application/json", body, strlen(body));
+}
+
+/* 200 with `body` while requests are served; else 503 with the reason. */
+static void respond_readiness(aimd_daemon *d, aimd_exchange *x, const char *body)
+{
+    char text[sizeof d->failure.text];
+    const char *code = aimd_daemon_unready(d, text, sizeof text);
+    if (code)
+        aimd_respond_status(x, 503, "unavailable_error", code, text);
+    else
+        respond_json(x, body);
+}
+
+void aimd_get_health(aimd_daemon *d, aimd_exchange *x)
+{
+    respond_readiness(d, x, "{\"status\":\"ok\"}");
+}
+
+void aimd_get_readyz(aimd_daemon *d, aimd_exchange *x)
+{
+    respond_readiness(d, x, "{\"status\":\"ready\"}");
+}
+
+/* The process answers: that is all this says. */
+void aimd_get_livez(aimd_daemon *d, aimd_exchange *x)
+{
+    (void)d;
+    respond_json(x, "{\"status\":\"alive\"}");
+}
+
+void aimd_get_version(aimd_daemon *d, aimd_exchange *x)
+{
+    (void)d;
+    respond_json(x, "{\"version\":\"" PACKAGE_VERSION "\"}");
+}
+
+static int read_stats(const aimd_daemon *d, aimd_model_stats *stats)
+{
+    int n = 0;
+    for (size_t i = 0; i < d->n_models; i++) {
+        if (!d->models[i].model)
+            continue;
+        stats[n].model = d->models[i].id;
+        aim_engine_get_stats(d->models[i].model->engine, &stats[n++].stats);
+    }
+    return n;
+}
+
+static void set_gauges(aimd_daemon *d)
+{
+    char text[sizeof d->failure.text];
+    bool ready = !aimd_daemon_unready(d, text, sizeof text);
+    aimd_gauge(d->metrics, AIMD_M_READY, NULL, ready);
+    aimd_gauge(d->metrics, AIMD_M_HTTP_CONNECTIONS, NULL,
+               d->main_listener ? aimd_http_connections(d->main_listener) : 0);
+}
+
+void aimd_get_metrics(aimd_daemon *d, aimd_exchange *x)
+{
+    aim_buf page = AIM_BUF_INIT;
+    aimd_model_stats *stats = aim_calloc(d->n_models, sizeof *stats);
+    set_gauges(d);
+    if (stats)
+        aimd_metrics_write(d->metrics, stats, read_stats(d, stats), &page);
+    if (stats && !page.failed)
+        aimd_respond(x, 200, "text/plain; version=0.0.4; charset=utf-8", page.data, page.len);
+    else
+        aimd_respond_status(x, 503, "server_error", NULL, "out of memory");
+    aim_buf_free(&page);
+    aim_free(stats);
+}
+
+/* Test hook: engines stop in the middle of their work, as a bug would do it. */
+void aimd_post_hang(aimd_daemon *d, aimd_exchange *x)
+{
+    for (size_t i = 0; i < d->n_models; i++)
+        aim_engine_hang(d->models[i].model->engine);
+    respond_json(x, "{}");
+}
