@@ -2,6 +2,7 @@
 #include "text/pattern.h"
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "text/utf8.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -68,28 +69,48 @@ static bool is_common_escape(const char *s)
 static bool is_foreign(const char *s, bool in_class)
 {
     if (*s == '\\')
-        return !is_common_escape(s);
+        return !is_common_escape(s) || (in_class && s[1] == 'S');
     if (in_class)
         return *s == '[' || starts(s, "&&");
     return *s == '^' || *s == '$' || starts(s, "{,") || starts(s, "}+") ||
            (*s == '(' && !is_common_group(s));
 }
 
-/* The first construct that the two languages read differently, or NULL. */
-static const char *find_foreign(const char *pattern)
+/* White space as Unicode has it; \s of PCRE2 also holds U+180E. */
+#define WHITE_SPACE "\\t-\\r\\x{85}\\p{Z}"
+
+/* Append the escape at s as PCRE2 has to see it. */
+static void translate_escape(const char *s, bool in_class, aim_buf *out)
+{
+    if (s[1] == 's')
+        aim_buf_puts(out, in_class ? WHITE_SPACE : "[" WHITE_SPACE "]");
+    else if (s[1] == 'S')
+        aim_buf_puts(out, "[^" WHITE_SPACE "]");
+    else
+        aim_buf_append(out, s, 2);
+}
+
+/* Append the pattern as PCRE2 has to see it. Returns the first construct that
+ * the two languages read differently, or NULL. */
+static const char *translate(const char *pattern, aim_buf *out)
 {
     bool in_class = false;
     for (const char *s = pattern; *s; s++) {
         if (is_foreign(s, in_class))
             return s;
         if (*s == '\\') {
+            translate_escape(s, in_class, out);
             s++;
-        } else if (!in_class && *s == '[') {
+            continue;
+        }
+        aim_buf_append(out, s, 1);
+        if (!in_class && *s == '[') {
             in_class = true;
-            /* A bracket that comes first is a member of the class. */
-            s += s[1] == '^';
+            if (s[1] == '^')
+                aim_buf_append(out, ++s, 1);
+            /* A bracket that comes first may end the class or be in it. */
             if (s[1] == ']')
-                return s;
+                return s + 1;
         } else if (*s == ']') {
             in_class = false;
         }
@@ -99,7 +120,7 @@ static const char *find_foreign(const char *pattern)
 
 /* ---- compiling ----------------------------------------------------------- */
 
-static int compile(aim__pattern *p, const char *pattern, const char *where, aim_error *err)
+static int compile(aim__pattern *p, const aim_buf *pattern, const char *where, aim_error *err)
 {
     int number;
     PCRE2_SIZE offset;
@@ -108,7 +129,7 @@ static int compile(aim__pattern *p, const char *pattern, const char *where, aim_
     if (!context)
         return aim_fail_nomem(err, where);
     pcre2_set_newline(context, PCRE2_NEWLINE_LF);
-    p->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
+    p->code = pcre2_compile((PCRE2_SPTR)pattern->data, pattern->len,
                             PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_AUTO_CAPTURE,
                             &number, &offset, context);
     pcre2_compile_context_free(context);
@@ -117,36 +138,40 @@ static int compile(aim__pattern *p, const char *pattern, const char *where, aim_
     if (number == PCRE2_ERROR_HEAP_FAILED)
         return aim_fail_nomem(err, where);
     pcre2_get_error_message(number, reason, sizeof reason);
-    return aim_fail_param(err, AIM_EFORMAT, "Regex", "%s: the pattern does not compile: %s at %zu",
-                          where, (const char *)reason, (size_t)offset);
+    return aim_fail_param(err, AIM_EFORMAT, "Regex", "%s: the pattern does not compile: %s", where,
+                          (const char *)reason);
+}
+
+static int build(aim__pattern *p, const aim_buf *pattern, const char *where, aim_error *err)
+{
+    p->memory = pcre2_general_context_create(pattern_malloc, pattern_free, NULL);
+    if (p->memory)
+        p->limits = pcre2_match_context_create(p->memory);
+    if (!p->limits)
+        return aim_fail_nomem(err, where);
+    pcre2_set_match_limit(p->limits, MATCH_LIMIT);
+    pcre2_set_depth_limit(p->limits, DEPTH_LIMIT);
+    pcre2_set_heap_limit(p->limits, HEAP_LIMIT);
+    return compile(p, pattern, where, err);
 }
 
 aim__pattern *aim__pattern_compile(const char *pattern, const char *where, aim_error *err)
 {
-    const char *foreign = find_foreign(pattern);
-    if (foreign) {
+    aim_buf translated = AIM_BUF_INIT;
+    aim__pattern *p = NULL;
+    const char *foreign = translate(pattern, &translated);
+    if (foreign)
         aim_fail_param(err, AIM_EUNSUPPORTED, "Regex",
                        "%s: the pattern has \"%.8s\" at %zu, which is not supported", where,
                        foreign, (size_t)(foreign - pattern));
-        return NULL;
-    }
-    aim__pattern *p = aim_calloc(1, sizeof *p);
-    if (p)
-        p->memory = pcre2_general_context_create(pattern_malloc, pattern_free, NULL);
-    if (p && p->memory)
-        p->limits = pcre2_match_context_create(p->memory);
-    if (!p || !p->limits) {
+    else if (translated.failed || !(p = aim_calloc(1, sizeof *p)))
         aim_fail_nomem(err, where);
-        goto fail;
+    else if (build(p, &translated, where, err) != AIM_OK) {
+        aim__pattern_free(p);
+        p = NULL;
     }
-    pcre2_set_match_limit(p->limits, MATCH_LIMIT);
-    pcre2_set_depth_limit(p->limits, DEPTH_LIMIT);
-    pcre2_set_heap_limit(p->limits, HEAP_LIMIT);
-    if (compile(p, pattern, where, err) == AIM_OK)
-        return p;
-fail:
-    aim__pattern_free(p);
-    return NULL;
+    aim_buf_free(&translated);
+    return p;
 }
 
 void aim__pattern_free(aim__pattern *p)

@@ -3,9 +3,7 @@
  * PCRE2 under limits on matching steps, depth and heap.
  *
  * tokenizer.json is written for Oniguruma, whose language differs from PCRE2's
- * in places; what they read differently is refused, not guessed. One
- * difference stays: \s of PCRE2 also holds U+180E, the Mongolian vowel
- * separator, which Unicode has not counted as white space since 6.3.
+ * in places; what they read differently is refused, not guessed.
  *
  * Threading: immutable once compiled. */
 #ifndef AIM_TEXT_PATTERN_H

@@ -135,7 +135,7 @@ int aim__read_added_tokens(aim_tokenizer *t, const json_t *root, aim_error *err)
             return aim_fail_nomem(err, AIM__TOKENIZER_JSON ": added_tokens");
     }
     for (size_t i = 0; i < n && !code; i++) {
-        char where[64];
+        char where[80];
         snprintf(where, sizeof where, AIM__TOKENIZER_JSON ": added_tokens[%zu]", i);
         code = read_entry(t, json_array_get(added, i), vocab, where, err);
     }

@@ -148,7 +148,7 @@ static int read_steps(struct steps *s, const json_t *list, aim_error *err)
                                             "allowed",
                               n, AIM__MAX_STEPS - 1);
     for (size_t i = 0; i < n && !code; i++) {
-        char where[64];
+        char where[80];
         snprintf(where, sizeof where, PRE_TOKENIZER ".pretokenizers[%zu]", i);
         code = read_step(s, json_array_get(list, i), where, err);
     }
