@@ -98,7 +98,8 @@ def join_completion_stream(chunks):
     for chunk in chunks:
         for part in chunk["choices"]:
             whole = choices.setdefault(part["index"], {
-                "index": part["index"], "text": "", "logprobs": None, "finish_reason": None})
+                "index": part["index"], "text": "", "logprobs": None, "finish_reason": None,
+                "stop_reason": None})
             whole["text"] += part["text"]
             if part.get("logprobs"):
                 if whole["logprobs"] is None:
@@ -108,6 +109,7 @@ def join_completion_stream(chunks):
             if part["finish_reason"] is not None:
                 assert whole["finish_reason"] is None, "two finish reasons"
                 whole["finish_reason"] = part["finish_reason"]
+                whole["stop_reason"] = part["stop_reason"]
     return [choices[index] for index in sorted(choices)]
 
 
@@ -358,7 +360,7 @@ class DaemonTest(unittest.TestCase):
         self.assertIsInstance(error["message"], str)
         self.assertTrue(error["message"])
         self.assertIsInstance(error["type"], str)
-        named = error["param"] and re.split(r"[[.]", error["param"])[0]
+        named = error["param"] and re.split(r"[\[.]", error["param"])[0]
         self.assertEqual(named, param, error)
         if code is not None:
             self.assertEqual(error["code"], code, error)

@@ -287,12 +287,12 @@ class Sampling(DaemonTest):
         self.assertEqual(answer["usage"]["completion_tokens"], 40)
 
     def test_penalties_change_the_answer(self):
-        plain = self.texts(max_tokens=40, ignore_eos=True)
+        fields = {"temperature": 1.8, "seed": 2, "max_tokens": 100, "ignore_eos": True}
+        plain = self.texts(**fields)
         for name, value in (("presence_penalty", 2), ("frequency_penalty", 2),
                             ("repetition_penalty", 3.0)):
             with self.subTest(penalty=name):
-                self.assertNotEqual(self.texts(max_tokens=40, ignore_eos=True, **{name: value}),
-                                    plain)
+                self.assertNotEqual(self.texts(**fields, **{name: value}), plain)
 
     def test_lengths(self):
         answer = self.daemon.completion()
