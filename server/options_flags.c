@@ -33,23 +33,18 @@ enum { N_FLAGS = sizeof flags / sizeof flags[0] };
 
 enum { HELP_INDENT = 34, HELP_WIDTH = 100 };
 
-/* Print text from column `column` on, in lines of HELP_WIDTH. */
+/* Print text in lines of HELP_WIDTH, behind a flag that ends at `column`. */
 static void print_wrapped(const char *text, int column)
 {
-    printf("%*s", HELP_INDENT > column ? HELP_INDENT - column : 1, "");
-    column = HELP_INDENT > column ? HELP_INDENT : column + 1;
-    while (*text) {
-        int word = (int)strcspn(text, " ");
-        if (column + word > HELP_WIDTH && column > HELP_INDENT) {
-            printf("\n%*s", HELP_INDENT, "");
-            column = HELP_INDENT;
-        }
-        printf("%.*s", word, text);
-        text += word;
-        column += word + 1;
-        if (*text && column <= HELP_WIDTH)
-            putchar(' ');
-        text += *text == ' ';
+    if (column >= HELP_INDENT)
+        column = HELP_WIDTH; /* the text starts on a line of its own */
+    else
+        column += printf("%*s", HELP_INDENT - column - 1, "");
+    for (int word; *text; text += word + (text[word] == ' ')) {
+        word = (int)strcspn(text, " ");
+        if (column + 1 + word > HELP_WIDTH)
+            column = printf("\n%*s", HELP_INDENT - 1, "") - 1;
+        column += printf(" %.*s", word, text);
     }
     putchar('\n');
 }

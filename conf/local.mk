@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+# The example goes beside the documents, and becomes the configuration where
+# there is none yet.
+exampledir = $(docdir)/examples
+dist_example_DATA = conf/analogd.conf
+CONFIG_FILE = $(DESTDIR)$(sysconfdir)/analogd/analogd.conf
+
+install-data-hook:
+	test -e '$(CONFIG_FILE)' || { \
+		$(MKDIR_P) '$(DESTDIR)$(sysconfdir)/analogd' && \
+		sed 's|/usr/share/analogd|$(pkgdatadir)|' '$(srcdir)/conf/analogd.conf' \
+			>'$(CONFIG_FILE)'; }
+
+# Taken away only as it was put there.
+uninstall-hook:
+	sed 's|/usr/share/analogd|$(pkgdatadir)|' '$(srcdir)/conf/analogd.conf' | \
+		cmp -s - '$(CONFIG_FILE)' && rm -f '$(CONFIG_FILE)' || :
