@@ -6,6 +6,7 @@ nobase_dist_doc_DATA = \
 	LICENSE \
 	README.md \
 	docs/README.md \
+	docs/api.md \
 	docs/design.md \
 	docs/hacking.md \
 	docs/operators.md \

@@ -83,7 +83,13 @@ sbin_PROGRAMS += analogd
 analogd_SOURCES = server/main.c
 analogd_LDADD = $(SERVER_LDADD)
 
-# Prints the parameter tables of docs/api.md; docs/update-params puts them there.
+# Prints the tables of request fields, which docs/api.md shows between two marks.
 noinst_PROGRAMS += server/params-doc
 server_params_doc_SOURCES = server/params_doc_main.c
 server_params_doc_LDADD = $(SERVER_LDADD)
+
+update-tables:: server/params-doc$(EXEEXT)
+	server/params-doc$(EXEEXT) >fields.tmp
+	sed -i -e '/^<!-- fields -->$$/,/^<!-- end of fields -->$$/{//!d}' \
+		-e '/^<!-- fields -->$$/r fields.tmp' $(srcdir)/docs/api.md
+	rm -f fields.tmp

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Prints the parameter tables; docs/update-params puts them into docs/api.md. */
+/* Prints the tables of request fields; `make update-tables` puts them into
+ * docs/api.md. */
 #include "server/params.h"
 
 #include <stdio.h>
