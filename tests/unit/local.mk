@@ -47,3 +47,32 @@ tests_unit_test_fixmath_SOURCES = tests/unit/test_fixmath.c
 tests_unit_test_fixmath_LDADD = $(BASE_TEST_LDADD)
 tests_unit_test_pool_SOURCES = tests/unit/test_pool.c
 tests_unit_test_pool_LDADD = $(BASE_TEST_LDADD)
+
+UNIT_TESTS += tests/unit/test_params tests/unit/test_request tests/unit/test_response
+tests_unit_test_params_SOURCES = tests/unit/test_params.c
+tests_unit_test_params_LDADD = $(SERVER_LDADD) $(UNIT_LDADD)
+tests_unit_test_request_SOURCES = tests/unit/test_request.c
+tests_unit_test_request_LDADD = $(SERVER_LDADD) $(UNIT_LDADD)
+tests_unit_test_response_SOURCES = tests/unit/test_response.c
+tests_unit_test_response_LDADD = $(SERVER_LDADD) $(UNIT_LDADD)
+
+UNIT_TESTS += tests/unit/test_server_options tests/unit/test_metrics
+tests_unit_test_server_options_SOURCES = tests/unit/test_server_options.c
+tests_unit_test_server_options_LDADD = $(SERVER_LDADD) $(UNIT_LDADD)
+tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
+tests_unit_test_metrics_LDADD = $(SERVER_LDADD) $(UNIT_LDADD)
+
+UNIT_TESTS += tests/unit/test_text tests/unit/test_tokenizer_file
+TEXT_TEST_LDADD = runtime/libtext.a runtime/libbase.a $(UNIT_LDADD) \
+	$(JANSSON_LIBS) $(PCRE2_LIBS) $(UTF8PROC_LIBS) $(PTHREAD_LIBS) -lm
+tests_unit_test_text_SOURCES = tests/unit/test_text.c tests/unit/byte_vocab.h
+tests_unit_test_text_LDADD = $(TEXT_TEST_LDADD)
+tests_unit_test_tokenizer_file_SOURCES = tests/unit/test_tokenizer_file.c \
+	tests/unit/byte_vocab.h
+tests_unit_test_tokenizer_file_LDADD = $(TEXT_TEST_LDADD)
+EXTRA_DIST += tests/data/text tests/reference/make_text_fixtures.py
+
+UNIT_TESTS += tests/unit/test_http_rules
+tests_unit_test_http_rules_SOURCES = tests/unit/test_http_rules.c
+tests_unit_test_http_rules_LDADD = server/libserver.a runtime/libbase.a $(UNIT_LDADD) \
+	$(JANSSON_LIBS) $(PTHREAD_LIBS) -lm
