@@ -95,6 +95,8 @@ static int read_entry(aim_tokenizer *t, const json_t *obj, const json_t *vocab, 
         code = check_id(t, &e, vocab, where, err);
     if (code)
         return code;
+    /* From now on the id reads as the content is written, whatever bytes the
+     * vocabulary gave it. */
     aim__vocab_set(&t->vocab, e.token.id, e.token.text, e.token.len);
     struct aim__token *token = &t->vocab.v[e.token.id];
     token->flags |= e.token.special ? AIM__TOKEN_SPECIAL : 0;
