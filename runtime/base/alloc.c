@@ -28,7 +28,10 @@ void *aim_malloc(size_t size)
 
 void *aim_calloc(size_t count, size_t size)
 {
-    return must_fail() ? NULL : calloc(count ? count : 1, size ? size : 1);
+    size_t total;
+    if (!aim_mul(count, size, &total) || must_fail())
+        return NULL;
+    return calloc(total ? total : 1, 1);
 }
 
 void *aim_realloc(void *p, size_t size)

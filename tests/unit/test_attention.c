@@ -154,7 +154,9 @@ START_TEST(attention_is_right)
             double out[MAX_DIM];
             attend_plainly(s, length, h, out);
             for (int j = 0; j < s->dim; j++)
-                ck_assert_double_eq_tol(got[h * s->dim + j], out[j], 2e-5);
+                if (!(fabs(got[h * s->dim + j] - out[j]) < 2e-5))
+                    ck_abort_msg("shape %d length %d: head %d [%d] is %g, not %g", i / N_LENGTHS,
+                                 length, h, j, got[h * s->dim + j], out[j]);
         }
         aim_free(c.memory);
     }
@@ -215,7 +217,8 @@ START_TEST(split_of_heads_does_not_matter)
                 k->attend(&c.a, c.blocks, 50, q, got, h0, h1, scratch);
                 for (int j = 0; j < s->heads * s->dim; j++) {
                     bool inside = j >= h0 * s->dim && j < h1 * s->dim;
-                    ck_assert_float_eq(got[j], inside ? want[j] : -7);
+                    if (got[j] != (inside ? want[j] : -7))
+                        ck_abort_msg("shape %d heads %d-%d: [%d]", i, h0, h1, j);
                 }
             }
         aim_free(c.memory);

@@ -80,8 +80,9 @@ static void check_same(const char *what, const aim_kernels *k, int fill, int n, 
                        const float *y, int count)
 {
     for (int i = 0; i < count; i++)
-        ck_assert_msg(same(x[i], y[i]), "%s %s fill %d n %d: [%d] is %a, portable has %a", what,
-                      k->name, fill, n, i, x[i], y[i]);
+        if (!same(x[i], y[i])) /* no assertion: passed ones cost a system call each */
+            ck_abort_msg("%s %s fill %d n %d: [%d] is %a, portable has %a", what, k->name, fill, n,
+                         i, x[i], y[i]);
 }
 
 /* ---- each kernel against the portable row ---------------------------------- */

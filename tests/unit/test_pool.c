@@ -40,7 +40,8 @@ START_TEST(each_task_runs_once)
             t.seen[i] = 1;
         aim_pool_run(pool, count, &t, n);
         for (int i = 0; i < n; i++)
-            ck_assert_int_eq(t.seen[i], 1 + round);
+            if (t.seen[i] != 1 + round) /* no assertion: passed ones cost a system call each */
+                ck_abort_msg("task %d of %d ran %d times", i, n, (t.seen[i] - 1) / (round ? round : 1));
     }
     ck_assert_int_eq(t.bad_worker, 0);
     aim_pool_free(pool);

@@ -84,7 +84,8 @@ static void multiply_plainly(const aim_packed *w, int rows)
         }
 }
 
-/* Panels [p0, p1) hold the product, everything else is untouched. */
+/* Panels [p0, p1) hold the product, everything else is untouched. (Check
+ * reports every passed assertion to its parent: inner loops only compare.) */
 static void check_product(const aim_kernels *k, const aim_packed *w, int p0, int p1, int rows)
 {
     for (int r = 0; r < MAX_ROWS; r++)
@@ -95,9 +96,9 @@ static void check_product(const aim_kernels *k, const aim_packed *w, int p0, int
         for (int c = 0; c < MAX_OUT; c++) {
             bool written = r < rows && c < w->out && c >= p0 * AIM_PANEL && c < p1 * AIM_PANEL;
             float expect = written ? want[r][c] : UNTOUCHED;
-            ck_assert_msg(memcmp(&got[r][c], &expect, sizeof expect) == 0,
-                          "%s %dx%d rows %d panels %d-%d: y[%d][%d] is %a, not %a", k->name,
-                          w->out, w->in, rows, p0, p1, r, c, got[r][c], expect);
+            if (memcmp(&got[r][c], &expect, sizeof expect) != 0)
+                ck_abort_msg("%s %dx%d rows %d panels %d-%d: y[%d][%d] is %a, not %a", k->name,
+                             w->out, w->in, rows, p0, p1, r, c, got[r][c], expect);
         }
 }
 
@@ -273,7 +274,8 @@ START_TEST(quantised_rows_are_nearest_codes)
             x[i] = (float)((double)random_bits((uint64_t)n, (uint64_t)i) / 4294967296.0 - 0.5);
         k->quantise_row(x, n, 320, c, &scale);
         for (int i = 0; i < n; i++)
-            ck_assert_int_eq(c[i], (int)rintf(x[i] / scale));
+            if (c[i] != (int)rintf(x[i] / scale))
+                ck_abort_msg("%s n %d: code %d is %d", k->name, n, i, c[i]);
         float channel_scale;
         aim_quantise_channel(x, n, channel, &channel_scale);
         ck_assert_int_eq(memcmp(c, channel, (size_t)n), 0);
