@@ -113,6 +113,7 @@ static int load_one(aimd_loader *l, size_t i)
     aim_model_options o = {
         .dir = m->options->dir,
         .backend = m->options->backend,
+        .random_weights = m->options->random_weights,
         .kernels = strcmp(kernels, "auto") == 0 ? NULL : kernels,
         .engine = m->options->engine,
     };

@@ -105,7 +105,9 @@ int aimd__config_add_model(aimd_config *config, const char *id, const char *dir,
     m->backend = aim_strdup(config->standard.backend);
     m->dir = aim_strdup(dir);
     m->id = id ? aim_strdup(id) : folder_name(dir);
-    if (!m->backend || !m->dir)
+    const char *shape = config->standard.random_weights;
+    m->random_weights = shape ? aim_strdup(shape) : NULL;
+    if (!m->backend || !m->dir || (shape && !m->random_weights))
         return aim_fail_nomem(err, "models");
     if (!m->id)
         return aim_fail(err, AIM_EINVAL, "model folder \"%.256s\": no name to serve it under", dir);

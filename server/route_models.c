@@ -34,7 +34,8 @@ static int64_t count_params(const aim_checkpoint *c)
     return total;
 }
 
-/* What llama-server and vLLM say beyond OpenAI's four fields. */
+/* What llama-server and vLLM say beyond OpenAI's four fields. Random weights have
+ * no checkpoint to count. */
 static void write_loaded(aim_buf *out, const aimd_model *m)
 {
     const aim_model *loaded = m->model;
@@ -42,8 +43,8 @@ static void write_loaded(aim_buf *out, const aimd_model *m)
     aim_buf_printf(out, ",\"max_model_len\":%d,\"meta\":{\"n_vocab\":%d,\"n_ctx_train\":%d,",
                    aim_engine_max_context(loaded->engine), c->vocab, c->max_positions);
     aim_buf_printf(out, "\"n_embd\":%d,\"n_params\":%lld,\"size\":%zu,\"backend\":", c->hidden,
-                   (long long)count_params(loaded->checkpoint),
-                   aim_checkpoint_bytes(loaded->checkpoint));
+                   loaded->checkpoint ? (long long)count_params(loaded->checkpoint) : 0,
+                   loaded->checkpoint ? aim_checkpoint_bytes(loaded->checkpoint) : 0);
     aimd_json_cstring(out, aim_decoder_backend(loaded->decoder)->name);
     aim_buf_puts(out, "}");
 }
