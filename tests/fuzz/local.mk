@@ -30,3 +30,11 @@ FUZZ_TARGETS += tests/fuzz/fuzz_hf_config
 tests_fuzz_fuzz_hf_config_SOURCES = tests/fuzz/fuzz_hf_config.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_hf_config_LDADD = runtime/libcheckpoint.a runtime/libbase.a \
 	$(JANSSON_LIBS) $(PTHREAD_LIBS) -lm $(FUZZ_LDADD)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_config
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_config_LDADD = $(SERVER_LDADD) $(FUZZ_LDADD)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_http
+tests_fuzz_fuzz_http_SOURCES = tests/fuzz/fuzz_http.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_http_LDADD = $(SERVER_LDADD) $(FUZZ_LDADD)
