@@ -38,3 +38,11 @@ tests_fuzz_fuzz_config_LDADD = $(SERVER_LDADD) $(FUZZ_LDADD)
 FUZZ_TARGETS += tests/fuzz/fuzz_http
 tests_fuzz_fuzz_http_SOURCES = tests/fuzz/fuzz_http.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_http_LDADD = $(SERVER_LDADD) $(FUZZ_LDADD)
+
+TEXT_FUZZ_LDADD = runtime/libtext.a runtime/libbase.a $(JANSSON_LIBS) $(PCRE2_LIBS) \
+	$(UTF8PROC_LIBS) $(PTHREAD_LIBS) -lm $(FUZZ_LDADD)
+FUZZ_TARGETS += tests/fuzz/fuzz_tokenizer tests/fuzz/fuzz_encode
+tests_fuzz_fuzz_tokenizer_SOURCES = tests/fuzz/fuzz_tokenizer.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_tokenizer_LDADD = $(TEXT_FUZZ_LDADD)
+tests_fuzz_fuzz_encode_SOURCES = tests/fuzz/fuzz_encode.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_encode_LDADD = $(TEXT_FUZZ_LDADD)
