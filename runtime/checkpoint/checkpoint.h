@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* checkpoint.h - a folder in Hugging Face layout as one table of tensors.
  *
- * Files are memory-mapped and never trusted: see docs and ops rules in
- * safetensors.c. Threading: immutable after open, any thread may read. */
+ * Files are memory-mapped and never trusted: the rules stand in safetensors.c.
+ * Threading: immutable after open, any thread may read. */
 #ifndef AIM_CHECKPOINT_CHECKPOINT_H
 #define AIM_CHECKPOINT_CHECKPOINT_H
 
@@ -47,9 +47,10 @@ const aim_tensor *aim_checkpoint_require(const aim_checkpoint *c, const char *na
 /* Elements [start, start + n) of the flattened tensor as float32. */
 void aim_tensor_read(const aim_tensor *t, size_t start, size_t n, float *out);
 
-/* Parse one safetensors file held in memory (for tests and fuzzing): checks
- * every rule, then calls visit for each tensor in file order (visit may be
- * NULL). name is used in errors. */
+/* Parse one safetensors file held in memory: checks every rule, then calls visit
+ * (which may be NULL) for each tensor in the order of their data, until it
+ * returns other than 0. The name of a visited tensor lives as long as the call;
+ * its data lies in `data`. name stands for the file in errors. */
 typedef int aim_tensor_fn(void *arg, const aim_tensor *t, aim_error *err);
 int aim_safetensors_parse(const unsigned char *data, size_t size, const char *name,
                           aim_tensor_fn *visit, void *arg, aim_error *err);

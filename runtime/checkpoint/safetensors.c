@@ -64,7 +64,7 @@ static int header_length(const unsigned char *data, size_t size, const char *fil
 
 static json_t *parse_header(const char *text, size_t length, const char *file, aim_error *err)
 {
-    /* A tensor's entry takes about twelve times its text on the heap. */
+    /* Entries take nine (long names) to sixteen times their text on the heap. */
     size_t budget = ((size_t)8 << 20) + 16 * length;
     json_t *header = aim_json_parse(text, length, budget, file, err);
     if (header && !json_is_object(header)) {

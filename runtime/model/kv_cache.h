@@ -48,6 +48,8 @@ int aim_kv_held(const aim_kv_cache *kv);      /* held by sequences */
 /* A block with one holder, or -1 if none is available. */
 int32_t aim_kv_take(aim_kv_cache *kv);
 void aim_kv_hold(aim_kv_cache *kv, int32_t block);
+/* Release a table from its end: what was released first is evicted first, and a
+ * chain is found from its beginning. */
 void aim_kv_release(aim_kv_cache *kv, int32_t block);
 /* Replace *block by a private copy unless the caller is its only holder and it
  * is not registered. false if no block is available. */

@@ -296,13 +296,6 @@ START_TEST(visits_in_file_order)
 }
 END_TEST
 
-/* jansson's scanner takes some failed allocations for a syntax error. */
-static void check_out_of_memory(int code, int allocation, const aim_error *err)
-{
-    ck_assert_msg(code == AIM_OK || code == AIM_ENOMEM || code == AIM_EFORMAT, "allocation %d: %s",
-                  allocation, err->text);
-}
-
 START_TEST(parser_survives_every_failed_allocation)
 {
     const char *header = "{\"__metadata__\":{\"format\":\"pt\"},\"a\":" F32_1 "}";
@@ -314,7 +307,8 @@ START_TEST(parser_survives_every_failed_allocation)
         aim_alloc_fail_after(++failures);
         code = aim_safetensors_parse(file, size, "f", NULL, NULL, &err);
         aim_alloc_fail_after(-1);
-        check_out_of_memory(code, failures, &err);
+        ck_assert_msg(code == AIM_OK || code == AIM_ENOMEM, "allocation %d: %s", failures,
+                      err.text);
         ck_assert_int_eq(code, err.code);
     } while (code != AIM_OK);
     ck_assert_int_gt(failures, 10);
@@ -549,7 +543,7 @@ START_TEST(open_survives_every_failed_allocation)
         aim_alloc_fail_after(++n);
         c = aim_checkpoint_open(dir, &err);
         aim_alloc_fail_after(-1);
-        check_out_of_memory((int)err.code, n, &err);
+        ck_assert_msg(c || err.code == AIM_ENOMEM, "allocation %d: %s", n, err.text);
     } while (!c);
     ck_assert_int_gt(n, 20);
     aim_checkpoint_close(c);
@@ -860,6 +854,8 @@ START_TEST(config_from_folder)
 }
 END_TEST
 
+/* Not always ENOMEM: when jansson cannot grow a string it drops a byte of it,
+ * and the file looks wrong instead. */
 START_TEST(config_survives_every_failed_allocation)
 {
     aim_hf_config c;
@@ -872,7 +868,6 @@ START_TEST(config_survives_every_failed_allocation)
         aim_alloc_fail_after(++n);
         code = aim_hf_config_load(dir, &c, &err);
         aim_alloc_fail_after(-1);
-        check_out_of_memory(code, n, &err);
         ck_assert_int_eq(code, err.code);
     } while (code != AIM_OK);
     ck_assert_int_gt(n, 20);
