@@ -148,8 +148,10 @@ static int find_unknown(const json_t *object, const char *prefix, enum aimd_body
         size_t len = strlen(key);
         aim_buf_puts(&name, prefix);
         aimd_utf8_append(&name, key, len < UNKNOWN_NAME_BYTES ? len : UNKNOWN_NAME_BYTES);
-        if (name.failed)
+        if (name.failed) {
+            aim_buf_free(&name);
             return aim_fail_nomem(err, "field name");
+        }
         bool known = len < UNKNOWN_NAME_BYTES && is_known(name.data, route);
         if (!known && strict)
             aim_fail_param(err, AIM_EINVAL, name.data, "unknown field %s", name.data);
