@@ -37,8 +37,6 @@ static void free_exchange(aimd_exchange *x)
     aim_free(x);
 }
 
-/* The application need not know HEAD: it is asked for a GET, and libmicrohttpd
- * leaves the body out. */
 aimd_exchange *aimd__exchange_new(aimd_connection *c, const char *method, const char *url)
 {
     aimd_exchange *x = aim_calloc(1, sizeof *x);
@@ -47,8 +45,7 @@ aimd_exchange *aimd__exchange_new(aimd_connection *c, const char *method, const 
     x->connection = c;
     x->references = 1;
     x->start_ns = uv_hrtime();
-    x->head = strcmp(method, "HEAD") == 0;
-    x->method = aim_strdup(x->head ? "GET" : method);
+    x->method = aim_strdup(method);
     x->path = aim_strdup(url); /* decoded in place later: never longer */
     if (!x->method || !x->path) {
         free_exchange(x);

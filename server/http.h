@@ -62,7 +62,7 @@ int aimd_http_exchanges(const aimd_http *h); /* requests not yet answered fully 
 int aimd_http_connections(const aimd_http *h);
 
 /* ---- the request -------------------------------------------------------- */
-const char *aimd_exchange_method(const aimd_exchange *x); /* HEAD shows as "GET" */
+const char *aimd_exchange_method(const aimd_exchange *x);
 const char *aimd_exchange_path(const aimd_exchange *x); /* without query */
 const char *aimd_exchange_header(const aimd_exchange *x, const char *name); /* NULL if none */
 const char *aimd_exchange_body(const aimd_exchange *x, size_t *len);
@@ -89,7 +89,7 @@ void aimd_exchange_release(aimd_exchange *x);
 /* ---- the response ------------------------------------------------------- */
 /* Add a header to the coming response. */
 void aimd_exchange_add_header(aimd_exchange *x, const char *name, const char *value);
-/* The whole response; body is copied. */
+/* The whole response; body is copied, and left out if the method is HEAD. */
 void aimd_respond(aimd_exchange *x, int status, const char *content_type, const char *body,
                   size_t len);
 /* An error in OpenAI's shape: {"error":{message,type,param,code}}; adds

@@ -70,7 +70,6 @@ struct aimd_exchange {
     aimd_connection *connection; /* NULL once over */
     int references;              /* one is the connection's */
     enum aimd__state state;
-    bool head; /* HEAD, though the application sees GET */
     bool suspended;
     bool cancelled; /* the next callback of libmicrohttpd closes the connection */
     bool answered;  /* a response was made; no second one */

@@ -3,6 +3,8 @@
  * it out; when it is empty the connection sleeps until there is more. */
 #include "server/http_private.h"
 
+#include <string.h>
+
 /* libmicrohttpd uses it only for HTTP/1.0 clients, which get no chunks. */
 enum { BLOCK_BYTES = 4096 };
 
@@ -52,9 +54,10 @@ static ssize_t read_stream(void *cls, uint64_t position, char *bytes, size_t max
 /* To HEAD libmicrohttpd would send the last chunk of the body it leaves out. */
 static struct MHD_Response *make_stream(aimd_exchange *x)
 {
-    return x->head ? MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT)
-                   : MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream,
-                                                       x, NULL);
+    return strcmp(x->method, "HEAD") == 0
+               ? MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT)
+               : MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream, x,
+                                                   NULL);
 }
 
 void aimd_stream_begin(aimd_exchange *x, void (*on_drain)(void *user))
