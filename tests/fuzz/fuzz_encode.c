@@ -32,8 +32,8 @@ static void put_byte_char(aim_buf *out, int b)
 
 static aim_tokenizer *make(const char *pattern)
 {
-    static const char *const merges[] = {"a a", "aa aa", "t h", "th e", "\xC4\xA0 \xC4\xA0"};
-    static const char *const results[] = {"aa", "aaaa", "th", "the", "\xC4\xA0\xC4\xA0"};
+    static const char *const merges[] = {"a a", "aa aa", "t h", "th e", "\u0120 \u0120"};
+    static const char *const results[] = {"aa", "aaaa", "th", "the", "\u0120\u0120"};
     aim_buf doc = AIM_BUF_INIT;
     json_t *regex = json_string(pattern);
     char *quoted = json_dumps(regex, JSON_ENCODE_ANY);

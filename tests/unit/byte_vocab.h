@@ -39,14 +39,8 @@ static inline json_t *byte_vocab(void)
                   "content", "<pad>", "special", 1, "normalizer", "pre_tokenizer", "type",
                   "ByteLevel", "add_prefix_space", 0, "use_regex", 1, "post_processor", "decoder",
                   "type", "ByteLevel", "model", "type", "BPE", "vocab", "merges", "a b", "ab c",
-                  "a a", "aa aa", "\xC4\xA0 ab", "b c");
-    static const char *const more[] = {"ab",
-                                       "abc",
-                                       "aa",
-                                       "aaaa",
-                                       "\xC4\xA0"
-                                       "ab",
-                                       "bc"};
+                  "a a", "aa aa", "\u0120 ab", "b c");
+    static const char *const more[] = {"ab", "abc", "aa", "aaaa", "\u0120ab", "bc"};
     json_t *vocab = json_object_get(json_object_get(doc, "model"), "vocab");
     ck_assert_ptr_nonnull(vocab);
     for (int b = 0; b < 256; b++) {

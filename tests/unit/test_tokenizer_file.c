@@ -348,10 +348,8 @@ static const struct {
      "97 264 256"},
     {"added_tokens/0", "{\"id\":264,\"content\":\"QQ\",\"lstrip\":true}", "a \t\xC2\xA0QQ b", 0,
      "97 264 32 98"},
-    {"added_tokens/0", "{\"id\":264,\"content\":\"QQ\",\"rstrip\":true}",
-     "aQQ \t\xE3\x80\x80"
-     "b",
-     0, "97 264 98"},
+    {"added_tokens/0", "{\"id\":264,\"content\":\"QQ\",\"rstrip\":true}", "aQQ \t\u3000b", 0,
+     "97 264 98"},
     {"added_tokens/0", "{\"id\":264,\"content\":\"QQ\",\"single_word\":true}",
      "aQQ QQ QQb QQ_ \xC3\xA9QQ QQ", 0,
      "97 81 81 32 264 32 81 81 98 32 81 81 95 32 195 169 81 81 32 264"},
