@@ -9,6 +9,7 @@
 #include "base/file.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
@@ -44,8 +45,8 @@ void aimd__config_drop_models(aimd_config *config)
 }
 
 /* The last component of a folder's path; of "." and ".." that of the folder
- * they name. NULL when out of memory or if there is none. */
-static char *folder_name(const char *dir)
+ * they name. NULL on failure. */
+static char *folder_name(const char *dir, aim_error *err)
 {
     char real[PATH_MAX];
     size_t len = strlen(dir);
@@ -57,12 +58,17 @@ static char *folder_name(const char *dir)
     const char *name = dir + start;
     len -= start;
     if ((len == 1 && *name == '.') || (len == 2 && memcmp(name, "..", 2) == 0)) {
-        if (!realpath(dir, real))
+        if (!realpath(dir, real)) {
+            aim_fail(err, AIM_EINVAL, "model folder %.256s: %s", dir, strerror(errno));
             return NULL;
+        }
         name = strrchr(real, '/') + 1;
         len = strlen(name);
     }
-    return aim_strndup(name, len);
+    char *copy = aim_strndup(name, len);
+    if (!copy)
+        aim_fail_nomem(err, "models");
+    return copy;
 }
 
 /* An id goes into JSON, log lines and metric labels. */
@@ -104,13 +110,11 @@ int aimd__config_add_model(aimd_config *config, const char *id, const char *dir,
     m->engine = config->standard.engine;
     m->backend = aim_strdup(config->standard.backend);
     m->dir = aim_strdup(dir);
-    m->id = id ? aim_strdup(id) : folder_name(dir);
+    m->id = id ? aim_strdup(id) : folder_name(dir, err);
     const char *shape = config->standard.random_weights;
     m->random_weights = shape ? aim_strdup(shape) : NULL;
-    if (!m->backend || !m->dir || (shape && !m->random_weights))
-        return aim_fail_nomem(err, "models");
-    if (!m->id)
-        return aim_fail(err, AIM_EINVAL, "model folder \"%.256s\": no name to serve it under", dir);
+    if (!m->backend || !m->dir || !m->id || (shape && !m->random_weights))
+        return aim_fail_nomem(err, "models"); /* unless folder_name has said why */
     return check_id(m->id, err);
 }
 

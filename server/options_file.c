@@ -17,6 +17,10 @@
 static _Thread_local struct {
     const char *name; /* of the file */
     aim_error *err;
+    /* Which options, by row (dir comes after them), are set at the top level
+     * and in the model section that is being read. */
+    bool top[AIMD_N_OPTIONS + 1], section[AIMD_N_OPTIONS + 1];
+    const cfg_t *in;
 } parsing;
 
 __attribute__((format(printf, 2, 0))) static void on_parse_error(cfg_t *cfg, const char *fmt,
@@ -28,16 +32,32 @@ __attribute__((format(printf, 2, 0))) static void on_parse_error(cfg_t *cfg, con
     aim_fail(parsing.err, AIM_EINVAL, "%s:%d: %s", parsing.name, line, reason);
 }
 
+/* Note that an option is set; false if it was before. libconfuse would take the
+ * last value and say nothing. */
+static bool first_time(const cfg_t *cfg, const aimd_option *row)
+{
+    bool is_section = cfg->title;
+    if (is_section && parsing.in != cfg) {
+        memset(parsing.section, 0, sizeof parsing.section);
+        parsing.in = cfg;
+    }
+    bool *set = is_section ? parsing.section : parsing.top;
+    set += row ? row - aimd__options : AIMD_N_OPTIONS;
+    bool before = *set;
+    *set = true;
+    return !before;
+}
+
 /* The parse callback of every option; for a list it is called with each item. */
 static int check_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
     aim_error err = {0};
     bool is_list = opt->flags & CFGF_LIST;
-    if (!is_list && opt->nvalues && opt->values[0]->string) {
+    const aimd_option *row = aimd__option_find(opt->name);
+    if (!is_list && !first_time(cfg, row)) {
         cfg_error(cfg, "%s is set twice", opt->name);
         return -1;
     }
-    const aimd_option *row = aimd__option_find(opt->name);
     if (row && aimd__option_set(row, NULL, value, &err)) {
         cfg_error(cfg, "%s: %s", opt->name, err.text);
         return -1;
@@ -165,6 +185,7 @@ int aimd__file_parse(aimd_config *config, const char *text, const char *name, ai
     int n = fill_slots(top, false);
     top[n] = (cfg_opt_t)CFG_SEC("model", model, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
     top[n + 1] = (cfg_opt_t)CFG_END();
+    memset(&parsing, 0, sizeof parsing);
     parsing.name = name;
     parsing.err = err;
     cfg_t *cfg = cfg_init(top, CFGF_NONE);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* analogd.conf: any text is either a configuration or an error with a text. */
+#include "base/alloc.h"
+#include "server/options.h"
+
+#include "tests/fuzz/fuzz.h"
+
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    aimd_options o;
+    aim_error err = {0};
+    char *text = aim_strndup((const char *)data, size);
+    FUZZ_EXPECT(text);
+    int rc = aimd_options_parse_text(text, "fuzz.conf", &o, &err);
+    if (rc == 0) {
+        FUZZ_EXPECT(o.n_models > 0 && o.models[0].id && o.models[0].dir && o.listen.host);
+        FUZZ_EXPECT(o.api_key_file || aimd_is_loopback(o.listen.host));
+        FUZZ_EXPECT(o.max_n >= 1 && o.max_body_bytes >= 1024);
+    } else {
+        FUZZ_EXPECT(err.code && err.text[0]);
+    }
+    aimd_options_free(&o);
+    aim_free(text);
+    return 0;
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* analogd.conf and the flags: values, precedence, and what errors say. */
+#include "server/options_table.h"
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/file.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ONE_MODEL "model \"m\" { dir = \"/m\" }\n"
+
+static void parse_good(const char *text, aimd_options *o)
+{
+    aim_error err = {0};
+    int rc = aimd_options_parse_text(text, "test.conf", o, &err);
+    ck_assert_msg(rc == 0, "%s", err.text);
+}
+
+/* ---- the file ------------------------------------------------------------- */
+
+START_TEST(defaults_are_those_of_the_table)
+{
+    aimd_options o;
+    aim_engine_config engine;
+    parse_good(ONE_MODEL, &o);
+    ck_assert_str_eq(o.listen.host, "127.0.0.1");
+    ck_assert_int_eq(o.listen.port, 8080);
+    ck_assert_str_eq(o.admin.host, "127.0.0.1");
+    ck_assert_int_eq(o.admin.port, 8081);
+    ck_assert_uint_eq(o.max_body_bytes, 8 << 20);
+    ck_assert_ptr_null(o.hosts);
+    ck_assert_ptr_null(o.api_key_file);
+    ck_assert_str_eq(o.models[0].backend, "int8");
+    /* The manual must not promise other defaults than the engine's own. */
+    aim_engine_config_init(&engine);
+    ck_assert_int_eq(memcmp(&engine, &o.models[0].engine, sizeof engine), 0);
+    aimd_options_free(&o);
+}
+END_TEST
+
+START_TEST(file_sets_values_of_every_type)
+{
+    aimd_options o;
+    parse_good("# comment\n"
+               "listen = \"[::1]:9000\"\n"
+               "admin_listen = \"none\"\n"
+               "hosts = {\"a.example\", \"b.example\"}\n"
+               "strict_params = true\n"
+               "max_body_bytes = 64K\n"
+               "log_format = json\n"
+               "max_queue = 7\n"
+               "backend = f32\n"
+               "model \"one\" { dir = \"/x\"\n kv_cache = 2G\n prefix_cache = off }\n"
+               "model \"two\" { dir = \"/y\"\n backend = int8\n max_queue = 9 }\n",
+               &o);
+    ck_assert_str_eq(o.listen.host, "::1");
+    ck_assert_int_eq(o.listen.port, 9000);
+    ck_assert_ptr_null(o.admin.host);
+    ck_assert_str_eq(o.hosts[0], "a.example");
+    ck_assert_str_eq(o.hosts[1], "b.example");
+    ck_assert_ptr_null(o.hosts[2]);
+    ck_assert(o.strict_params);
+    ck_assert_uint_eq(o.max_body_bytes, 65536);
+    ck_assert_str_eq(o.log_format, "json");
+    ck_assert_uint_eq(o.n_models, 2);
+    ck_assert_str_eq(o.models[0].id, "one");
+    ck_assert_str_eq(o.models[0].backend, "f32");
+    ck_assert_int_eq(o.models[0].engine.max_queue, 7);
+    ck_assert_uint_eq(o.models[0].engine.kv_bytes, 2ull << 30);
+    ck_assert(!o.models[0].engine.prefix_cache);
+    ck_assert_str_eq(o.models[1].backend, "int8");
+    ck_assert_int_eq(o.models[1].engine.max_queue, 9);
+    ck_assert(o.models[1].engine.prefix_cache);
+    aimd_options_free(&o);
+}
+END_TEST
+
+static const struct {
+    const char *text, *error;
+} bad_files[] = {
+    {"", "no model"},
+    {"\n\nnothing = 1\n", "test.conf:3: no such option 'nothing'"},
+    {"listen = \"127.0.0.1:8080\"\nlisten = \"127.0.0.1:8081\"\n",
+     "test.conf:2: listen is set twice"},
+    {"max_n = 0\n", "test.conf:1: max_n: 0 is not between 1 and 128"},
+    {"\nmax_n = 129\n", "test.conf:2: max_n: 129 is not between 1 and 128"},
+    {"max_n = -1\n", "max_n: -1 is not between"},
+    {"max_n = 1.5\n", "max_n: \"1.5\" is not a whole number"},
+    {"max_n = 99999999999999999999\n", "is not between 1 and 128"},
+    {"max_n = \"\"\n", "max_n: \"\" is not a whole number"},
+    {"max_n = {1, 2}\n", "test.conf:1: "},
+    {"strict_params = maybe\n", "strict_params: \"maybe\" is neither true nor false"},
+    {"max_body_bytes = 8X\n", "max_body_bytes: \"8X\" is not a size"},
+    {"max_body_bytes = 9999999999G\n", "is not between 1024 and 1073741824"},
+    {"backend = int4\n", "backend: \"int4\" is not one of int8|f32"},
+    {"backend = \"int8|f32\"\n", "is not one of int8|f32"},
+    {"log_level = \"\"\n", "log_level: \"\" is not one of"},
+    {"listen = \"8080\"\n", "listen: \"8080\" is not ADDRESS:PORT"},
+    {"listen = \"127.0.0.1:\"\n", "is not ADDRESS:PORT"},
+    {"listen = \"127.0.0.1:70000\"\n", "is not ADDRESS:PORT"},
+    {"listen = \"127.0.0.1:-1\"\n", "is not ADDRESS:PORT"},
+    {"listen = \"::1:8080\"\n", "is not ADDRESS:PORT"},
+    {"listen = \"[::1]8080\"\n", "is not ADDRESS:PORT"},
+    {"listen = \"[]:80\"\n", "must be numeric"},
+    {"listen = \"example.org:80\"\n", "the address must be numeric"},
+    {"listen = \"auto\"\n", "is not ADDRESS:PORT"},
+    {"listen = \"127.0.0.1:65535\"\n" ONE_MODEL, "admin_listen must be given"},
+    {"listen = \"0.0.0.0:8080\"\n" ONE_MODEL, "listen: other hosts can reach 0.0.0.0"},
+    {"listen = \"[::]:8080\"\n" ONE_MODEL, "listen: other hosts can reach ::"},
+    {"admin_listen = \"192.0.2.1:8081\"\n" ONE_MODEL, "admin_listen: other hosts can reach"},
+    {"model { dir = x }\n", "test.conf:1: missing title"},
+    {"model \"m\" { }\n", "model \"m\" has no dir"},
+    {"model \"m\" { dir = \"\" }\n", "model \"m\" has no dir"},
+    {"model \"m\" { dir = x\n listen = \"127.0.0.1:1\" }\n",
+     "test.conf:2: no such option 'listen'"},
+    {"model \"m\" { dir = x\n max_queue = 0 }\n", "test.conf:2: max_queue: 0 is not between"},
+    {"model \"\" { dir = x }\n", "the id must be"},
+    {"model \"a\tb\" { dir = x }\n", "the id must be"},
+    {"model \"\xff\" { dir = x }\n", "the id must be"},
+    {ONE_MODEL ONE_MODEL, "test.conf:2: found duplicate title 'm'"},
+    {"model \"m\" { dir = x\n", "the section of model \"m\" is not closed"},
+    {"/* " ONE_MODEL, "a comment is not closed"},
+    {"log_file = \"x\n", "test.conf:"},
+    {"}", "test.conf:1: unexpected closing brace"},
+    {"max_n", "test.conf:"},
+    {"include(\"/etc/hostname\")\n", "no such option 'include'"},
+};
+
+START_TEST(bad_file_is_refused_with_the_place)
+{
+    aimd_options o;
+    aim_error err = {0};
+    int rc = aimd_options_parse_text(bad_files[_i].text, "test.conf", &o, &err);
+    ck_assert_msg(rc != 0, "accepted: %s", bad_files[_i].text);
+    ck_assert_msg(strstr(err.text, bad_files[_i].error), "\"%s\" for %s", err.text,
+                  bad_files[_i].text);
+    ck_assert_ptr_null(o.models); /* nothing is left to free */
+}
+END_TEST
+
+START_TEST(a_bad_file_leaves_nothing_for_the_next)
+{
+    aimd_options o;
+    aim_error err = {0};
+    ck_assert_int_ne(aimd_options_parse_text("log_file = \"open", "bad", &o, &err), 0);
+    parse_good("max_n = 3\n" ONE_MODEL, &o);
+    ck_assert_int_eq(o.max_n, 3);
+    aimd_options_free(&o);
+}
+END_TEST
+
+START_TEST(public_address_is_fine_with_keys)
+{
+    aimd_options o;
+    parse_good("listen = \"0.0.0.0:80\"\napi_key_file = \"/k\"\n" ONE_MODEL, &o);
+    ck_assert_str_eq(aimd_allowed_hosts(&o, "0.0.0.0")[0], "*");
+    ck_assert_ptr_null(aimd_allowed_hosts(&o, "127.0.0.1"));
+    ck_assert_str_eq(o.admin.host, "127.0.0.1");
+    ck_assert_int_eq(o.admin.port, 81);
+    aimd_options_free(&o);
+}
+END_TEST
+
+static const struct {
+    const char *host;
+    bool loopback;
+} hosts[] = {
+    {"127.0.0.1", true}, {"127.255.0.9", true}, {"::1", true},        {"0.0.0.0", false},
+    {"::", false},       {"192.0.2.7", false},  {"128.0.0.1", false}, {"::ffff:1.2.3.4", false},
+    {"", false},         {"localhost", false},
+};
+
+START_TEST(loopback_is_told_from_the_rest)
+{
+    ck_assert_int_eq(aimd_is_loopback(hosts[_i].host), hosts[_i].loopback);
+}
+END_TEST
+
+/* ---- flags ---------------------------------------------------------------- */
+
+enum { MAX_ARGS = 8 };
+
+static int parse_args(const char *const args[MAX_ARGS], aimd_options *o)
+{
+    static char name[] = "analogd";
+    char *argv[MAX_ARGS + 2] = {name};
+    int argc = 1;
+    for (; args[argc - 1]; argc++)
+        argv[argc] = (char *)(uintptr_t)args[argc - 1];
+    return aimd_options_parse(argc, argv, o);
+}
+
+START_TEST(flags_need_no_file)
+{
+    aimd_options o;
+    const char *args[MAX_ARGS] = {
+        "--model",         "/models/small/",      "-m", "/models/other", "--no-prefix-cache",
+        "--kv-cache=512M", "--listen=127.0.0.1:0"};
+    ck_assert_int_eq(parse_args(args, &o), 0);
+    ck_assert_uint_eq(o.n_models, 2);
+    ck_assert_str_eq(o.models[0].id, "small");
+    ck_assert_str_eq(o.models[0].dir, "/models/small/");
+    ck_assert_str_eq(o.models[1].id, "other");
+    ck_assert(!o.models[1].engine.prefix_cache);
+    ck_assert_uint_eq(o.models[1].engine.kv_bytes, 512u << 20);
+    ck_assert_int_eq(o.admin.port, 0);
+    aimd_options_free(&o);
+}
+END_TEST
+
+static void write_file(char path[64], const char *text)
+{
+    snprintf(path, 64, "/tmp/analogd-options-XXXXXX");
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+}
+
+START_TEST(flags_override_the_file)
+{
+    aimd_options o;
+    char path[64];
+    write_file(path, "max_n = 4\nmax_prompts = 5\nbackend = int8\n"
+                     "model \"a\" { dir = \"/a\" backend = int8 max_queue = 3 }\n");
+    const char *args[MAX_ARGS] = {"--config",      path,          "--max-n", "6",
+                                  "--backend=f32", "--test-hooks"};
+    ck_assert_int_eq(parse_args(args, &o), 0);
+    ck_assert_int_eq(o.max_n, 6);
+    ck_assert_int_eq(o.max_prompts, 5);
+    ck_assert_uint_eq(o.n_models, 1);
+    ck_assert_str_eq(o.models[0].backend, "f32");
+    ck_assert_int_eq(o.models[0].engine.max_queue, 3);
+    ck_assert(o.test_hooks);
+    aimd_options_free(&o);
+
+    const char *models[MAX_ARGS] = {"--config", path, "--model", "/b"};
+    ck_assert_int_eq(parse_args(models, &o), 0);
+    ck_assert_uint_eq(o.n_models, 1);
+    ck_assert_str_eq(o.models[0].id, "b");
+    ck_assert_int_eq(o.max_n, 4);
+    aimd_options_free(&o);
+    unlink(path);
+}
+END_TEST
+
+static const struct {
+    const char *args[MAX_ARGS];
+    int rc;
+} exits[] = {
+    {{"--help"}, 1},
+    {{"--version"}, 1},
+    {{"-V"}, 1},
+    {{"--nothing"}, -AIMD_EXIT_USAGE},
+    {{"--model"}, -AIMD_EXIT_USAGE},
+    {{"--model", "/m", "extra"}, -AIMD_EXIT_USAGE},
+    {{"--model", "/m", "--max-n", "0"}, -AIMD_EXIT_USAGE},
+    {{"--model", "/m", "--max-n"}, -AIMD_EXIT_USAGE},
+    {{"--model", "/m", "--backend", "x"}, -AIMD_EXIT_USAGE},
+    {{"--model", "/m", "--prefix-cache"}, -AIMD_EXIT_USAGE},
+    {{"--model", "/m", "--listen", "0.0.0.0:1"}, -AIMD_EXIT_USAGE},
+    {{"--model", "/a/m", "--model", "/b/m"}, -AIMD_EXIT_USAGE},
+    {{"--model", "/"}, -AIMD_EXIT_USAGE},
+    {{NULL}, -AIMD_EXIT_USAGE},
+    {{"--config", "/nonexistent/analogd.conf"}, -AIMD_EXIT_CONFIG},
+};
+
+START_TEST(flags_end_the_program)
+{
+    aimd_options o;
+    ck_assert_int_eq(parse_args(exits[_i].args, &o), exits[_i].rc);
+    ck_assert_ptr_null(o.models);
+}
+END_TEST
+
+/* ---- the example, and memory ------------------------------------------------ */
+
+static char *read_example(void)
+{
+    const char *top = getenv("top_srcdir");
+    size_t len;
+    char *path = aim_path_join(top ? top : ".", "conf/analogd.conf");
+    aim_error err = {0};
+    char *text = aim_read_file(path, 1 << 20, &len, &err);
+    ck_assert_msg(text != NULL, "%s", err.text);
+    aim_free(path);
+    return text;
+}
+
+/* Take the '#' off every line that sets an option. */
+static void uncomment(char *text)
+{
+    for (char *line = text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        char *sign = line + strspn(line, " ");
+        if (*sign == '#' && sign[1] != ' ' && sign[1] != '\n')
+            *sign = ' ';
+    }
+}
+
+START_TEST(example_sets_every_option_to_its_default)
+{
+    aimd_options plain, example;
+    char *text = read_example();
+    uncomment(text);
+    for (int i = 0; i < AIMD_N_OPTIONS; i++)
+        ck_assert_msg(strstr(text, aimd__options[i].name), "%s is missing", aimd__options[i].name);
+    parse_good(text, &example);
+    parse_good(ONE_MODEL, &plain);
+    ck_assert_str_eq(example.models[0].id, "wordmath-2m");
+    ck_assert_int_eq(
+        memcmp(&example.models[0].engine, &plain.models[0].engine, sizeof plain.models[0].engine),
+        0);
+    ck_assert_int_eq(example.drain_timeout, plain.drain_timeout);
+    ck_assert_int_eq(example.admin.port, plain.admin.port);
+    ck_assert_ptr_null(example.hosts);
+    aimd_options_free(&plain);
+    aimd_options_free(&example);
+    aim_free(text);
+}
+END_TEST
+
+START_TEST(every_allocation_may_fail)
+{
+    static const char text[] = "hosts = {a, b}\nlog_file = \"x\"\nlisten = \"[::1]:1\"\n"
+                               "model \"m\" { dir = \"/m\" backend = f32 }\n"
+                               "model \"n\" { dir = \"/n\" }\n";
+    aimd_options o = {0};
+    int rc = -1;
+    for (long n = 0; rc != 0; n++) {
+        aim_error err = {0};
+        ck_assert_int_lt(n, 1000);
+        aim_alloc_fail_after(n);
+        rc = aimd_options_parse_text(text, "test.conf", &o, &err);
+        aim_alloc_fail_after(-1);
+        if (rc)
+            ck_assert_msg(strstr(err.text, "out of memory"), "%ld: %s", n, err.text);
+    }
+    aimd_options_free(&o);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("options");
+    TCase *file = tcase_create("file"), *flags = tcase_create("flags");
+    TCase *rest = tcase_create("example and memory");
+    tcase_add_test(file, defaults_are_those_of_the_table);
+    tcase_add_test(file, file_sets_values_of_every_type);
+    tcase_add_loop_test(file, bad_file_is_refused_with_the_place, 0,
+                        sizeof bad_files / sizeof bad_files[0]);
+    tcase_add_test(file, a_bad_file_leaves_nothing_for_the_next);
+    tcase_add_test(file, public_address_is_fine_with_keys);
+    tcase_add_loop_test(file, loopback_is_told_from_the_rest, 0, sizeof hosts / sizeof hosts[0]);
+    tcase_add_test(flags, flags_need_no_file);
+    tcase_add_test(flags, flags_override_the_file);
+    tcase_add_loop_test(flags, flags_end_the_program, 0, sizeof exits / sizeof exits[0]);
+    tcase_add_test(rest, example_sets_every_option_to_its_default);
+    tcase_add_test(rest, every_allocation_may_fail);
+    suite_add_tcase(suite, file);
+    suite_add_tcase(suite, flags);
+    suite_add_tcase(suite, rest);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
