@@ -31,7 +31,10 @@ typedef struct aim_prompt {
 } aim_prompt;
 void aim_prompt_free(aim_prompt *p);
 
-/* add_generation_prompt: end with the opening of the assistant's turn.
+/* Roles are written as the template does, whether or not the vocabulary has a
+ * special token for them; "developer" becomes "system", whose name it is in
+ * newer requests. Any other role is AIM_EINVAL.
+ * add_generation_prompt: end with the opening of the assistant's turn.
  * continue_final: leave the last message (an assistant's) open instead; both
  * together are AIM_EINVAL. */
 int aim_chat_render(const aim_chat_template *c, const aim_tokenizer *t, const aim_message *messages,

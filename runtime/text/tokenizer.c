@@ -26,13 +26,11 @@ bool aim_ids_push(aim_ids *ids, int32_t id)
 
 static int read_parts(aim_tokenizer *t, const json_t *root, aim_error *err)
 {
-    int code = AIM_OK;
     if (!json_is_object(root))
         return aim_fail(err, AIM_EFORMAT, AIM__TOKENIZER_JSON ": must be an object");
-    /* truncation and padding say how to cut and fill batches; they are the
-     * caller's business, in the reference library too. */
-    if (!code)
-        code = aim__read_normalizer(t, root, err);
+    /* truncation and padding say how to cut and fill batches, which is the
+     * caller's business here; they are not read. */
+    int code = aim__read_normalizer(t, root, err);
     if (!code)
         code = aim__read_pretokenizer(t, root, err);
     if (!code)

@@ -36,6 +36,7 @@ struct aim_tokenizer {
 /* Caps on what a file may ask for. */
 enum {
     AIM__MAX_IDS = 1 << 20,
+    AIM__MAX_TOKEN = 1 << 16, /* bytes of one entry of the vocabulary */
     AIM__MAX_MERGES = 1 << 21,
     AIM__MAX_ADDED = 100000,
     AIM__MAX_ADDED_LENGTH = 1024, /* bytes */

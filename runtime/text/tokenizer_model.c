@@ -25,6 +25,10 @@ static int measure_token(struct extent *e, const char *where, const char *text, 
         return aim_fail_param(err, AIM_EFORMAT, "id",
                               "%s: the id of \"%.64s\" must be an integer between 0 and %d", where,
                               text, AIM__MAX_IDS - 1);
+    if (len > AIM__MAX_TOKEN)
+        return aim_fail_param(err, AIM_ETOOLARGE, "vocab",
+                              "%s: token %d has %zu bytes, at most %d are allowed", where,
+                              (int)json_integer_value(id), len, AIM__MAX_TOKEN);
     if (json_integer_value(id) >= e->size)
         e->size = (int32_t)json_integer_value(id) + 1;
     e->bytes += len;

@@ -266,6 +266,23 @@ START_TEST(counts_are_capped)
 }
 END_TEST
 
+START_TEST(token_length_is_capped)
+{
+    json_t *doc = byte_vocab(), *vocab = json_object_get(json_object_get(doc, "model"), "vocab");
+    static char name[65537 + 1];
+    aim_error err = {0};
+    memset(name, 'x', 65537);
+    json_object_set_new(vocab, name, json_integer(270));
+    ck_assert_ptr_null(parse(json_incref(doc), NULL, &err));
+    ck_assert_str_eq(err.text,
+                     FILE_NAME "model.vocab: token 270 has 65537 bytes, at most 65536 are allowed");
+    json_object_del(vocab, name);
+    name[65536] = '\0';
+    json_object_set_new(vocab, name, json_integer(270));
+    aim_tokenizer_free(must_parse(doc, NULL));
+}
+END_TEST
+
 START_TEST(not_json)
 {
     static const struct {
@@ -558,6 +575,7 @@ static Suite *tokenizer_file_suite(void)
     tcase_add_loop_test(refused, pattern_is_refused, 0, COUNT(patterns));
     tcase_add_test(refused, pattern_runs_into_its_limit);
     tcase_add_test(refused, counts_are_capped);
+    tcase_add_test(refused, token_length_is_capped);
     tcase_add_test(refused, not_json);
     tcase_add_test(refused, missing_folder);
     tcase_set_timeout(refused, 60);
