@@ -150,6 +150,7 @@ static int start(aimd_http *h, aim_error *err)
     int rc = uv_poll_init(h->loop, &h->events, fd);
     if (rc != 0)
         return aim_fail(err, AIM_EIO, "port %d: %s", h->port, uv_strerror(rc));
+    h->has_events = true;
     h->open_handles++;
     h->events.data = h;
     rc = uv_poll_start(&h->events, UV_READABLE, on_events);
@@ -262,12 +263,11 @@ void aimd_http_stop(aimd_http *h)
     }
     h->stopping = true;
     aimd_http_quiesce(h);
-    bool polled = h->open_handles == 3;
-    if (polled)
+    if (h->has_events)
         uv_poll_stop(&h->events); /* before its descriptor is closed */
     if (h->mhd)
         stop_library(h);
-    if (polled)
+    if (h->has_events)
         uv_close((uv_handle_t *)&h->events, on_handle_closed);
     uv_close((uv_handle_t *)&h->again, on_handle_closed);
     uv_close((uv_handle_t *)&h->sweep, on_handle_closed);

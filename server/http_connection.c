@@ -125,6 +125,7 @@ void aimd__hangup_start(aimd_connection *c)
 
 void aimd__hangup_stop(aimd_connection *c)
 {
-    if (c->has_hangup)
+    /* Stopping costs a system call even if nothing was started. */
+    if (c->has_hangup && uv_is_active((uv_handle_t *)&c->hangup))
         uv_poll_stop(&c->hangup);
 }

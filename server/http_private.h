@@ -35,6 +35,7 @@ struct aimd_http {
     uv_timer_t again;  /* MHD_run is wanted without an event */
     uv_timer_t sweep;  /* the next deadline */
     uint64_t sweep_ms; /* when it is due, on the clock of aimd__now_ms */
+    bool has_events;   /* its handle is initialised */
     int open_handles;
     aimd_connection *connections;
     int n_connections, n_exchanges;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The HTTP listener over a socket pair, with a toy application that answers in
  * every way an application can. Input: one byte that says in how many pieces
- * the rest, the client's bytes, is sent. After each piece the loop turns and
- * one waiting request is answered. At the end the client leaves, and nothing of
- * it may be left. */
+ * the client's bytes are sent, one that, if not 0, says which allocation fails,
+ * then those bytes. After each piece the loop turns and one waiting request is
+ * answered. At the end the client leaves, and nothing of it may be left. */
 #include "tests/fuzz/fuzz.h"
 
+#include "base/alloc.h"
 #include "server/http_private.h"
 
 #include <string.h>
@@ -141,16 +142,18 @@ static void send_in_pieces(int client, const uint8_t *data, size_t size, unsigne
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int fd[2];
-    if (size == 0 || size > MAX_BYTES)
+    if (size < 2 || size > MAX_BYTES)
         return 0;
     FUZZ_EXPECT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd) == 0);
+    aim_alloc_fail_after(data[1] - 1L);
     FUZZ_EXPECT(aimd__http_adopt(http, fd[0]));
-    send_in_pieces(fd[1], data + 1, size - 1, data[0] % 32u + 1);
+    send_in_pieces(fd[1], data + 2, size - 2, data[0] % 32u + 1);
     for (int i = 0; i < 4; i++)
         turn(fd[1]);
     close(fd[1]);
     for (int i = 0; i < TURNS && aimd_http_connections(http) > 0; i++)
         uv_run(&loop, UV_RUN_NOWAIT);
+    aim_alloc_fail_after(-1);
     FUZZ_EXPECT(aimd_http_connections(http) == 0);
     FUZZ_EXPECT(aimd_http_exchanges(http) == 0);
     for (int i = 0; i < MAX_WAITING; i++)
