@@ -231,11 +231,23 @@ START_TEST(equal_block_under_another_beginning_is_not_equal)
     two[0] = 99;
     fill(kv, 0, one, 2, table);
     ck_assert_int_eq(matched(kv, 0, two, 2 * B), 0);
-    /* Nor does a second block match as a first one, nor a serial as a salt. */
-    ck_assert_int_eq(matched(kv, 0, one + B, B), 0);
-    for (uint64_t salt = 1; salt < 8; salt++)
-        ck_assert_int_eq(matched(kv, salt, one + B, B), 0);
     aim_kv_free(kv);
+}
+END_TEST
+
+/* Nor does a second block match as a first one, nor a serial as a salt. Many
+ * contents, so that some fall into the bucket that is searched. */
+START_TEST(second_block_is_not_a_first_one)
+{
+    for (int content = 0; content < 500; content++) {
+        aim_kv_cache *kv = new_cache(4);
+        int32_t tokens[2 * B], table[2];
+        count_up(tokens, 2 * B, content);
+        fill(kv, 0, tokens, 2, table);
+        for (uint64_t salt = 0; salt < 4; salt++)
+            ck_assert_int_eq(matched(kv, salt, tokens + B, B), 0);
+        aim_kv_free(kv);
+    }
 }
 END_TEST
 
@@ -261,7 +273,17 @@ START_TEST(second_registration_keeps_the_first)
 }
 END_TEST
 
-/* A block behind one of unknown content cannot be found and is not registered. */
+/* A block behind one of unknown content cannot be found by anybody: it is not
+ * registered, so its holder may write it in place. */
+static void check_not_registered(aim_kv_cache *kv, int32_t *table, const int32_t *tokens)
+{
+    int32_t before = table[1];
+    aim_kv_register(kv, 0, table, 1, tokens);
+    ck_assert(aim_kv_make_writable(kv, &table[1]));
+    ck_assert_int_eq(table[1], before);
+    ck_assert_int_lt(matched(kv, 0, tokens, 2 * B), 2);
+}
+
 START_TEST(chain_with_a_gap_is_not_registered)
 {
     aim_kv_cache *kv = new_cache(8);
@@ -269,9 +291,54 @@ START_TEST(chain_with_a_gap_is_not_registered)
     count_up(tokens, 2 * B, 0);
     table[0] = aim_kv_take(kv);
     table[1] = aim_kv_take(kv);
-    aim_kv_register(kv, 0, table, 1, tokens);
-    release_all(kv, table, 2);
-    ck_assert_int_eq(matched(kv, 0, tokens, 2 * B), 0);
+    check_not_registered(kv, table, tokens);
+    aim_kv_free(kv);
+}
+END_TEST
+
+/* The block before was equal to a registered one, until it was written. */
+START_TEST(written_block_leaves_its_chain)
+{
+    aim_kv_cache *kv = new_cache(8);
+    int32_t tokens[2 * B], first[1], table[2];
+    count_up(tokens, 2 * B, 0);
+    fill(kv, 0, tokens, 1, first);
+    fill(kv, 0, tokens, 1, table);
+    table[1] = aim_kv_take(kv);
+    ck_assert(aim_kv_make_writable(kv, &table[0]));
+    check_not_registered(kv, table, tokens);
+    aim_kv_free(kv);
+}
+END_TEST
+
+/* The block before held something registered, until it was evicted. */
+START_TEST(evicted_block_leaves_its_chain)
+{
+    aim_kv_cache *kv = new_cache(2);
+    int32_t tokens[2 * B], table[2];
+    count_up(tokens, 2 * B, 0);
+    fill(kv, 0, tokens, 1, table);
+    aim_kv_release(kv, table[0]);
+    table[1] = aim_kv_take(kv);
+    table[0] = aim_kv_take(kv);
+    check_not_registered(kv, table, tokens);
+    aim_kv_free(kv);
+}
+END_TEST
+
+/* The block before held a copy of something registered, until it was released. */
+START_TEST(released_copy_leaves_its_chain)
+{
+    aim_kv_cache *kv = new_cache(2);
+    int32_t tokens[2 * B], first[1], table[2];
+    count_up(tokens, 2 * B, 0);
+    fill(kv, 0, tokens, 1, first);
+    fill(kv, 0, tokens, 1, table);
+    aim_kv_release(kv, table[0]);
+    table[0] = aim_kv_take(kv);
+    aim_kv_release(kv, first[0]);
+    table[1] = aim_kv_take(kv);
+    check_not_registered(kv, table, tokens);
     aim_kv_free(kv);
 }
 END_TEST
@@ -490,7 +557,11 @@ int main(void)
     tcase_add_test(t, match_finds_whole_equal_blocks);
     tcase_add_test(t, equal_block_under_another_beginning_is_not_equal);
     tcase_add_test(t, second_registration_keeps_the_first);
+    tcase_add_test(t, second_block_is_not_a_first_one);
     tcase_add_test(t, chain_with_a_gap_is_not_registered);
+    tcase_add_test(t, written_block_leaves_its_chain);
+    tcase_add_test(t, evicted_block_leaves_its_chain);
+    tcase_add_test(t, released_copy_leaves_its_chain);
     tcase_add_test(t, evicts_oldest_released_first);
     tcase_add_test(t, a_match_saves_a_block_from_eviction);
     tcase_add_test(t, prefix_cache_off);

@@ -635,11 +635,14 @@ END_TEST
 
 /* ---- random weights ------------------------------------------------------------- */
 
-static void random_logits(const char *backend, uint64_t seed, int threads, float *logits)
+enum { RANDOM_LOGITS = 30 }; /* three positions of the tiny vocabulary */
+
+static void random_logits(const char *backend, bool tied, uint64_t seed, int threads, float *logits)
 {
     struct rig r;
     rig_start(&r, NULL, threads);
     aim_checkpoint_close(tiny_checkpoint(&load_cases[0], &r)); /* for its configuration */
+    r.config.tied_embeddings = tied;
     r.decoder =
         aim_decoder_random(&r.config, aim_backend_find(backend, NULL), &r.compute, seed, NULL);
     ck_assert_ptr_nonnull(r.decoder);
@@ -648,21 +651,42 @@ static void random_logits(const char *backend, uint64_t seed, int threads, float
     struct sequence s;
     set_up(&r, &s, tokens, 3);
     step(&r, &s, 1, 3);
-    memcpy(logits, s.logits, 30 * sizeof *logits);
+    memcpy(logits, s.logits, RANDOM_LOGITS * sizeof *logits);
     tear_down(&r, &s);
     rig_close(&r);
 }
 
 START_TEST(random_weights_depend_on_the_seed_alone)
 {
-    float a[30], b[30], c[30];
-    random_logits(backend_names[_i], 1, 1, a);
-    random_logits(backend_names[_i], 1, 3, b);
-    random_logits(backend_names[_i], 2, 1, c);
-    ck_assert_mem_eq(a, b, sizeof a);
-    ck_assert_mem_ne(a, c, sizeof a);
-    for (int i = 0; i < 30; i++)
+    float a[RANDOM_LOGITS], threads[RANDOM_LOGITS], seed[RANDOM_LOGITS], untied[RANDOM_LOGITS];
+    random_logits(backend_names[_i], true, 1, 1, a);
+    random_logits(backend_names[_i], true, 1, 3, threads);
+    random_logits(backend_names[_i], true, 2, 1, seed);
+    random_logits(backend_names[_i], false, 1, 1, untied);
+    ck_assert_mem_eq(a, threads, sizeof a);
+    ck_assert_mem_ne(a, seed, sizeof a);
+    ck_assert_mem_ne(a, untied, sizeof a); /* a head of its own */
+    for (int i = 0; i < RANDOM_LOGITS; i++)
         ck_assert(isfinite(a[i]));
+}
+END_TEST
+
+/* Room made for many rows must do for fewer. */
+START_TEST(scratch_covers_smaller_batches)
+{
+    static const int shapes[][2] = {{40, 70}, {192, 192}, {512, 64}, {1, 1}};
+    struct rig r;
+    rig_start(&r, NULL, 1);
+    const aim_backend *b = aim_backend_find(backend_names[_i], NULL);
+    for (size_t s = 0; s < COUNT(shapes); s++) {
+        aim_linear *l = b->load(&r.compute, NULL, 1, shapes[s][0], shapes[s][1], 1, NULL);
+        ck_assert_ptr_nonnull(l);
+        for (int most = 1; most <= 64; most++)
+            for (int rows = 1; rows <= most; rows++)
+                ck_assert_uint_ge(b->scratch(l, most), b->scratch(l, rows));
+        b->free(l);
+    }
+    rig_close(&r);
 }
 END_TEST
 
@@ -748,6 +772,7 @@ int main(void)
     suite_add_tcase(s, t);
     t = tcase_create("parts");
     tcase_add_loop_test(t, random_weights_depend_on_the_seed_alone, 0, n_backends);
+    tcase_add_loop_test(t, scratch_covers_smaller_batches, 0, n_backends);
     tcase_add_test(t, random_rows_are_spread_as_promised);
     tcase_add_test(t, rope_angles);
     tcase_add_test(t, backends_by_name);
