@@ -259,7 +259,7 @@ class Daemon:
         """A socket on which a JSON POST has been sent and nothing was read."""
         body = json.dumps(body).encode()
         return self.raw(f"POST {path} HTTP/1.1\r\nHost: localhost\r\n"
-                        f"Content-Type: application/json\r\n"
+                        f"Content-Type: application/json\r\nConnection: close\r\n"
                         f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
 
     def tokenize(self, text, **fields):

@@ -3,6 +3,7 @@
 # and finds it through $top_builddir.
 TEST_EXTENSIONS = .py
 PY_LOG_COMPILER = python3
+AM_PY_LOG_FLAGS = -B
 
 API_TESTS =
 TESTS += $(API_TESTS)
@@ -13,3 +14,17 @@ check_PROGRAMS += tests/api/http_server
 tests_api_http_server_SOURCES = tests/api/http_server.c
 tests_api_http_server_LDADD = $(SERVER_LDADD)
 API_TESTS += tests/api/test_http.py
+
+# The daemon itself.
+API_TESTS += \
+	tests/api/test_chat.py \
+	tests/api/test_completions.py \
+	tests/api/test_determinism.py \
+	tests/api/test_disconnect.py \
+	tests/api/test_eval.py \
+	tests/api/test_hostile.py \
+	tests/api/test_models.py \
+	tests/api/test_soak.py \
+	tests/api/test_stream.py \
+	tests/api/test_tokenize.py
+EXTRA_DIST += tests/api/harness.py

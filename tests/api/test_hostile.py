@@ -2,6 +2,7 @@
 """Bytes nobody should send. After each the process lives and answers."""
 
 import json
+import re
 import socket
 import time
 import unittest
@@ -20,8 +21,8 @@ class Hostile(DaemonTest):
         self.assertIsNone(self.daemon.process.poll())
 
     def statuses(self, data):
-        """Every status line that comes back for these bytes, until the server is
-        silent for a moment or closes."""
+        """The status of every response to these bytes, until the server is silent
+        for a moment or closes."""
         with self.daemon.raw(data) as s:
             s.settimeout(0.3)
             received = b""
@@ -30,8 +31,7 @@ class Hostile(DaemonTest):
                     received += part
             except (TimeoutError, ConnectionResetError):
                 pass
-        return [int(line.split()[1]) for line in received.split(b"\r\n")
-                if line.startswith(b"HTTP/1.")]
+        return [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3}) ", received)]
 
 
 class Bodies(Hostile):
@@ -65,25 +65,22 @@ class Bodies(Hostile):
                 self.assertIn(answer.status, (400, 413))
 
     def test_over_the_cap(self):
-        answer = self.daemon.post(COMPLETIONS, b'{"prompt": "' + b"a" * (9 << 20) + b'"}')
-        self.assertEqual(answer.status, 413)
-
-    def test_over_the_cap_in_chunks(self):
-        """Without a length in advance the cap holds all the same."""
-        chunk = b"%x\r\n%s\r\n" % (1 << 20, b" " * (1 << 20))
-        s = self.daemon.raw(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\n"
-                            b"Transfer-Encoding: chunked\r\n\r\n")
-        try:
-            for _ in range(10):
-                s.sendall(chunk)
-            s.sendall(b"0\r\n\r\n")
-        except (BrokenPipeError, ConnectionResetError):
-            pass
-        try:
-            self.assertIn(b" 413 ", s.recv(65536).split(b"\r\n")[0])
-        except ConnectionResetError:
-            pass  # it answered and closed while we were still sending
-        s.close()
+        """413, with a length in advance or without, and while the client goes on sending."""
+        head = b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\n"
+        megabyte = b" " * (1 << 20)
+        table = (
+            (head + b"Content-Length: %d\r\n\r\n" % (9 << 20), [megabyte] * 9),
+            (head + b"Transfer-Encoding: chunked\r\n\r\n",
+             [b"%x\r\n%s\r\n" % (len(megabyte), megabyte)] * 9 + [b"0\r\n\r\n"]),
+        )
+        for start, parts in table:
+            with self.subTest(start=start), self.daemon.raw(start) as s:
+                try:
+                    for part in parts:
+                        s.sendall(part)
+                except (BrokenPipeError, ConnectionResetError):
+                    pass  # it has answered and closed
+                self.assertTrue(s.recv(65536).startswith(b"HTTP/1.1 413 "))
 
     def test_chunked(self):
         body = json.dumps({"prompt": PROMPT, "max_tokens": 1}).encode()
@@ -309,7 +306,7 @@ class Headers(Hostile):
             b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3), [200] * 3)
 
     def test_request_id_is_not_echoed_blindly(self):
-        for value in ("a" * 5000, "x\tz", "<script>", "a;b"):
+        for value in ("a" * 5000, "x\tz", "x y", "x\u00fcz"):
             answer = self.daemon.get("/health", headers={"X-Request-Id": value})
             self.assertEqual(answer.status, 200)
             self.assertNotEqual(answer.headers["x-request-id"], value)
