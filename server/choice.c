@@ -94,7 +94,10 @@ void aimd_choice_init(aimd_choice *c, const aimd_format *f, int index)
 static void add_logprobs(aimd_choice *c, const aimd_format *f, const aimd_prompt_part *part,
                          const aim_event *e)
 {
-    aimd_scored place = {.id = e->token, .logprob = e->logprob, .rank = e->rank, .top = e->top,
+    aimd_scored place = {.id = e->token,
+                         .logprob = e->logprob,
+                         .rank = e->rank,
+                         .top = e->top,
                          .n_top = min_int(e->n_top, f->request->logprobs)};
     if (f->request->route == AIMD_CHAT) {
         aimd_chat_logprob_add(&c->chat_logprobs, &f->style, &place);

@@ -27,15 +27,15 @@ typedef struct aimd_job {
     aimd_request request;
     aim_request **prepared; /* [n_prompts] for the engine; NULL once submitted */
     aimd_format format;
-    aimd_prompt_part *parts;  /* [n_prompts] */
-    aimd_choice *choices;     /* [n_choices] */
-    uint64_t *last_token_ns;  /* [n_choices] 0: none yet */
-    int n_choices, open;      /* open: choices whose last event is to come */
-    bool streaming, paused;   /* the stream has begun; its reader is behind */
-    aim_buf out;              /* events under way to the stream */
-    uv_timer_t deadline;      /* of the wait to start */
+    aimd_prompt_part *parts; /* [n_prompts] */
+    aimd_choice *choices;    /* [n_choices] */
+    uint64_t *last_token_ns; /* [n_choices] 0: none yet */
+    int n_choices, open;     /* open: choices whose last event is to come */
+    bool streaming, paused;  /* the stream has begun; its reader is behind */
+    aim_buf out;             /* events under way to the stream */
+    uv_timer_t deadline;     /* of the wait to start */
     aimd_usage usage;
-    uint64_t queued_ns;       /* time the first prompt waited */
+    uint64_t queued_ns;                         /* time the first prompt waited */
     uint64_t submit_ns, first_token_ns, end_ns; /* monotonic; 0: not yet */
 } aimd_job;
 

@@ -75,7 +75,8 @@ void aimd__job_count_end(aimd_job *job)
 {
     aimd_metrics *m = job->offload.daemon->metrics;
     for (int i = 0; i < job->n_choices; i++)
-        aimd_count(m, AIMD_M_REQUEST_SUCCESS, job->model->id, finish_name(job->choices[i].finish), 1);
+        aimd_count(m, AIMD_M_REQUEST_SUCCESS, job->model->id, finish_name(job->choices[i].finish),
+                   1);
     observe(job, AIMD_M_E2E, seconds(arrival(job), job->end_ns));
     observe(job, AIMD_M_INFERENCE_TIME, seconds(start_of_work(job), job->end_ns));
     if (job->first_token_ns)

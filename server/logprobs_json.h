@@ -44,8 +44,7 @@ void aimd_arrays_free(aimd_arrays *a);
 bool aimd_arrays_failed(const aimd_arrays *a);
 
 /* Add {"token":..,"logprob":..,"bytes":[..],"top_logprobs":[..]} to a list. */
-void aimd_chat_logprob_add(aim_buf *list, const aimd_token_style *style,
-                           const aimd_scored *scored);
+void aimd_chat_logprob_add(aim_buf *list, const aimd_token_style *style, const aimd_scored *scored);
 
 /* Add {"<id>":{"logprob":..,"rank":..,"decoded_token":..},...} to a list. */
 void aimd_prompt_logprob_add(aim_buf *list, const aimd_token_style *style,

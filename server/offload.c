@@ -150,8 +150,8 @@ int aimd_body_open(aimd_offload *o, aimd_body *b)
     b->json = aimd_body_parse(o->body, o->body_len, &o->error);
     if (!b->json)
         return (int)o->error.code;
-    int code = aimd_params_read(b->json, o->route, o->daemon->options, &b->params, &unknown,
-                                &o->error);
+    int code =
+        aimd_params_read(b->json, o->route, o->daemon->options, &b->params, &unknown, &o->error);
     if (!code) {
         log_unknown(o, &unknown);
         code = find_model(o, b);

@@ -143,7 +143,8 @@ static int find_unknown(const json_t *object, const char *prefix, enum aimd_body
 {
     const char *key;
     json_t *v;
-    json_object_foreach((json_t *)object, key, v) {
+    json_object_foreach((json_t *)object, key, v)
+    {
         aim_buf name = AIM_BUF_INIT;
         size_t len = strlen(key);
         aim_buf_puts(&name, prefix);

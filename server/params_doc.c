@@ -9,8 +9,10 @@ static void write_routes(aim_buf *out, unsigned routes)
         unsigned bit;
         const char *word;
     } words[] = {
-        {AIMD_COMPLETIONS, "completions"}, {AIMD_CHAT, "chat"},
-        {AIMD_TOKENIZE, "tokenize"},       {AIMD_DETOKENIZE, "detokenize"},
+        {AIMD_COMPLETIONS, "completions"},
+        {AIMD_CHAT, "chat"},
+        {AIMD_TOKENIZE, "tokenize"},
+        {AIMD_DETOKENIZE, "detokenize"},
         {AIMD_APPLY_TEMPLATE, "apply-template"},
     };
     const char *sep = "";
@@ -98,8 +100,9 @@ void aimd_params_write_doc(aim_buf *out)
     write_rows(out, AIMD_PARAM_BOOL, AIMD_PARAM_VALUE);
     aim_buf_puts(out, "\nAccepted, without effect:\n\n| field | routes | why |\n|---|---|---|\n");
     write_rows(out, AIMD_PARAM_IGNORED, AIMD_PARAM_IGNORED);
-    aim_buf_puts(out, "\nKnown, but not done here: only null and the values listed pass, anything else "
-                      "is a 400 with code `unsupported_parameter`:\n\n"
-                      "| field | routes | values that pass | what it would be |\n|---|---|---|---|\n");
+    aim_buf_puts(out,
+                 "\nKnown, but not done here: only null and the values listed pass, anything else "
+                 "is a 400 with code `unsupported_parameter`:\n\n"
+                 "| field | routes | values that pass | what it would be |\n|---|---|---|---|\n");
     write_rows(out, AIMD_PARAM_REFUSED, AIMD_PARAM_REFUSED);
 }

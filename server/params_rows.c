@@ -20,24 +20,54 @@ enum {
 
 const aimd_param aimd__params[] = {
 #define BOOL(member, route_set, field, value, text)                                                \
-    {.kind = AIMD_PARAM_BOOL, .routes = (route_set), .name = field, MEMBER(member),                \
-     .def = (value), .help = text},
+    {.kind = AIMD_PARAM_BOOL,                                                                      \
+     .routes = (route_set),                                                                        \
+     .name = field,                                                                                \
+     MEMBER(member),                                                                               \
+     .def = (value),                                                                               \
+     .help = text},
 #define INT(member, route_set, field, from, to, value, text)                                       \
-    {.kind = AIMD_PARAM_INT, .routes = (route_set), .name = field, MEMBER(member), .lo = (from),   \
-     .hi = (to), .def = (value), .help = text},
+    {.kind = AIMD_PARAM_INT,                                                                       \
+     .routes = (route_set),                                                                        \
+     .name = field,                                                                                \
+     MEMBER(member),                                                                               \
+     .lo = (from),                                                                                 \
+     .hi = (to),                                                                                   \
+     .def = (value),                                                                               \
+     .help = text},
 #define CAPPED(member, route_set, field, from, limit, value, text)                                 \
-    {.kind = AIMD_PARAM_INT, .routes = (route_set), .name = field, MEMBER(member), .lo = (from),   \
-     .cap_offset = offsetof(aimd_options, limit), .cap = #limit, .def = (value), .help = text},
+    {.kind = AIMD_PARAM_INT,                                                                       \
+     .routes = (route_set),                                                                        \
+     .name = field,                                                                                \
+     MEMBER(member),                                                                               \
+     .lo = (from),                                                                                 \
+     .cap_offset = offsetof(aimd_options, limit),                                                  \
+     .cap = #limit,                                                                                \
+     .def = (value),                                                                               \
+     .help = text},
 #define NUMBER(member, route_set, field, from, to, value, text)                                    \
-    {.kind = AIMD_PARAM_NUMBER, .routes = (route_set), .name = field, MEMBER(member),              \
-     .min = (from), .max = (to), .number_def = NUMBER_DEFAULT(value), .help = text},
+    {.kind = AIMD_PARAM_NUMBER,                                                                    \
+     .routes = (route_set),                                                                        \
+     .name = field,                                                                                \
+     MEMBER(member),                                                                               \
+     .min = (from),                                                                                \
+     .max = (to),                                                                                  \
+     .number_def = NUMBER_DEFAULT(value),                                                          \
+     .help = text},
 #define VALUE(route_set, field, what, value, text)                                                 \
-    {.kind = AIMD_PARAM_VALUE, .routes = (route_set), .name = field, .type = what,                 \
-     .def_text = value, .help = text},
+    {.kind = AIMD_PARAM_VALUE,                                                                     \
+     .routes = (route_set),                                                                        \
+     .name = field,                                                                                \
+     .type = what,                                                                                 \
+     .def_text = value,                                                                            \
+     .help = text},
 #define IGNORED(route_set, field, text)                                                            \
     {.kind = AIMD_PARAM_IGNORED, .routes = (route_set), .name = field, .help = text},
 #define REFUSED(route_set, field, passing, text)                                                   \
-    {.kind = AIMD_PARAM_REFUSED, .routes = (route_set), .name = field, .neutral = passing,         \
+    {.kind = AIMD_PARAM_REFUSED,                                                                   \
+     .routes = (route_set),                                                                        \
+     .name = field,                                                                                \
+     .neutral = passing,                                                                           \
      .help = text},
 #include "server/params.def"
 };

@@ -16,15 +16,15 @@ enum aimd_param_kind {
 
 typedef struct aimd_param {
     enum aimd_param_kind kind;
-    unsigned routes;   /* bits of enum aimd_body_route */
+    unsigned routes; /* bits of enum aimd_body_route */
     const char *name;
-    size_t offset;     /* of the member of aimd_params */
-    int64_t lo, hi;    /* INT; hi is unused if there is a cap */
-    double min, max;   /* NUMBER */
-    size_t cap_offset; /* of the int in aimd_options that holds hi ... */
-    const char *cap;   /* ... and its name, or NULL */
-    int64_t def;       /* BOOL, INT */
-    double number_def; /* NUMBER */
+    size_t offset;               /* of the member of aimd_params */
+    int64_t lo, hi;              /* INT; hi is unused if there is a cap */
+    double min, max;             /* NUMBER */
+    size_t cap_offset;           /* of the int in aimd_options that holds hi ... */
+    const char *cap;             /* ... and its name, or NULL */
+    int64_t def;                 /* BOOL, INT */
+    double number_def;           /* NUMBER */
     const char *type, *def_text; /* VALUE */
     const char *neutral;         /* REFUSED: a JSON array */
     const char *help;

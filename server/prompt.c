@@ -230,9 +230,9 @@ int aimd_render_messages(const json_t *body, const aimd_scope *scope, const aimd
     aim_error e = {0};
     int code = read_messages(json_object_get(body, "messages"), &c, err);
     if (!code) {
-        code = aim_chat_render(scope->chat, scope->tokenizer, c.messages, c.n,
-                               params->add_generation_prompt, params->continue_final_message, out,
-                               &e);
+        code =
+            aim_chat_render(scope->chat, scope->tokenizer, c.messages, c.n,
+                            params->add_generation_prompt, params->continue_final_message, out, &e);
         if (code)
             aim_fail_param(err, code, e.param[0] ? e.param : "messages", "%s", e.text);
     }
@@ -278,9 +278,9 @@ static int start_token(const aimd_scope *scope, aimd_prompt *out, aim_error *err
 static int read_one(const json_t *v, const aimd_scope *scope, const aimd_request *r,
                     const char *param, aimd_prompt *out, aim_error *err)
 {
-    int code = json_is_array(v) ? read_id_prompt(v, scope, param, out, err)
-                                : aimd_encode_text(scope, v, r->params.add_special_tokens != 0,
-                                                   param, out, err);
+    int code = json_is_array(v)
+                   ? read_id_prompt(v, scope, param, out, err)
+                   : aimd_encode_text(scope, v, r->params.add_special_tokens != 0, param, out, err);
     if (!code && out->n_tokens == 0)
         return aim_fail_param(err, AIM_EINVAL, param, "%s has no tokens", param);
     return code;
@@ -316,8 +316,9 @@ int aimd_read_prompts(const json_t *body, const aimd_scope *scope, aimd_request 
     bool batch = r->route == AIMD_COMPLETIONS && is_batch(prompt);
     size_t n = batch ? json_array_size(prompt) : 1;
     if (n > (size_t)scope->options->max_prompts)
-        return aim_fail_param(err, AIM_EINVAL, "prompt", "prompt has %zu prompts, at most %d are allowed",
-                              n, scope->options->max_prompts);
+        return aim_fail_param(err, AIM_EINVAL, "prompt",
+                              "prompt has %zu prompts, at most %d are allowed", n,
+                              scope->options->max_prompts);
     r->prompts = aim_calloc(n, sizeof *r->prompts);
     if (!r->prompts)
         return aim_fail_nomem(err, "prompts");

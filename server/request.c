@@ -72,8 +72,9 @@ static int read_stop(const json_t *body, const aimd_scope *scope, aimd_request *
     if (!list && !json_is_string(v))
         return bad("stop", "must be a string or a list of strings", err);
     if (n > (size_t)scope->options->max_stop_strings)
-        return aim_fail_param(err, AIM_EINVAL, "stop", "stop has %zu strings, at most %d are allowed",
-                              n, scope->options->max_stop_strings);
+        return aim_fail_param(err, AIM_EINVAL, "stop",
+                              "stop has %zu strings, at most %d are allowed", n,
+                              scope->options->max_stop_strings);
     r->stop = aim_calloc(n + 1, sizeof *r->stop);
     if (!r->stop)
         return aim_fail_nomem(err, "stop");
@@ -126,7 +127,8 @@ static int read_bias(const json_t *body, const aimd_scope *scope, aimd_request *
         return aim_fail_nomem(err, "logit_bias");
     const char *key;
     json_t *v;
-    json_object_foreach((json_t *)object, key, v) {
+    json_object_foreach((json_t *)object, key, v)
+    {
         int32_t id = parse_key_id(key, scope->config->vocab);
         double bias = json_number_value(v);
         if (id < 0)
@@ -135,7 +137,8 @@ static int read_bias(const json_t *body, const aimd_scope *scope, aimd_request *
                                   scope->config->vocab - 1);
         if (!json_is_number(v) || !(bias >= -100 && bias <= 100))
             return aim_fail_param(err, AIM_EINVAL, "logit_bias",
-                                  "logit_bias: the value of %d must be a number of -100 to 100", id);
+                                  "logit_bias: the value of %d must be a number of -100 to 100",
+                                  id);
         r->bias[r->n_bias++] = (aim_logit_bias){id, (float)bias};
     }
     return AIM_OK;
@@ -200,11 +203,12 @@ static int too_long(const aimd_scope *scope, const aimd_request *r, const aimd_p
                     int64_t answer, aim_error *err)
 {
     const char *field = r->route == AIMD_CHAT ? "messages" : "prompt";
-    return aim_fail_param(err, AIM_ECONTEXT, field,
-                          "This model's maximum context length is %d tokens. However, you requested "
-                          "%lld tokens (%d in the %s, %lld in the completion).",
-                          scope->max_context, (long long)(prompt->n_tokens + answer),
-                          prompt->n_tokens, field, (long long)answer);
+    return aim_fail_param(
+        err, AIM_ECONTEXT, field,
+        "This model's maximum context length is %d tokens. However, you requested "
+        "%lld tokens (%d in the %s, %lld in the completion).",
+        scope->max_context, (long long)(prompt->n_tokens + answer), prompt->n_tokens, field,
+        (long long)answer);
 }
 
 /* Cut the prompt if that was asked for and decide how much it may generate. */

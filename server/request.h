@@ -10,7 +10,7 @@
 #include "text/chat_template.h"
 
 enum {
-    AIMD_MAX_STOP_BYTES = 1024,   /* of one stop string */
+    AIMD_MAX_STOP_BYTES = 1024, /* of one stop string */
     AIMD_MAX_STOP_IDS = 256,
     AIMD_DEFAULT_MAX_TOKENS = 16, /* of completions, as OpenAI has it */
 };
@@ -35,10 +35,10 @@ typedef struct aimd_prompt {
 typedef struct aimd_request {
     enum aimd_body_route route;
     aimd_params params;
-    int64_t seed;             /* the client's, or one drawn */
+    int64_t seed;              /* the client's, or one drawn */
     double temperature, top_p; /* after the model's defaults */
     int top_k;
-    int logprobs;             /* likeliest tokens to list at each place; -1: no logprobs */
+    int logprobs; /* likeliest tokens to list at each place; -1: no logprobs */
     aimd_prompt *prompts;
     size_t n_prompts;
     char **stop;
@@ -51,8 +51,7 @@ typedef struct aimd_request {
 
 /* Fill *r, which is zeroed but for route and params (aimd_params_read), from
  * the body. On failure, too, *r must be freed. Errors carry param. */
-int aimd_request_read(const json_t *body, const aimd_scope *scope, aimd_request *r,
-                      aim_error *err);
+int aimd_request_read(const json_t *body, const aimd_scope *scope, aimd_request *r, aim_error *err);
 void aimd_request_fini(aimd_request *r);
 
 /* The request of prompt i, for aim_engine_submit. NULL when out of memory. */
@@ -61,8 +60,7 @@ aim_request *aimd_request_for_engine(const aimd_request *r, size_t i, void *user
 /* ---- prompts (prompt.c) ------------------------------------------------- */
 
 /* Tokenize the prompts of a generation request into r->prompts. */
-int aimd_read_prompts(const json_t *body, const aimd_scope *scope, aimd_request *r,
-                      aim_error *err);
+int aimd_read_prompts(const json_t *body, const aimd_scope *scope, aimd_request *r, aim_error *err);
 /* Text to ids, perhaps none; special-token text is parsed. param names the field
  * in errors. */
 int aimd_encode_text(const aimd_scope *scope, const json_t *text, bool add_special,

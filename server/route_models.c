@@ -109,8 +109,8 @@ void aimd_get_tokenizer_info(aimd_daemon *d, aimd_exchange *x)
     aimd_json_cstring(&out, aim_tokenizer_eos(m->tokenizer));
     aim_buf_puts(&out, ",\"pad_token\":");
     aimd_json_cstring(&out, aim_tokenizer_pad(m->tokenizer));
-    aim_buf_printf(&out, ",\"model_max_length\":%d,\"chat_template\":",
-                   aim_engine_max_context(m->engine));
+    aim_buf_printf(
+        &out, ",\"model_max_length\":%d,\"chat_template\":", aim_engine_max_context(m->engine));
     aimd_json_cstring(&out, aim_tokenizer_chat_template(m->tokenizer));
     aim_buf_puts(&out, "}");
     send_json(x, &out);

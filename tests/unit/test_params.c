@@ -19,7 +19,10 @@ static const enum aimd_body_route routes[] = {
 enum { N_ROUTES = sizeof routes / sizeof routes[0] };
 
 static const aimd_options options = {
-    .max_n = 16, .max_prompts = 4, .max_stop_strings = 4, .max_logit_bias = 3,
+    .max_n = 16,
+    .max_prompts = 4,
+    .max_stop_strings = 4,
+    .max_logit_bias = 3,
     .max_top_logprobs = 20,
 };
 
@@ -91,8 +94,8 @@ static void check_int_row(const aimd_param *row)
 
 static void check_number_row(const aimd_param *row)
 {
-    static const char *const wrong[] = {"\"1\"", "true",   "1e300",
-                                        "-1e300", "9223372036854775807", "[]"};
+    static const char *const wrong[] = {"\"1\"", "true", "1e300", "-1e300", "9223372036854775807",
+                                        "[]"};
     char text[32];
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         expect(row, wrong[i], AIM_EINVAL);

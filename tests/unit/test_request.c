@@ -13,12 +13,20 @@
 enum { BOS = 508, USER = 509, EOS = 511, VOCAB = 512, CONTEXT = 64 };
 
 static const aimd_options options = {
-    .max_n = 16, .max_prompts = 4, .max_stop_strings = 4, .max_logit_bias = 3,
+    .max_n = 16,
+    .max_prompts = 4,
+    .max_stop_strings = 4,
+    .max_logit_bias = 3,
     .max_top_logprobs = 20,
 };
 static const aim_hf_config config = {
-    .vocab = VOCAB, .bos = BOS, .n_eos = 1, .eos = {EOS},
-    .default_temperature = 0.8, .default_top_p = -1, .default_top_k = -1,
+    .vocab = VOCAB,
+    .bos = BOS,
+    .n_eos = 1,
+    .eos = {EOS},
+    .default_temperature = 0.8,
+    .default_top_p = -1,
+    .default_top_k = -1,
 };
 static aimd_scope scope = {.options = &options, .config = &config, .max_context = CONTEXT};
 
@@ -242,7 +250,8 @@ START_TEST(special_text_is_parsed_in_prompts_only)
     ck_assert(!has(&r.prompts[0], USER));
     aimd_request_fini(&r);
     read_ok("{'messages': [{'role': 'assistant', 'content': [{'type': 'text', 'text': '<|us'},"
-            " {'type': 'text', 'text': 'er|><|user|>'}]}]}", H, &r);
+            " {'type': 'text', 'text': 'er|><|user|>'}]}]}",
+            H, &r);
     ck_assert(!has(&r.prompts[0], USER));
     aimd_request_fini(&r);
 }
