@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What tokenizer.json and tokenizer_config.json may hold: settings that are
  * honoured, settings that are refused, and a lack of memory at any point. */
-#include "tests/unit/byte_vocab.h"
+#include "tests/unit/text_fixture.h"
 
 #include "base/alloc.h"
-#include "base/json.h"
-#include "text/chat_template.h"
-#include "text/tokenizer.h"
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 #define FILE_NAME "tokenizer.json: "
 
 static aim_tokenizer *parse(json_t *doc, const char *config, aim_error *err)
@@ -603,10 +599,5 @@ static Suite *tokenizer_file_suite(void)
 
 int main(void)
 {
-    aim_json_init();
-    SRunner *runner = srunner_create(tokenizer_file_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(tokenizer_file_suite());
 }
