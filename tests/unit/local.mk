@@ -64,16 +64,16 @@ tests_unit_test_metrics_LDADD = $(SERVER_LDADD) $(UNIT_LDADD)
 
 UNIT_TESTS += tests/unit/test_text tests/unit/test_tokenizer_file \
 	tests/unit/test_scan tests/unit/test_chat_template
-TEXT_TEST_HEADERS = tests/unit/byte_vocab.h tests/unit/text_fixture.h
+TEXT_TEST_SHARED = tests/unit/byte_vocab.h tests/unit/text_fixture.h
 TEXT_TEST_LDADD = runtime/libtext.a runtime/libbase.a $(UNIT_LDADD) \
 	$(JANSSON_LIBS) $(PCRE2_LIBS) $(UTF8PROC_LIBS) $(PTHREAD_LIBS) -lm
-tests_unit_test_text_SOURCES = tests/unit/test_text.c $(TEXT_TEST_HEADERS)
+tests_unit_test_text_SOURCES = tests/unit/test_text.c $(TEXT_TEST_SHARED)
 tests_unit_test_text_LDADD = $(TEXT_TEST_LDADD)
-tests_unit_test_tokenizer_file_SOURCES = tests/unit/test_tokenizer_file.c $(TEXT_TEST_HEADERS)
+tests_unit_test_tokenizer_file_SOURCES = tests/unit/test_tokenizer_file.c $(TEXT_TEST_SHARED)
 tests_unit_test_tokenizer_file_LDADD = $(TEXT_TEST_LDADD)
-tests_unit_test_scan_SOURCES = tests/unit/test_scan.c $(TEXT_TEST_HEADERS)
+tests_unit_test_scan_SOURCES = tests/unit/test_scan.c $(TEXT_TEST_SHARED)
 tests_unit_test_scan_LDADD = $(TEXT_TEST_LDADD)
-tests_unit_test_chat_template_SOURCES = tests/unit/test_chat_template.c $(TEXT_TEST_HEADERS)
+tests_unit_test_chat_template_SOURCES = tests/unit/test_chat_template.c $(TEXT_TEST_SHARED)
 tests_unit_test_chat_template_LDADD = $(TEXT_TEST_LDADD)
 EXTRA_DIST += tests/data/text tests/reference/make_text_fixtures.py
 
