@@ -13,7 +13,8 @@ EXTRA_DIST += $(API_TESTS)
 check_PROGRAMS += tests/api/http_server
 tests_api_http_server_SOURCES = tests/api/http_server.c
 tests_api_http_server_LDADD = $(SERVER_LDADD)
-API_TESTS += tests/api/test_http.py
+API_TESTS += tests/api/test_http.py tests/api/test_http_requests.py
+EXTRA_DIST += tests/api/http_client.py
 
 # The daemon itself.
 API_TESTS += \
