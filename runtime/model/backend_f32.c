@@ -56,11 +56,9 @@ static size_t f32_bytes(const aim_linear *l)
     return f32_load_bytes(l->m.out, l->m.in);
 }
 
-/* A call needs none for whole tiles of rows, but room for one tile otherwise. */
 static size_t f32_scratch(const aim_linear *l, int max_rows)
 {
-    size_t whole = aim_matrix_f32_scratch(&l->m, max_rows), one = aim_matrix_f32_scratch(&l->m, 1);
-    return (whole > one ? whole : one) * sizeof(float);
+    return aim_matrix_f32_scratch(&l->m, max_rows) * sizeof(float);
 }
 
 static void f32_forward(const aim_linear *l, const aim_compute *c, const float *x, int rows,
