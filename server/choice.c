@@ -24,6 +24,12 @@ static aimd_scored prompt_place(const aimd_prompt *prompt, const aim_event *e, i
     };
 }
 
+/* Characters behind the first `before` bytes. */
+static size_t count_behind(const aim_buf *text, size_t before)
+{
+    return text->len > before ? aimd_utf8_count(text->data + before, text->len - before) : 0;
+}
+
 /* The prompt as text, and its logprobs if asked for. Tokens the tokenizer added
  * have no text, so that offsets count in what the client sent. */
 static void fill_echo(aimd_prompt_part *p, const aimd_format *f, const aim_event *e)
@@ -44,11 +50,11 @@ static void fill_echo(aimd_prompt_part *p, const aimd_format *f, const aim_event
             continue;
         size_t before = p->text.len;
         aim_detok_push(&detok, prompt->tokens[i], &p->text);
-        p->chars += aimd_utf8_count(p->text.data + before, p->text.len - before);
+        p->chars += count_behind(&p->text, before);
     }
     size_t before = p->text.len;
     aim_detok_flush(&detok, &p->text);
-    p->chars += aimd_utf8_count(p->text.data + before, p->text.len - before);
+    p->chars += count_behind(&p->text, before);
 }
 
 static void fill_prompt_logprobs(aimd_prompt_part *p, const aimd_format *f, const aim_event *e)

@@ -46,3 +46,7 @@ tests_fuzz_fuzz_tokenizer_SOURCES = tests/fuzz/fuzz_tokenizer.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_tokenizer_LDADD = $(TEXT_FUZZ_LDADD)
 tests_fuzz_fuzz_encode_SOURCES = tests/fuzz/fuzz_encode.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_encode_LDADD = $(TEXT_FUZZ_LDADD)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_request
+tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_request_LDADD = $(SERVER_LDADD) $(FUZZ_LDADD)
