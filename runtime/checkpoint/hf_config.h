@@ -19,13 +19,13 @@ typedef struct aim_hf_config {
     int hidden;            /* width of the residual stream */
     int layers;
     int heads, kv_heads, head_dim;
-    int ffn;               /* width of the feed-forward part */
+    int ffn; /* width of the feed-forward part */
     int vocab;
     int max_positions;
     float rms_eps;
     double rope_theta;
-    bool tied_embeddings;  /* lm_head shares embed_tokens */
-    int32_t bos;           /* -1: none */
+    bool tied_embeddings; /* lm_head shares embed_tokens */
+    int32_t bos;          /* -1: none */
     int n_eos;
     int32_t eos[AIM_MAX_EOS];
     /* Defaults for sampling from generation_config.json; -1: not given. */
