@@ -17,7 +17,7 @@ struct group {
     const int32_t *blocks;
     int length;
     int kv_head;
-    float *scores;     /* [heads of the group][stride] */
+    float *scores; /* [heads of the group][stride] */
     size_t stride;
 };
 
@@ -171,10 +171,18 @@ INLINE void attend_heads(const struct group *g, const float *q, float *out, int 
                          const bool bf16)
 {
     switch (heads) {
-    case 1: attend_group(g, q, out, 1, bf16); break;
-    case 2: attend_group(g, q, out, 2, bf16); break;
-    case 3: attend_group(g, q, out, 3, bf16); break;
-    default: attend_group(g, q, out, 4, bf16); break;
+    case 1:
+        attend_group(g, q, out, 1, bf16);
+        break;
+    case 2:
+        attend_group(g, q, out, 2, bf16);
+        break;
+    case 3:
+        attend_group(g, q, out, 3, bf16);
+        break;
+    default:
+        attend_group(g, q, out, 4, bf16);
+        break;
     }
 }
 

@@ -12,12 +12,12 @@
 enum { LANES = 16, PARTS = LANES / NATIVE_LANES };
 
 typedef float vec __attribute__((vector_size(NATIVE_LANES * sizeof(float))));
-typedef float loose_vec __attribute__((vector_size(NATIVE_LANES * sizeof(float)), aligned(4),
-                                       may_alias));
+typedef float loose_vec
+    __attribute__((vector_size(NATIVE_LANES * sizeof(float)), aligned(4), may_alias));
 typedef uint32_t uvec __attribute__((vector_size(NATIVE_LANES * sizeof(uint32_t))));
 typedef uint16_t half_vec __attribute__((vector_size(NATIVE_LANES * sizeof(uint16_t))));
-typedef uint16_t loose_half_vec __attribute__((vector_size(NATIVE_LANES * sizeof(uint16_t)),
-                                               aligned(2), may_alias));
+typedef uint16_t loose_half_vec
+    __attribute__((vector_size(NATIVE_LANES * sizeof(uint16_t)), aligned(2), may_alias));
 
 typedef struct lanes {
     vec part[PARTS];

@@ -15,7 +15,7 @@
 #define INLINE static inline __attribute__((always_inline))
 
 enum {
-    MAX_ROWS = 4,    /* rows of the largest register tile: 8 accumulators of 16 registers */
+    MAX_ROWS = 4, /* rows of the largest register tile: 8 accumulators of 16 registers */
     MAX_UNROLL = 2,
     PREFETCH = 2048, /* bytes ahead */
 };
@@ -77,7 +77,7 @@ INLINE void panel_tile(const struct call *c, int row, int panel, const int rows,
     const int8_t *x = c->x + (size_t)row * c->ldx;
     for (int k = 0; k < c->w->in_padded; k += AIM_K_GROUP * unroll)
         for (int u = 0; u < unroll; u++) {
-            _mm_prefetch((const char *)codes + PREFETCH, _MM_HINT_T0);
+            _mm_prefetch((const char *)((uintptr_t)codes + PREFETCH), _MM_HINT_T0);
             __m256i lo = _mm256_loadu_si256((const __m256i *)codes);
             __m256i hi = _mm256_loadu_si256((const __m256i *)(codes + 32));
             __m256i abs_lo = _mm256_abs_epi8(lo), abs_hi = _mm256_abs_epi8(hi);
@@ -101,10 +101,18 @@ INLINE void panel_tile(const struct call *c, int row, int panel, const int rows,
 static void tile(const struct call *c, int row, int panel, int rows)
 {
     switch (rows) {
-    case 1: panel_tile(c, row, panel, 1, 2); break;
-    case 2: panel_tile(c, row, panel, 2, 2); break;
-    case 3: panel_tile(c, row, panel, 3, 1); break;
-    default: panel_tile(c, row, panel, 4, 1); break;
+    case 1:
+        panel_tile(c, row, panel, 1, 2);
+        break;
+    case 2:
+        panel_tile(c, row, panel, 2, 2);
+        break;
+    case 3:
+        panel_tile(c, row, panel, 3, 1);
+        break;
+    default:
+        panel_tile(c, row, panel, 4, 1);
+        break;
     }
 }
 

@@ -16,11 +16,13 @@
 #define INLINE static inline __attribute__((always_inline))
 
 enum {
-    MAX_ROWS = 8,       /* rows of the largest register tile */
-    MAX_PANELS = 3,     /* 8 rows x 3 panels: 24 accumulators of 32 registers */
-    STREAM_ROWS = 4,    /* up to here a tile waits for memory, not for the multipliers */
-    CHUNK_ROWS = 1024,  /* rows whose sums are held on the stack */
-    PREFETCH = 2048,    /* bytes ahead */
+    /* 5 rows x 3 panels: 15 sums in flight hide the latency of VPDPBUSD (4 or 5
+     * cycles, 1 or 2 a cycle). From 18 on, GCC 12 and clang 14 both spill. */
+    MAX_ROWS = 5,
+    MAX_PANELS = 3,
+    STREAM_ROWS = 4,   /* so few rows wait for memory, not for the multipliers */
+    CHUNK_ROWS = 1024, /* rows whose sums are held on the stack */
+    PREFETCH = 2048,   /* bytes ahead */
 };
 
 /* What every tile of one call shares. */
@@ -58,28 +60,27 @@ INLINE void store_panel(const struct call *c, int row, int panel, __m512i acc)
 
 /* Few rows: run along one panel, so that memory is read in one straight line;
  * `unroll` groups at a time keep enough sums in flight. */
-INLINE void stream_tile(const struct call *c, int row, int panel, const int rows, const int unroll)
+INLINE void stream_tile(const struct call *c, int panel, const int rows, const int unroll)
 {
     __m512i acc[STREAM_ROWS][4];
     for (int r = 0; r < rows; r++)
         for (int u = 0; u < unroll; u++)
             acc[r][u] = _mm512_setzero_si512();
     const int8_t *codes = aim__panel(c->w, panel);
-    const int8_t *x = c->x + (size_t)row * c->ldx;
     for (int k = 0; k < c->w->in_padded; k += AIM_K_GROUP * unroll)
         for (int u = 0; u < unroll; u++) {
-            _mm_prefetch((const char *)codes + PREFETCH, _MM_HINT_T0);
+            _mm_prefetch((const char *)((uintptr_t)codes + PREFETCH), _MM_HINT_T0);
             __m512i w = load_codes(codes);
             codes += AIM__PANEL_ROW;
             for (int r = 0; r < rows; r++) {
-                const int8_t *group = x + (size_t)r * c->ldx + k + u * AIM_K_GROUP;
+                const int8_t *group = c->x + (size_t)r * c->ldx + k + u * AIM_K_GROUP;
                 acc[r][u] = _mm512_dpbusd_epi32(acc[r][u], w, broadcast_group(group));
             }
         }
     for (int r = 0; r < rows; r++) {
         for (int u = 1; u < unroll; u++)
             acc[r][0] = _mm512_add_epi32(acc[r][0], acc[r][u]);
-        store_panel(c, row + r, panel, acc[r][0]);
+        store_panel(c, r, panel, acc[r][0]);
     }
 }
 
@@ -108,34 +109,60 @@ INLINE void block_tile(const struct call *c, int row, int panel, const int rows,
             store_panel(c, row + r, panel + p, acc[r][p]);
 }
 
-/* The tiles with their sizes made constants. */
-INLINE void block_rows(const struct call *c, int row, int panel, const int rows, int panels)
+/* Below, the sizes of tiles become constants. */
+
+static void stream(const struct call *c, int panel0, int panel1, int rows)
 {
-    if (panels == 3)
-        block_tile(c, row, panel, rows, 3);
-    else if (panels == 2)
-        block_tile(c, row, panel, rows, 2);
-    else
+    for (int p = panel0; p < panel1; p++)
+        switch (rows) {
+        case 1:
+            stream_tile(c, p, 1, 4);
+            break;
+        case 2:
+            stream_tile(c, p, 2, 2);
+            break;
+        case 3:
+            stream_tile(c, p, 3, 2);
+            break;
+        default:
+            stream_tile(c, p, STREAM_ROWS, 2);
+            break;
+        }
+}
+
+INLINE void block_panels(const struct call *c, int row, int panel, const int rows, int panels)
+{
+    switch (panels) {
+    case 1:
         block_tile(c, row, panel, rows, 1);
+        break;
+    case 2:
+        block_tile(c, row, panel, rows, 2);
+        break;
+    default:
+        block_tile(c, row, panel, rows, MAX_PANELS);
+        break;
+    }
 }
 
-INLINE void stream_rows(const struct call *c, int row, int panel, const int rows, int panels)
-{
-    for (int p = 0; p < panels; p++)
-        stream_tile(c, row, panel + p, rows, rows == 1 ? 4 : 2);
-}
-
-static void tile(const struct call *c, int row, int panel, int rows, int panels)
+static void block(const struct call *c, int row, int panel, int rows, int panels)
 {
     switch (rows) {
-    case 1: stream_rows(c, row, panel, 1, panels); break;
-    case 2: stream_rows(c, row, panel, 2, panels); break;
-    case 3: stream_rows(c, row, panel, 3, panels); break;
-    case 4: stream_rows(c, row, panel, 4, panels); break;
-    case 5: block_rows(c, row, panel, 5, panels); break;
-    case 6: block_rows(c, row, panel, 6, panels); break;
-    case 7: block_rows(c, row, panel, 7, panels); break;
-    default: block_rows(c, row, panel, 8, panels); break;
+    case 1:
+        block_panels(c, row, panel, 1, panels);
+        break;
+    case 2:
+        block_panels(c, row, panel, 2, panels);
+        break;
+    case 3:
+        block_panels(c, row, panel, 3, panels);
+        break;
+    case 4:
+        block_panels(c, row, panel, 4, panels);
+        break;
+    default:
+        block_panels(c, row, panel, MAX_ROWS, panels);
+        break;
     }
 }
 
@@ -151,15 +178,17 @@ static void row_offsets(const int8_t *x, size_t ldx, int in_padded, int rows, in
     }
 }
 
-static void multiply_chunk(const struct call *c, int panel0, int panel1, int rows)
+/* Panels outside, rows inside: the panels of a tile stay in the second-level
+ * cache while all rows pass. Tiles are of nearly equal height: 6 rows are
+ * 3 + 3 and not 5 + 1. */
+static void block_all(const struct call *c, int panel0, int panel1, int rows)
 {
-    /* Tiles of nearly equal height: 9 rows are 5 + 4 and not 8 + 1. */
     int tiles = (rows + MAX_ROWS - 1) / MAX_ROWS;
     for (int p = panel0; p < panel1; p += MAX_PANELS) {
         int panels = panel1 - p < MAX_PANELS ? panel1 - p : MAX_PANELS;
         for (int t = 0; t < tiles; t++) {
             int row = rows * t / tiles, end = rows * (t + 1) / tiles;
-            tile(c, row, p, end - row, panels);
+            block(c, row, p, end - row, panels);
         }
     }
 }
@@ -170,9 +199,9 @@ void aim__matmul_i8_avx512vnni(const aim_packed *w, int panel0, int panel1, cons
     int32_t offset[CHUNK_ROWS];
     for (int row = 0; row < rows; row += CHUNK_ROWS) {
         int n = rows - row < CHUNK_ROWS ? rows - row : CHUNK_ROWS;
-        const struct call c = {w, x + (size_t)row * ldx, ldx, x_scale + row, offset,
-                               y + (size_t)row * ldy, ldy};
+        const struct call c = {w,      x + (size_t)row * ldx, ldx, x_scale + row,
+                               offset, y + (size_t)row * ldy, ldy};
         row_offsets(c.x, ldx, w->in_padded, n, offset);
-        multiply_chunk(&c, panel0, panel1, n);
+        (n <= STREAM_ROWS ? stream : block_all)(&c, panel0, panel1, n);
     }
 }
