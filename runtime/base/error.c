@@ -7,10 +7,9 @@
 static const struct {
     const char *name, *type;
     int http;
-} codes[] = {
-    [AIM_OK] = {"OK", "", 200},
+} codes[] = {[AIM_OK] = {"OK", "", 200},
 #define X(code, status, kind) [AIM_##code] = {#code, kind, status},
-    AIM_CODES(X)
+             AIM_CODES(X)
 #undef X
 };
 

@@ -24,11 +24,11 @@ struct aim_pool {
     aim_task_fn *fn;
     void *arg;
     int n_tasks;
-    _Atomic uint64_t round;   /* odd while a run is open to workers */
-    _Atomic int next;         /* the next task to take */
-    _Atomic int active;       /* workers inside the open run */
+    _Atomic uint64_t round; /* odd while a run is open to workers */
+    _Atomic int next;       /* the next task to take */
+    _Atomic int active;     /* workers inside the open run */
 
-    pthread_mutex_t lock;     /* guards sleeping */
+    pthread_mutex_t lock; /* guards sleeping */
     pthread_cond_t wake;
     _Atomic int sleepers;
     _Atomic bool stop;

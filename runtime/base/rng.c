@@ -9,8 +9,7 @@
 aim_rng_block aim_rng_draw(uint64_t seed, enum aim_stream stream, uint64_t index, uint32_t lane)
 {
     philox4x32_key_t key = {{(uint32_t)seed, (uint32_t)(seed >> 32)}};
-    philox4x32_ctr_t counter = {
-        {(uint32_t)index, (uint32_t)(index >> 32), lane, (uint32_t)stream}};
+    philox4x32_ctr_t counter = {{(uint32_t)index, (uint32_t)(index >> 32), lane, (uint32_t)stream}};
     philox4x32_ctr_t out = philox4x32(counter, key);
     return (aim_rng_block){{out.v[0], out.v[1], out.v[2], out.v[3]}};
 }

@@ -34,9 +34,8 @@ static const struct shape {
     {6, 2, 32, 16, 1},  /* the shipped model */
     {16, 4, 64, 16, 1}, /* groups of four */
     {14, 2, 64, 16, 0}, /* groups of seven: 4 + 3 */
-    {5, 1, 16, 16, 1},  {4, 4, 128, 16, 0}, {2, 2, 144, 8, 1},
-    {3, 3, 1, 1, 0},    {6, 3, 7, 5, 1},    {4, 2, 40, 16, 0},
-    {4, 1, 80, 16, 1},  {2, 1, 96, 7, 0},
+    {5, 1, 16, 16, 1},  {4, 4, 128, 16, 0}, {2, 2, 144, 8, 1}, {3, 3, 1, 1, 0},
+    {6, 3, 7, 5, 1},    {4, 2, 40, 16, 0},  {4, 1, 80, 16, 1}, {2, 1, 96, 7, 0},
 };
 enum { N_SHAPES = sizeof shapes / sizeof shapes[0] };
 
@@ -86,8 +85,8 @@ static void cache_init(struct cache *c, const struct shape *s, int length, int t
     c->n_blocks = (length + s->block - 1) / s->block;
     c->memory = aim_malloc(2 * half * (size_t)c->n_blocks);
     memset(c->memory, 0xff, 2 * half * (size_t)c->n_blocks);
-    c->a = (aim_attention){s->heads, s->kv_heads, s->dim, s->block, 0.3f, s->bf16, c->memory,
-                           2 * half, half};
+    c->a = (aim_attention){s->heads, s->kv_heads, s->dim,   s->block, 0.3f,
+                           s->bf16,  c->memory,   2 * half, half};
     for (int i = 0; i < c->n_blocks; i++)
         c->blocks[i] = (i * 7 + turn) % c->n_blocks;
     if (c->n_blocks % 7 == 0)

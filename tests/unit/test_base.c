@@ -410,7 +410,7 @@ static const struct {
     const char *value;
     const char *wrong_for; /* of i(nteger in [0, 5]), r(eal in [0, 5]), b(ool), s(tring) */
 } field_cases[] = {
-    {"null", "irbs"}, {"6", "irbs"},     {"-1", "irbs"}, {"2.0", "ibs"}, {"5.5", "irbs"},
+    {"null", "irbs"}, {"6", "irbs"},    {"-1", "irbs"}, {"2.0", "ibs"}, {"5.5", "irbs"},
     {"true", "irs"},  {"\"1\"", "irb"}, {"[]", "irbs"}, {"0", "bs"},
 };
 

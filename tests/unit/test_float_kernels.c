@@ -49,13 +49,20 @@ static float number(enum fill fill, uint64_t seed, uint64_t i)
     uint32_t bits = random_bits(seed, i);
     float unit = (float)(bits >> 8) * 0x1p-23f - 1.0f;
     switch (fill) {
-    case WIDE: return unit * 200.0f;
-    case TINY: return from_bits(bits & 0x807fffffu); /* zeros and subnormals */
-    case HUGE_ONES: return unit * 3e38f;
-    case ANY_BITS: return from_bits(bits);
-    case WITH_INFINITY: return bits % 37 == 0 ? INFINITY : bits % 41 == 0 ? -INFINITY : unit;
-    case WITH_NAN: return bits % 53 == 0 ? NAN : unit;
-    default: return unit * 4.0f;
+    case WIDE:
+        return unit * 200.0f;
+    case TINY:
+        return from_bits(bits & 0x807fffffu); /* zeros and subnormals */
+    case HUGE_ONES:
+        return unit * 3e38f;
+    case ANY_BITS:
+        return from_bits(bits);
+    case WITH_INFINITY:
+        return bits % 37 == 0 ? INFINITY : bits % 41 == 0 ? -INFINITY : unit;
+    case WITH_NAN:
+        return bits % 53 == 0 ? NAN : unit;
+    default:
+        return unit * 4.0f;
     }
 }
 

@@ -11,8 +11,8 @@
 enum { MAX_TASKS = 1000 };
 
 struct tally {
-    int seen[MAX_TASKS];  /* plain: each task writes its own */
-    int input, threads;   /* plain: written by the owner before the run */
+    int seen[MAX_TASKS]; /* plain: each task writes its own */
+    int input, threads;  /* plain: written by the owner before the run */
     _Atomic int bad_worker;
 };
 
@@ -41,7 +41,8 @@ START_TEST(each_task_runs_once)
         aim_pool_run(pool, count, &t, n);
         for (int i = 0; i < n; i++)
             if (t.seen[i] != 1 + round) /* no assertion: passed ones cost a system call each */
-                ck_abort_msg("task %d of %d ran %d times", i, n, (t.seen[i] - 1) / (round ? round : 1));
+                ck_abort_msg("task %d of %d ran %d times", i, n,
+                             (t.seen[i] - 1) / (round ? round : 1));
     }
     ck_assert_int_eq(t.bad_worker, 0);
     aim_pool_free(pool);
@@ -106,8 +107,8 @@ START_TEST(idle_pool_uses_no_cpu)
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
     rest(300000);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
-    double used = (double)(after.tv_sec - before.tv_sec) +
-                  (double)(after.tv_nsec - before.tv_nsec) * 1e-9;
+    double used =
+        (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) * 1e-9;
     ck_assert_double_lt(used, 0.03); /* four spinning workers would use up to 1.2 s */
     aim_pool_free(pool);
 }

@@ -21,7 +21,6 @@ static const aim_kernels *row_or_skip(int i)
     return k->needs & ~aim_cpu_features() ? NULL : k;
 }
 
-
 static uint32_t random_bits(uint64_t seed, uint64_t i)
 {
     return aim_rng_draw(seed, AIM_STREAM_WEIGHTS, i, 0).v[0];
@@ -34,20 +33,28 @@ enum fill { RANDOM, LOWEST, HIGHEST, ALTERNATE, N_FILLS };
 static int8_t weight_code(enum fill fill, uint64_t i)
 {
     switch (fill) {
-    case LOWEST: return -128;
-    case HIGHEST: return 127;
-    case ALTERNATE: return i & 1 ? -128 : 127;
-    default: return (int8_t)(random_bits(1, i) & 255);
+    case LOWEST:
+        return -128;
+    case HIGHEST:
+        return 127;
+    case ALTERNATE:
+        return i & 1 ? -128 : 127;
+    default:
+        return (int8_t)(random_bits(1, i) & 255);
     }
 }
 
 static int8_t input_code(enum fill fill, uint64_t i)
 {
     switch (fill) {
-    case LOWEST: return -127;
-    case HIGHEST: return 127;
-    case ALTERNATE: return i & 1 ? -127 : 127;
-    default: return (int8_t)((int)(random_bits(2, i) % 255) - 127);
+    case LOWEST:
+        return -127;
+    case HIGHEST:
+        return 127;
+    case ALTERNATE:
+        return i & 1 ? -127 : 127;
+    default:
+        return (int8_t)((int)(random_bits(2, i) % 255) - 127);
     }
 }
 
@@ -231,7 +238,7 @@ static const struct quantise_case {
     {{-127, -0.5f, -1.5f, -2.5f}, 1, {-127, 0, -2, -2}},
     {{254, 1, 3, -5}, 2, {127, 0, 2, -2}},
     {{3.40282347e38f, 0, 0, -3.40282347e38f}, 3.40282347e38f / 127, {127, 0, 0, -127}},
-    {{0x1p-149f, 0, 0, 0}, 0, {0, 0, 0, 0}},                       /* the scale vanishes */
+    {{0x1p-149f, 0, 0, 0}, 0, {0, 0, 0, 0}},                         /* the scale vanishes */
     {{190 * 0x1p-149f, 0x1p-149f, 0, 0}, 0x1p-149f, {127, 1, 0, 0}}, /* a coarse scale */
     {{NAN, 1, 2, 3}, NAN, {0, 0, 0, 0}},
     {{1, 2, 3, INFINITY}, NAN, {0, 0, 0, 0}},
