@@ -38,6 +38,13 @@ int aimd_daemon_init(aimd_daemon *d, aimd_options *options, uv_loop_t *loop, aim
     return rc ? rc : aimd_daemon_reload_keys(d, err);
 }
 
+void aimd_daemon_stop_models(aimd_daemon *d)
+{
+    for (size_t i = 0; i < d->n_models; i++)
+        if (d->models[i].model)
+            aim_engine_stop(d->models[i].model->engine);
+}
+
 void aimd_daemon_close_models(aimd_daemon *d)
 {
     for (size_t i = 0; i < d->n_models; i++) {

@@ -52,6 +52,8 @@ struct aimd_daemon {
  * outlive the daemon. What was made so far is freed by aimd_daemon_fini, also
  * after a failure. */
 int aimd_daemon_init(aimd_daemon *d, aimd_options *options, uv_loop_t *loop, aim_error *err);
+/* Ends all sequences: jobs hear of it as events. */
+void aimd_daemon_stop_models(aimd_daemon *d);
 /* Closes the models: joins their engines. */
 void aimd_daemon_close_models(aimd_daemon *d);
 void aimd_daemon_fini(aimd_daemon *d);

@@ -22,7 +22,8 @@ enum {
     TICK_MS = 1000,         /* engine progress, watchdog */
     DRAIN_TICK_MS = 20,     /* is the last request done? */
     EXTEND_USEC = 60000000, /* more time to start, as long as the load goes on */
-    STOP_SECONDS = 20,      /* for everything after the last request */
+    FLUSH_MS = 1000,
+    STOP_SECONDS = 20, /* for everything after the last request */
 };
 
 static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP};
@@ -39,7 +40,8 @@ typedef struct lifecycle {
     uint64_t pinged_ms;    /* loop time of the last ping */
     double told_progress;  /* of the load, summed over models */
     uint64_t drain_end_ms; /* loop time */
-    bool stopping;         /* listeners are gone, waiting for jobs */
+    bool stopping;         /* engines are told to stop, waiting for jobs and clients */
+    uint64_t stop_end_ms;  /* loop time; no longer for clients */
     int exit_status;
 } lifecycle;
 
@@ -72,31 +74,41 @@ static void close_handles(lifecycle *l)
     aimd_load_detach(l->loader);
 }
 
-/* No job is left: join the engines and let the loop run out. */
+/* No job is left: close the listeners, join the engines, let the loop run out. */
 static void finish(lifecycle *l)
 {
-    aimd_daemon_close_models(&l->daemon);
-    if (l->daemon.mailbox) /* NULL: the start failed */
-        aimd_deliver_events(&l->daemon);
-    close_handles(l);
-}
-
-/* Cut what is still connected. Jobs end when their engines have said so; the
- * tick sees to the rest. */
-static void stop_now(lifecycle *l)
-{
     aimd_daemon *d = &l->daemon;
-    if (l->stopping)
-        return;
-    l->stopping = true;
-    signal(SIGALRM, on_stop_overdue);
-    alarm(STOP_SECONDS);
     if (d->main_listener)
         aimd_http_stop(d->main_listener);
     if (d->admin_listener)
         aimd_http_stop(d->admin_listener);
     d->main_listener = d->admin_listener = NULL;
-    uv_timer_start(&l->tick, on_tick, 0, DRAIN_TICK_MS);
+    aimd_daemon_close_models(d);
+    if (d->mailbox) /* NULL: the start failed */
+        aimd_deliver_events(d);
+    close_handles(l);
+}
+
+/* End what runs. The engines say so to the jobs, and the jobs to the clients,
+ * who get FLUSH_MS to take it in. */
+static void stop_now(lifecycle *l)
+{
+    if (l->stopping)
+        return;
+    l->stopping = true;
+    l->stop_end_ms = uv_now(&l->loop) + FLUSH_MS;
+    signal(SIGALRM, on_stop_overdue);
+    alarm(STOP_SECONDS);
+    aimd_daemon_stop_models(&l->daemon);
+    uv_timer_start(&l->tick, on_tick, DRAIN_TICK_MS, DRAIN_TICK_MS);
+}
+
+static void tick_stopping(lifecycle *l)
+{
+    aimd_http *main_listener = l->daemon.main_listener;
+    bool flushed = !main_listener || aimd_http_exchanges(main_listener) == 0;
+    if (l->daemon.jobs == 0 && (flushed || uv_now(&l->loop) >= l->stop_end_ms))
+        finish(l);
 }
 
 static void begin_drain(lifecycle *l, const char *signal_name)
@@ -158,9 +170,9 @@ static void on_tick(uv_timer_t *timer)
     bool stalled = aimd_daemon_stalled(&l->daemon);
     if (!stalled)
         ping_watchdog(l);
-    if (l->stopping && l->daemon.jobs == 0)
-        finish(l);
-    else if (!l->stopping && l->daemon.state == AIMD_DRAINING)
+    if (l->stopping)
+        tick_stopping(l);
+    else if (l->daemon.state == AIMD_DRAINING)
         tick_draining(l);
     else if (l->daemon.state == AIMD_LOADING)
         tick_loading(l);

@@ -51,15 +51,20 @@ aim_engine *aim_engine_new(const aim_engine_config *config, const aim_decoder *d
     return NULL;
 }
 
+void aim_engine_stop(aim_engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    e->stop = true;
+    pthread_cond_signal(&e->wake);
+    pthread_mutex_unlock(&e->lock);
+}
+
 void aim_engine_free(aim_engine *e)
 {
     if (!e)
         return;
     if (e->thread_started) {
-        pthread_mutex_lock(&e->lock);
-        e->stop = true;
-        pthread_cond_signal(&e->wake);
-        pthread_mutex_unlock(&e->lock);
+        aim_engine_stop(e);
         pthread_join(e->thread, NULL);
     }
     aim__stepper_free(e->stepper);

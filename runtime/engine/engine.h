@@ -110,7 +110,11 @@ typedef void aim_event_sink(void *arg, aim_event *events);
 aim_engine *aim_engine_new(const aim_engine_config *config, const aim_decoder *decoder,
                            const aim_tokenizer *tokenizer, const aim_compute *compute,
                            aim_event_sink *sink, void *sink_arg, aim_error *err);
-/* Cancels what runs, joins the thread, frees everything. */
+/* End every sequence and take in nothing more: each candidate still gets its
+ * last event (AIM_FINISH_ABORT), submits get AIM_EUNAVAILABLE. Any thread; does
+ * not wait. */
+void aim_engine_stop(aim_engine *e);
+/* Stops, joins the thread, frees everything. */
 void aim_engine_free(aim_engine *e);
 
 /* The rest may be called from any thread. */
