@@ -29,3 +29,4 @@ API_TESTS += \
 	tests/api/test_stream.py \
 	tests/api/test_tokenize.py
 EXTRA_DIST += tests/api/harness.py
+API_TESTS += tests/api/test_lifecycle.py tests/api/test_systemd.py
