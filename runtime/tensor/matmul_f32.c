@@ -11,8 +11,10 @@
 #include <cblas.h>
 
 enum {
-    ROW_TILE = 8,    /* rows of a call, unless the probe finds that places matter */
-    OUT_BLOCK = 128, /* channels of a call, fewer in the last block */
+    ROW_TILE = 4,        /* rows of a call, unless the probe finds that places matter */
+    BLOCK_UNIT = 16,     /* channels of a call: a multiple of this ... */
+    MAX_BLOCK = 128,     /* ... and at most this, fewer in the last block */
+    NO_PACKING = 1000000 /* multiply-adds */
 };
 
 /* OpenBLAS must not start threads of its own below the pool's. */
@@ -48,20 +50,34 @@ void aim_matrix_f32_fini(aim_matrix_f32 *m)
     *m = (aim_matrix_f32){0};
 }
 
+/* Channels of a call, fixed by the depth alone. OpenBLAS multiplies up to so
+ * many products straight from the matrices; beyond, it first copies the weights
+ * into an order of its own, which for a few rows takes most of the time. */
+static int out_block(const aim_matrix_f32 *m)
+{
+    int n = NO_PACKING / ROW_TILE / m->in / BLOCK_UNIT * BLOCK_UNIT;
+    return n < BLOCK_UNIT ? BLOCK_UNIT : n > MAX_BLOCK ? MAX_BLOCK : n;
+}
+
 static int n_blocks(const aim_matrix_f32 *m)
 {
-    return m->out / OUT_BLOCK + (m->out % OUT_BLOCK != 0);
+    return (m->out - 1) / out_block(m) + 1;
+}
+
+static int block_channels(const aim_matrix_f32 *m, int b)
+{
+    int left = m->out - b * out_block(m);
+    return left < out_block(m) ? left : out_block(m);
 }
 
 /* Channels of block b for `rows` rows: the only shapes OpenBLAS ever sees. */
 static void multiply_block(const aim_matrix_f32 *m, int b, int rows, const float *x, size_t ldx,
                            float *y, size_t ldy)
 {
-    int first = b * OUT_BLOCK;
-    int n = m->out - first < OUT_BLOCK ? m->out - first : OUT_BLOCK;
+    int first = b * out_block(m);
     const float *w = m->w + (size_t)first * (size_t)m->in;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, n, m->in, 1.0f, x, (int)ldx, w,
-                m->in, 0.0f, y + first, (int)ldy);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, block_channels(m, b), m->in, 1.0f, x,
+                (int)ldx, w, m->in, 0.0f, y + first, (int)ldy);
 }
 
 /* ---- the probe ------------------------------------------------------------ */
@@ -78,13 +94,13 @@ static void fill_random(float *x, size_t n, uint64_t seed)
 }
 
 /* Does row 0 of x alone (zeros in the other rows) give the same bits as in
- * every other place, among rows of other content? x, y: [ROW_TILE] rows; want:
- * [out]. */
+ * every other place, among rows of other content? x, y: [ROW_TILE] rows;
+ * want: [MAX_BLOCK]. */
 static bool places_agree(const aim_matrix_f32 *m, int b, float *x, float *y, float *want)
 {
     const size_t in = (size_t)m->in, out = (size_t)m->out;
-    const size_t first = (size_t)b * OUT_BLOCK;
-    const size_t n = out - first < OUT_BLOCK ? out - first : OUT_BLOCK;
+    const size_t first = (size_t)b * (size_t)out_block(m);
+    const size_t n = (size_t)block_channels(m, b);
     memset(x, 0, ROW_TILE * in * sizeof *x);
     fill_random(x, in, 0);
     multiply_block(m, b, ROW_TILE, x, in, y, out);
@@ -102,7 +118,7 @@ static bool places_agree(const aim_matrix_f32 *m, int b, float *x, float *y, flo
 int aim_matrix_f32_probe(aim_matrix_f32 *m, aim_error *err)
 {
     const size_t row = (size_t)m->in + (size_t)m->out;
-    float *room = aim_array(ROW_TILE * row + OUT_BLOCK, sizeof *room);
+    float *room = aim_array(ROW_TILE * row + MAX_BLOCK, sizeof *room);
     if (!room)
         return aim_fail_nomem(err, "probe of a float32 matrix");
     float *x = room, *y = x + ROW_TILE * (size_t)m->in, *want = y + ROW_TILE * (size_t)m->out;
