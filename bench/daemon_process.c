@@ -36,15 +36,15 @@ static void pause_ms(long ms)
     nanosleep(&t, NULL);
 }
 
-/* The port in the line of the event "listening", or 0. */
+/* The port in the address of the event "listening", or 0. */
 static int find_port(const char *log)
 {
     char line[4096];
     int port = 0;
     FILE *f = fopen(log, "re");
     while (f && !port && fgets(line, sizeof line, f)) {
-        const char *at = strstr(line, "\"listening\"") ? strstr(line, "\"port\":") : NULL;
-        port = at ? atoi(at + strlen("\"port\":")) : 0;
+        const char *at = strstr(line, "\"listening\"") ? strrchr(line, ':') : NULL;
+        port = at ? atoi(at + 1) : 0;
     }
     if (f)
         fclose(f);

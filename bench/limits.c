@@ -86,19 +86,27 @@ static read_fn *best_reader(void)
     return read_words;
 }
 
-enum { PIECE = 1 << 22 }; /* bytes a task reads: small enough to even out the threads */
+enum {
+    PIECE = 1 << 22,        /* bytes a task reads, at most: small enough to even out the threads */
+    LEAST_BYTES = 256 << 20 /* a run reads so many at least, to be long enough for the clock */
+};
 
 struct reading {
     unsigned char *data;
+    size_t piece;
+    int repeats;
     read_fn *read;
     _Atomic uint64_t sink;
 };
 
+/* Each task reads its piece again and again: what fits the caches of its core
+ * comes from there. */
 static void read_piece(void *arg, int task, int worker)
 {
     struct reading *r = arg;
     (void)worker;
-    r->sink |= r->read(r->data + (size_t)task * PIECE, PIECE);
+    for (int i = 0; i < r->repeats; i++)
+        r->sink |= r->read(r->data + (size_t)task * r->piece, r->piece);
 }
 
 /* Untouched pages of a mapping are one and the same page of zeros. */
@@ -106,25 +114,35 @@ static void touch_piece(void *arg, int task, int worker)
 {
     struct reading *r = arg;
     (void)worker;
-    memset(r->data + (size_t)task * PIECE, 1, PIECE);
+    memset(r->data + (size_t)task * r->piece, 1, r->piece);
 }
 
-double aim_limit_read_bandwidth(aim_pool *pool, aim_error *err)
+/* 1 GiB is beyond the caches of large servers; a small machine gives an eighth
+ * of its memory. */
+static size_t beyond_caches(void)
 {
-    /* 1 GiB is beyond the caches of large servers; a small machine gives an
-     * eighth of its memory. */
     uint64_t room = aim_memory_limit() / 8;
-    int pieces = (int)((room < (1u << 30) ? room : 1u << 30) / PIECE);
-    size_t size = (size_t)(pieces > 0 ? pieces : 1) * PIECE;
-    struct reading r = {.data = aim_big_alloc(size), .read = best_reader()};
+    return room < (1u << 30) ? (size_t)room : (size_t)1 << 30;
+}
+
+double aim_limit_read_bandwidth(aim_pool *pool, size_t bytes, aim_error *err)
+{
+    size_t size = bytes ? bytes : beyond_caches();
+    size_t share = size / (size_t)aim_pool_threads(pool) / READ_STEP * READ_STEP;
+    struct reading r = {.read = best_reader()};
+    r.piece = share > PIECE ? PIECE : share > READ_STEP ? share : READ_STEP;
+    int pieces = (int)(size / r.piece);
+    size = r.piece * (size_t)pieces;
+    r.repeats = size < LEAST_BYTES ? (int)(LEAST_BYTES / size) : 1;
+    r.data = aim_big_alloc(size);
     if (!r.data) {
         aim_fail_nomem(err, "array to measure the read bandwidth");
         return 0;
     }
-    aim_pool_run(pool, touch_piece, &r, (int)(size / PIECE));
-    double seconds = best_seconds(pool, read_piece, &r, (int)(size / PIECE));
+    aim_pool_run(pool, touch_piece, &r, pieces);
+    double seconds = best_seconds(pool, read_piece, &r, pieces);
     aim_big_free(r.data, size);
-    return (double)size / seconds;
+    return (double)size * r.repeats / seconds;
 }
 
 /* ---- multiply-adds ------------------------------------------------------------- */
@@ -160,8 +178,8 @@ __attribute__((target("avx2"))) static long mac_avx2(long rounds)
                      "jnz 1b"
                      : "+r"(rounds)
                      :
-                     : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
-                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm14");
+                     : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+                       "xmm9", "xmm10", "xmm11", "xmm14");
     return 12 * 32;
 }
 
@@ -179,9 +197,9 @@ __attribute__((target("avx512f,avx512vnni"))) static long mac_avx512(long rounds
                      "jnz 1b"
                      : "+r"(rounds)
                      :
-                     : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
-                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15",
-                       "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23");
+                     : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+                       "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "xmm16",
+                       "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23");
     return 24 * 64;
 }
 #endif

@@ -33,7 +33,7 @@ static struct {
 /* What the machine can do, measured in this run. */
 static struct {
     double bandwidth; /* bytes a second from memory, all cores */
-    double int8_ops;  /* multiplies and adds a second, all cores */
+    double int8_macs; /* multiply-adds a second, all cores */
 } machine;
 
 typedef struct workload {
@@ -55,6 +55,18 @@ static void fail(const char *text)
     exit(1);
 }
 
+/* The pool of a model belongs to its engine: measuring takes one of its own. */
+static double small_bandwidth(size_t bytes)
+{
+    aim_error err = {0};
+    aim_pool *pool = aim_pool_new(aim_cpu_count(), &err);
+    double bandwidth = pool ? aim_limit_read_bandwidth(pool, bytes, &err) : 0;
+    if (bandwidth == 0)
+        fail(err.text);
+    aim_pool_free(pool);
+    return bandwidth;
+}
+
 /* Tokens a second if the memory or the multipliers were the only limit: the
  * roofline of one decode step. Small models stay in the caches, whose bandwidth
  * is measured at the size of the weights. */
@@ -66,9 +78,9 @@ static double decode_limit(const aim_model *m, int n, int tokens)
     double kv = 2.0 * 2 * c->layers * c->kv_heads * c->head_dim * context * n;
     double bandwidth = machine.bandwidth;
     if (weights < 16e6)
-        bandwidth = bench_read_bandwidth(m->compute.pool, (size_t)weights);
+        bandwidth = small_bandwidth((size_t)weights);
     double memory_time = (weights + kv) / bandwidth;
-    double math_time = 2.0 * (double)aim_decoder_macs(m->decoder, true) * n / machine.int8_ops;
+    double math_time = (double)aim_decoder_macs(m->decoder, true) * n / machine.int8_macs;
     return n / (memory_time > math_time ? memory_time : math_time);
 }
 
@@ -149,10 +161,12 @@ static void measure_machine(void)
     if (!pool)
         fail(err.text);
     report_title("Limits of this machine");
-    machine.bandwidth = bench_read_bandwidth(pool, (size_t)1 << 30);
-    machine.int8_ops = bench_int8_peak(pool);
+    machine.bandwidth = aim_limit_read_bandwidth(pool, 0, &err);
+    machine.int8_macs = aim_limit_int8_macs(pool);
+    if (machine.bandwidth == 0)
+        fail(err.text);
     report("read_bandwidth", machine.bandwidth * 1e-9, "GB/s", 0, false);
-    report("int8_peak", machine.int8_ops * 1e-12, "Tops", 0, false);
+    report("int8_peak", 2 * machine.int8_macs * 1e-12, "Tops", 0, false);
     aim_pool_free(pool);
 }
 

@@ -61,8 +61,9 @@ json_t *aim_json_parse(const char *bytes, size_t len, size_t budget, const char 
     budget_on = true;
     json_t *doc = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &e);
     budget_on = false;
-    if (doc)
+    if (doc && !budget_hit && !memory_out)
         return doc;
+    json_decref(doc); /* jansson can lose a byte of a string and go on */
     if (budget_hit)
         aim_fail(err, AIM_ETOOLARGE, "%s: the JSON document needs too much memory", what);
     else if (memory_out) /* jansson does not always say so */
