@@ -13,8 +13,8 @@ static const struct {
 #undef X
 };
 
-static void record(aim_error *err, enum aim_code code, const char *param, const char *fmt,
-                   va_list ap)
+__attribute__((format(printf, 4, 0))) static void
+record(aim_error *err, enum aim_code code, const char *param, const char *fmt, va_list ap)
 {
     if (!err || err->code != AIM_OK)
         return;

@@ -46,7 +46,8 @@ size_t aim_packed_bytes(int out, int in);
 void aim_packed_set_channel(aim_packed *w, int channel, const int8_t *codes, float scale);
 /* Symmetric round-to-nearest-even quantisation of a row of weights:
  * scale = max|w| / 127, code = rint(w / scale) in [-127, 127]; an all-zero row
- * has scale 0 and codes 0. */
+ * has scale 0 and codes 0. A row that holds a NaN or an infinity has scale NaN
+ * and codes 0, which makes its outputs NaN. */
 void aim_quantise_channel(const float *w, int in, int8_t *codes, float *scale);
 
 /* ---- the table ---------------------------------------------------------- */
@@ -77,8 +78,9 @@ typedef struct aim_kernels {
                       const float *x_scale, int rows, float *y, size_t ldy);
 
     /* Per-token quantisation: scale = max|x| / 127, code = rint(x / scale)
-     * (ties to even), codes behind n up to n_padded zero; an all-zero row gives
-     * scale 0 and codes 0. n_padded is a multiple of 64. */
+     * (ties to even) in [-127, 127], codes behind n up to n_padded zero; an
+     * all-zero row gives scale 0 and codes 0, a row with a NaN or an infinity
+     * scale NaN and codes 0. n_padded is a multiple of 64. */
     void (*quantise_row)(const float *x, int n, int n_padded, int8_t *codes, float *scale);
 
     /* y = x / sqrt(mean(x^2) + eps) * weight (Zhang & Sennrich 2019). */
