@@ -271,6 +271,7 @@ class Reload(Folder):
             os.rename(path, path + ".1")
             self.hang_up(daemon)
             daemon.get("/version")
+            daemon.wait_until(lambda: daemon.events("request"), "the request is logged")
             self.assertEqual([e["path"] for e in daemon.events("request")], ["/version"])
 
 
