@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Built and run by `make bench` alone: make bench BENCH=--json
 EXTRA_PROGRAMS = bench/analogd-bench
 bench_analogd_bench_SOURCES = \

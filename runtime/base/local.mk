@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 noinst_LIBRARIES += runtime/libbase.a
 runtime_libbase_a_SOURCES = \
 	runtime/base/alloc.c runtime/base/alloc.h \

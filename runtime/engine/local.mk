@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 noinst_LIBRARIES += runtime/libengine.a
 runtime_libengine_a_SOURCES = \
 	runtime/engine/deliver.c runtime/engine/deliver.h \

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The dispatch table and what needs no instruction set come first; the kernels
 # of each instruction set are a library of their own, for their own flags.
 noinst_LIBRARIES += runtime/libtensor.a

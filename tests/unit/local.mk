@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # One program a module; each links only the libraries it may use.
 UNIT_TESTS =
 if HAVE_CHECK
