@@ -9,5 +9,6 @@ nobase_dist_doc_DATA = \
 	docs/api.md \
 	docs/design.md \
 	docs/hacking.md \
+	docs/metrics.md \
 	docs/operators.md \
 	docs/research.md
