@@ -33,8 +33,8 @@ void aimd_metrics_add_model(aimd_metrics *m, const char *model);
 void aimd_count(aimd_metrics *m, enum aimd_metric id, const char *model, const char *label,
                 double by);
 void aimd_observe(aimd_metrics *m, enum aimd_metric id, const char *model, double value);
-void aimd_observe_label(aimd_metrics *m, enum aimd_metric id, const char *model,
-                        const char *label, double value);
+void aimd_observe_label(aimd_metrics *m, enum aimd_metric id, const char *model, const char *label,
+                        double value);
 void aimd_gauge(aimd_metrics *m, enum aimd_metric id, const char *model, double value);
 
 /* One served model's engine figures, read when /metrics is asked for. */

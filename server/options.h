@@ -13,7 +13,7 @@
 typedef struct aimd_model_options {
     char *id; /* served model id; default: name of the directory */
     char *dir;
-    char *backend; /* "int8" */
+    char *backend;        /* "int8" */
     char *random_weights; /* shape to measure with instead of the weights; NULL: none */
     aim_engine_config engine;
 } aimd_model_options;
