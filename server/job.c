@@ -194,15 +194,21 @@ void aimd_job_deliver(aimd_job *job, const aim_event *e)
 
 /* ---- the beginning ------------------------------------------------------ */
 
-/* More prompts than the queue has places will never fit: no use to retry. */
+/* Name the field behind a refusal that the engine words in its own terms. More
+ * prompts than the queue has places will never fit: no use to retry. */
 static void explain_refusal(aimd_job *job)
 {
     aim_error *err = &job->offload.error;
-    int room = aim_engine_get_config(engine_of(job))->max_queue;
-    if (err->code == AIM_EBUSY && job->request.n_prompts > (size_t)room) {
+    aim_error told = *err;
+    size_t room = (size_t)aim_engine_get_config(engine_of(job))->max_queue;
+    const char *prompts = job->request.route == AIMD_CHAT ? "messages" : "prompt";
+    if (err->code == AIM_EBUSY && job->request.n_prompts > room) {
         *err = (aim_error){0};
-        aim_fail_param(err, AIM_EINVAL, "prompt", "%zu prompts in one request, the queue holds %d",
+        aim_fail_param(err, AIM_EINVAL, prompts, "%zu prompts in one request, the queue holds %zu",
                        job->request.n_prompts, room);
+    } else if (err->code == AIM_EINVAL && !err->param[0]) {
+        *err = (aim_error){0};
+        aim_fail_param(err, AIM_EINVAL, job->request.params.n > 1 ? "n" : prompts, "%s", told.text);
     } else if (err->code == AIM_EBUSY) {
         aimd_count(job->offload.daemon->metrics, AIMD_M_REJECTED, NULL, "queue_full", 1);
     }

@@ -93,7 +93,7 @@ const char *aimd_error_code(const aim_error *e, enum aimd_state state)
 static void log_unknown(const aimd_offload *o, const aim_buf *unknown)
 {
     if (unknown->len)
-        aimd_log(AIMD_LOG_INFO, "unknown fields ignored",
+        aimd_log(AIMD_LOG_INFO, "unknown_fields",
                  AIMD_STR("request_id", aimd_exchange_id(o->exchange)),
                  AIMD_STR("fields", unknown->data));
 }
@@ -104,7 +104,7 @@ static void log_body(const aimd_offload *o)
         return;
     char *text = aim_strndup(o->body, o->body_len);
     if (text)
-        aimd_log(AIMD_LOG_INFO, "request body",
+        aimd_log(AIMD_LOG_INFO, "request_body",
                  AIMD_STR("request_id", aimd_exchange_id(o->exchange)), AIMD_STR("body", text));
     aim_free(text);
 }
