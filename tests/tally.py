@@ -67,7 +67,8 @@ def main():
                 totals = [a + b for a, b in zip(totals, counts)]
                 if counts[1]:
                     names.append(os.path.join(os.path.relpath(folder, top), name[:-4]))
-    print("\n".join(names) if failures_only else " ".join(map(str, totals)))
+    for line in names if failures_only else [" ".join(map(str, totals))]:
+        print(line)
 
 
 if __name__ == "__main__":

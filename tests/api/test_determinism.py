@@ -32,10 +32,13 @@ def requests():
     ]
     table += [{"prompt": prompt, "max_tokens": 32, "temperature": 0.9, "seed": 100 + i,
                "logprobs": 1} for i, prompt in enumerate(problems[4:])]
+    if harness.sanitized():  # many times slower; the first eight have it all
+        table = table[:8]
     return [{"model": MODEL_ID, **fields} for fields in table]
 
 
 REQUESTS = requests()
+CROWDS = (8,) if harness.sanitized() else (8, 32)
 
 
 def choices_bytes(body):
@@ -60,7 +63,7 @@ def together(daemon, clients):
     def client(c):
         order = [(i * 5 + c) % len(REQUESTS) for i in range(len(REQUESTS))]
         answers = [None] * len(REQUESTS)
-        share = order if clients <= 8 else order[:6]
+        share = order if clients < 8 else order[:6]
         for i in share:
             answers[i] = ask(daemon, REQUESTS[i])
         return answers
@@ -96,15 +99,16 @@ class Determinism:
 
     def test_in_company(self):
         with self.start() as daemon:
-            for clients in (8, 32):
+            for clients in CROWDS:
                 for answers in together(daemon, clients):
                     self.check(answers, f"{clients} clients")
 
     def test_little_room(self):
-        """Few sequences at a time and a cache that makes them give way."""
-        with self.start("--max-sequences", "4", "--kv-cache", self.small_cache) as daemon:
-            for answers in together(daemon, 8):
+        """More sequences than the cache has room for: they give way to one another."""
+        with self.start("--max-sequences", "16", "--kv-cache", self.small_cache) as daemon:
+            for answers in together(daemon, 6):
                 self.check(answers, "preemption")
+            self.assertGreater(daemon.metric("analogd_num_preemptions_total"), 0)
 
     def test_threads(self):
         for threads in ("1", "2"):

@@ -144,12 +144,14 @@ class Queue(unittest.TestCase):
 class SlowReader(unittest.TestCase):
     """A reader that stops reading must not cost the others memory or time."""
 
-    FIELDS = {"prompt": [PROMPT] * 16, "max_tokens": 300, "ignore_eos": True, "temperature": 1,
+    FIELDS = {"prompt": [PROMPT] * 16, "max_tokens": 80, "ignore_eos": True, "temperature": 1,
               "seed": 1, "logprobs": 20}
 
     def slow(self, daemon):
         body = json.dumps({"model": MODEL_ID, "stream": True, **self.FIELDS}).encode()
         client = socket.socket()
+        # Small segments and a small window: the kernel holds little of the answer.
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.settimeout(harness.PATIENCE)
         client.connect(("127.0.0.1", daemon.port))
