@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Configure and make out of tree:
 #   tests/build.sh NAME [CONFIGURE-ARGUMENT...] -- [MAKE-ARGUMENT...]
-# builds in build/NAME. Configures only when the arguments have changed.
+# builds in build/NAME. Configures only when the arguments have changed, or the
+# unit test library has come since: without it there are no unit tests.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -41,6 +42,7 @@ fi
 mkdir -p "$top/build/$name"
 cd "$top/build/$name"
 wanted=$(printf '%q ' "$top" "${configure_args[@]}")
+wanted+="check $(pkg-config --modversion check 2>/dev/null || echo missing)"
 if [ ! -e Makefile ] || [ "$wanted" != "$(cat configured-with 2>/dev/null)" ]; then
     if [ -e Makefile ]; then find . -mindepth 1 -delete; fi
     "$top/configure" "${configure_args[@]}"
