@@ -5,6 +5,8 @@
 #include "base/alloc.h"
 #include "base/cpu.h"
 
+#include <stdio.h>
+
 static aim_engine *engine_of(const aimd_job *job)
 {
     return job->model->model->engine;
@@ -194,24 +196,16 @@ void aimd_job_deliver(aimd_job *job, const aim_event *e)
 
 /* ---- the beginning ------------------------------------------------------ */
 
-/* Name the field behind a refusal that the engine words in its own terms. More
- * prompts than the queue has places will never fit: no use to retry. */
+/* Name the field behind a refusal that the engine words in its own terms. */
 static void explain_refusal(aimd_job *job)
 {
     aim_error *err = &job->offload.error;
-    aim_error told = *err;
-    size_t room = (size_t)aim_engine_get_config(engine_of(job))->max_queue;
-    const char *prompts = job->request.route == AIMD_CHAT ? "messages" : "prompt";
-    if (err->code == AIM_EBUSY && job->request.n_prompts > room) {
-        *err = (aim_error){0};
-        aim_fail_param(err, AIM_EINVAL, prompts, "%zu prompts in one request, the queue holds %zu",
-                       job->request.n_prompts, room);
-    } else if (err->code == AIM_EINVAL && !err->param[0]) {
-        *err = (aim_error){0};
-        aim_fail_param(err, AIM_EINVAL, job->request.params.n > 1 ? "n" : prompts, "%s", told.text);
-    } else if (err->code == AIM_EBUSY) {
+    if (err->code == AIM_EBUSY)
         aimd_count(job->offload.daemon->metrics, AIMD_M_REJECTED, NULL, "queue_full", 1);
-    }
+    if (err->code != AIM_EINVAL || err->param[0])
+        return;
+    const char *prompts = job->request.route == AIMD_CHAT ? "messages" : "prompt";
+    snprintf(err->param, sizeof err->param, "%s", job->request.params.n > 1 ? "n" : prompts);
 }
 
 static void submit(aimd_job *job)
