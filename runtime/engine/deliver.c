@@ -50,6 +50,21 @@ static void fail_sequence(aim_scheduler *s, aim_sequence *q, aim_event_list *eve
     aim__end_sequence(s, q, AIM_FINISH_ABORT, &err, events);
 }
 
+bool aim__deliver_start(aim_scheduler *s, aim_group *g, aim_event_list *events)
+{
+    aim_event *e = aim_calloc(1, sizeof *e);
+    if (e && aim__group_allocate(g)) {
+        address(e, AIM_EVENT_START, &g->sequences[0]);
+        e->queued_ns = g->started_ns - g->submitted_ns;
+        push(events, e);
+        return true;
+    }
+    aim_event_free(e);
+    for (int i = 0; i < g->request->n; i++)
+        fail_sequence(s, &g->sequences[i], events);
+    return false;
+}
+
 aim_event *aim__token_event(const aim_sequence *q)
 {
     const aim_request *r = q->group->request;

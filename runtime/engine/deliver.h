@@ -6,6 +6,10 @@
 
 #include "engine/step.h"
 
+/* The group leaves the queue: take what it needs and tell. false: no memory, and
+ * all its candidates have ended. */
+bool aim__deliver_start(aim_scheduler *s, aim_group *g, aim_event_list *events);
+
 /* An event of q with room for the logprobs it asked for; NULL without memory. */
 aim_event *aim__token_event(const aim_sequence *q);
 

@@ -60,6 +60,7 @@ void aim_request_free(aim_request *r);
 /* ---- events ------------------------------------------------------------- */
 
 enum aim_event_kind {
+    AIM_EVENT_START,  /* the prompt leaves the queue, its prefill begins */
     AIM_EVENT_PROMPT, /* prefill done; with prompt logprobs if asked for */
     AIM_EVENT_TOKEN,  /* one generated token of one candidate */
     AIM_EVENT_FINISH, /* a candidate ended without a further token: max_tokens

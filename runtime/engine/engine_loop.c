@@ -10,14 +10,20 @@
 #include <string.h>
 
 /* The group leaves the queue: it starts, or is cancelled before. */
-static void on_leave_queue(void *arg, aim_group *g)
+static void leave_queue(aim_engine *e, aim_group *g)
 {
-    aim_engine *e = arg;
     if (--g->submission->waiting > 0)
         return;
     pthread_mutex_lock(&e->lock);
     e->queued--;
     pthread_mutex_unlock(&e->lock);
+}
+
+static bool on_start(void *arg, aim_group *g)
+{
+    aim_engine *e = arg;
+    leave_queue(e, g);
+    return aim__deliver_start(&e->scheduler, g, &e->events);
 }
 
 static void cancel_group(aim_engine *e, aim_group *g)
@@ -26,7 +32,7 @@ static void cancel_group(aim_engine *e, aim_group *g)
         if (g->sequences[i].state != AIM_SEQ_ENDED)
             aim__end_sequence(&e->scheduler, &g->sequences[i], AIM_FINISH_ABORT, NULL, &e->events);
     if (g->started_ns == 0)
-        on_leave_queue(e, g);
+        leave_queue(e, g);
 }
 
 static void apply_to(aim_engine *e, aim_group *list, const aim_signal *s)
@@ -148,7 +154,7 @@ static bool run_step(aim_engine *e)
     uint64_t start = aim_now_ns();
     aim_step_times times = {0};
     aim__scheduler_sweep(&e->scheduler); /* of what was cancelled */
-    int rows = aim__scheduler_plan(&e->scheduler, start, on_leave_queue, e);
+    int rows = aim__scheduler_plan(&e->scheduler, start, on_start, e);
     atomic_store(&e->busy, rows > 0);
     if (rows > 0) {
         aim__stepper_run(e->stepper, &e->scheduler, &e->heartbeat, &e->events, &times);

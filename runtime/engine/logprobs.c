@@ -25,8 +25,8 @@ static int rank_of(const float *logits, int vocab, int32_t id)
     return rank;
 }
 
-/* Insertion into a list of the best n, sorted; n is 20 at most. `logprob` holds
- * the raw logit until the end. */
+/* Insertion into a sorted list of the best n, which is a small number. `logprob`
+ * holds the raw logit until the end. */
 static void keep_best(const float *logits, int vocab, int n, aim_token_logprob *top)
 {
     int kept = 0;

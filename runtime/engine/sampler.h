@@ -63,7 +63,7 @@ int32_t aim_sample(const aim_sample_input *in);
 
 /* Log-softmax of raw logits: the logprob and rank (1: best; ids with a greater
  * logit, or an equal one and a lower id, rank before) of `id`, and the n_top
- * best in order of rank. */
+ * best in order of rank (n_top at most vocab). */
 void aim_logprobs(const aim_kernels *k, const float *logits, int vocab, int32_t id, int n_top,
                   float *logprob, int *rank, aim_token_logprob *top, void *scratch);
 

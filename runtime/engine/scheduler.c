@@ -25,9 +25,9 @@ static aim_group *pop_group(aim_group_list *l)
 }
 
 void aim__scheduler_init(aim_scheduler *s, const aim_engine_config *config, aim_kv_cache *kv,
-                         int logit_room)
+                         int score_rows)
 {
-    *s = (aim_scheduler){.config = config, .kv = kv, .logit_room = logit_room};
+    *s = (aim_scheduler){.config = config, .kv = kv, .score_rows = score_rows};
     s->waiting.tail = &s->waiting.head;
     s->live.tail = &s->live.head;
     s->running.tail = &s->running.head;
@@ -37,19 +37,6 @@ void aim__scheduler_init(aim_scheduler *s, const aim_engine_config *config, aim_
 void aim__scheduler_add(aim_scheduler *s, aim_group *g)
 {
     push_group(&s->waiting, g);
-}
-
-bool aim__scheduler_has_work(const aim_scheduler *s)
-{
-    for (const aim_sequence *q = s->running.head; q; q = q->next)
-        if (!q->group->paused)
-            return true;
-    for (const aim_sequence *q = s->preempted.head; q; q = q->next)
-        if (!q->group->paused)
-            return true;
-    /* Paused sequences can keep every slot; the queue then waits for them. */
-    return s->waiting.head &&
-           s->slots_used + s->waiting.head->request->n <= s->config->max_sequences;
 }
 
 /* ---- preemption ---------------------------------------------------------- */
@@ -105,13 +92,15 @@ static bool reserve(aim_scheduler *s, aim_sequence *q, int rows)
     return true;
 }
 
-/* ---- admission ------------------------------------------------------------ */
-
-static void match(aim_scheduler *s, aim_sequence *q)
+static bool has_paused(const aim_sequence_list *l)
 {
-    s->prefix_queries += (uint64_t)q->n_tokens;
-    s->prefix_hits += (uint64_t)aim__sequence_match(q, s->kv);
+    const aim_sequence *q = l->head;
+    while (q && !q->group->paused)
+        q = q->next;
+    return q;
 }
+
+/* ---- admission ------------------------------------------------------------ */
 
 /* Blocks of the tokens so far and one more, unless nothing else runs: then there
  * is nobody to wait for. */
@@ -120,35 +109,56 @@ static bool blocks_suffice(const aim_scheduler *s, int tokens)
     return !s->running.head || aim_kv_available(s->kv) > aim_kv_blocks_for(tokens);
 }
 
+/* The same, at the cost of sequences whose readers are slow. */
+static bool make_room(aim_scheduler *s, int tokens)
+{
+    while (!blocks_suffice(s, tokens)) {
+        if (!has_paused(&s->running))
+            return false;
+        preempt_one(s);
+    }
+    return true;
+}
+
+static aim_sequence **first_to_resume(aim_scheduler *s)
+{
+    aim_sequence **at = &s->preempted.head;
+    while (*at && (*at)->group->paused)
+        at = &(*at)->next;
+    return at;
+}
+
 static void resume_preempted(aim_scheduler *s)
 {
-    while (s->preempted.head && !s->preempted.head->group->paused &&
-           blocks_suffice(s, s->preempted.head->n_tokens)) {
-        aim_sequence *q = s->preempted.head;
-        unlink_sequence(&s->preempted, &s->preempted.head);
+    for (aim_sequence *q; (q = *first_to_resume(s)) && make_room(s, q->n_tokens);) {
+        unlink_sequence(&s->preempted, first_to_resume(s));
         q->state = AIM_SEQ_RUNNING;
-        match(s, q);
+        aim__sequence_match(q, s->kv);
         push_sequence(&s->running, q);
     }
 }
 
-static bool can_start(const aim_scheduler *s, const aim_group *g)
+static bool can_start(aim_scheduler *s, const aim_group *g)
 {
     return s->slots_used + g->request->n <= s->config->max_sequences &&
-           blocks_suffice(s, g->request->n_tokens);
+           make_room(s, g->request->n_tokens);
 }
 
-static aim_sequence *start_next(aim_scheduler *s, uint64_t now_ns, aim_group_fn *started, void *arg)
+/* The first sequence of the next group, or NULL if that could not start. */
+static aim_sequence *start_next(aim_scheduler *s, uint64_t now_ns, aim_start_fn *start, void *arg)
 {
     aim_group *g = pop_group(&s->waiting);
+    aim_sequence *leader = &g->sequences[0];
     push_group(&s->live, g);
     s->slots_used += g->request->n;
     g->started_ns = now_ns;
-    match(s, &g->sequences[0]);
-    g->cached_tokens = g->sequences[0].computed;
-    push_sequence(&s->running, &g->sequences[0]);
-    started(arg, g);
-    return &g->sequences[0];
+    if (!start(arg, g))
+        return NULL;
+    g->cached_tokens = aim__sequence_match(leader, s->kv);
+    s->prefix_queries += (uint64_t)leader->n_tokens;
+    s->prefix_hits += (uint64_t)g->cached_tokens;
+    push_sequence(&s->running, leader);
+    return leader;
 }
 
 /* ---- planning a step ------------------------------------------------------ */
@@ -156,7 +166,8 @@ static aim_sequence *start_next(aim_scheduler *s, uint64_t now_ns, aim_group_fn 
 typedef struct budget {
     int rows;    /* rows left in the step */
     int prefill; /* of them, prompt rows */
-    int logits;  /* logit rows left */
+    int score;   /* prompt rows whose logits are wanted; every sequence has room
+                    for the logits of its next token besides */
 } budget;
 
 static int min_int(int a, int b)
@@ -181,9 +192,7 @@ static int wanted_rows(const aim_sequence *q, const budget *b)
     int rows = min_int(need, b->rows);
     if (need > 1)
         rows = min_int(rows, b->prefill);
-    if (aim__sequence_wants_prompt_logits(q))
-        rows = min_int(rows, b->logits);
-    return b->logits > 0 ? rows : 0;
+    return aim__sequence_wants_prompt_logits(q) ? min_int(rows, b->score) : rows;
 }
 
 static void plan_one(aim_scheduler *s, aim_sequence *q, budget *b)
@@ -195,9 +204,10 @@ static void plan_one(aim_scheduler *s, aim_sequence *q, budget *b)
         return;
     q->step_rows = rows;
     b->rows -= rows;
-    b->logits -= aim__step_logits(q);
     if (need > 1)
         b->prefill -= rows;
+    if (aim__sequence_wants_prompt_logits(q))
+        b->score -= rows;
 }
 
 /* Rows kept back for sequences that decode, so that prompts cannot starve them. */
@@ -212,12 +222,10 @@ static int decoding(const aim_scheduler *s)
 static void plan_running(aim_scheduler *s, budget *b)
 {
     b->prefill = min_int(b->prefill, b->rows - decoding(s));
-    for (aim_sequence *q = s->running.head, *next; q; q = next) {
-        next = q->next; /* q may leave the list, and then nobody is behind it */
+    for (aim_sequence *q = s->running.head; q; q = q->next) {
         plan_one(s, q, b);
-        if (q->state != AIM_SEQ_RUNNING)
+        if (q->state != AIM_SEQ_RUNNING) /* gave itself up: it was the last */
             return;
-        next = q->next;
     }
 }
 
@@ -229,14 +237,22 @@ static int planned_rows(const aim_scheduler *s)
     return n;
 }
 
-int aim__scheduler_plan(aim_scheduler *s, uint64_t now_ns, aim_group_fn *started, void *arg)
+static bool has_room(const budget *b)
 {
-    budget b = {s->config->max_batch_tokens, s->config->prefill_chunk, s->logit_room};
+    return b->rows > 0 && b->prefill > 0 && b->score > 0;
+}
+
+int aim__scheduler_plan(aim_scheduler *s, uint64_t now_ns, aim_start_fn *start, void *arg)
+{
+    budget b = {s->config->max_batch_tokens, s->config->prefill_chunk, s->score_rows};
     resume_preempted(s);
     plan_running(s, &b);
-    while (s->waiting.head && !s->preempted.head && b.prefill > 0 && b.rows > 0 && b.logits > 0 &&
-           can_start(s, s->waiting.head))
-        plan_one(s, start_next(s, now_ns, started, arg), &b);
+    while (s->waiting.head && !*first_to_resume(s) && has_room(&b) &&
+           can_start(s, s->waiting.head)) {
+        aim_sequence *leader = start_next(s, now_ns, start, arg);
+        if (leader)
+            plan_one(s, leader, &b);
+    }
     return planned_rows(s);
 }
 
@@ -298,14 +314,22 @@ void aim__scheduler_sweep(aim_scheduler *s)
     sweep_groups(&s->live);
 }
 
-int aim__scheduler_running(const aim_scheduler *s)
+static int count_sequences(const aim_sequence_list *l, bool only_paused)
 {
     int n = 0;
-    for (const aim_sequence *q = s->running.head; q; q = q->next)
-        n++;
-    for (const aim_sequence *q = s->preempted.head; q; q = q->next)
-        n++;
+    for (const aim_sequence *q = l->head; q; q = q->next)
+        n += q->group->paused || !only_paused;
     return n;
+}
+
+int aim__scheduler_running(const aim_scheduler *s)
+{
+    return count_sequences(&s->running, false) + count_sequences(&s->preempted, false);
+}
+
+int aim__scheduler_paused(const aim_scheduler *s)
+{
+    return count_sequences(&s->running, true) + count_sequences(&s->preempted, true);
 }
 
 int aim__scheduler_waiting(const aim_scheduler *s)
@@ -313,13 +337,5 @@ int aim__scheduler_waiting(const aim_scheduler *s)
     int n = 0;
     for (const aim_group *g = s->waiting.head; g; g = g->next)
         n++;
-    return n;
-}
-
-int aim__scheduler_paused(const aim_scheduler *s)
-{
-    int n = 0;
-    for (const aim_sequence *q = s->running.head; q; q = q->next)
-        n += q->group->paused;
     return n;
 }

@@ -5,8 +5,9 @@
  * candidates and the blocks of its prompt are there. Running sequences are
  * served oldest first: one row each while decoding, and together at most
  * prefill_chunk prompt rows a step, so that a long prompt does not hold up the
- * answers of others. When blocks run out, the youngest sequence gives its blocks
- * up and is recomputed later, to the same bits. */
+ * answers of others. When blocks run out, a sequence whose reader is slow, else
+ * the youngest, gives its blocks up and is recomputed later, to the same bits.
+ * A slow reader keeps its slot, but no blocks that others want. */
 #ifndef AIM_ENGINE_SCHEDULER_H
 #define AIM_ENGINE_SCHEDULER_H
 
@@ -23,7 +24,7 @@ typedef struct aim_group_list {
 typedef struct aim_scheduler {
     const aim_engine_config *config;
     aim_kv_cache *kv;
-    int logit_room;              /* logit rows a step can take */
+    int score_rows;              /* prompt rows a step can score */
     aim_group_list waiting;      /* not started */
     aim_group_list live;         /* started, not over */
     aim_sequence_list running;   /* oldest first */
@@ -33,15 +34,14 @@ typedef struct aim_scheduler {
 } aim_scheduler;
 
 void aim__scheduler_init(aim_scheduler *s, const aim_engine_config *config, aim_kv_cache *kv,
-                         int logit_room);
+                         int score_rows);
 void aim__scheduler_add(aim_scheduler *s, aim_group *g);
-/* Is there anything that a step could do? */
-bool aim__scheduler_has_work(const aim_scheduler *s);
 
 /* Choose the rows of the next step: sets step_rows of the running sequences and
- * returns the number of rows. started is called for each group that starts. */
-typedef void aim_group_fn(void *arg, aim_group *g);
-int aim__scheduler_plan(aim_scheduler *s, uint64_t now_ns, aim_group_fn *started, void *arg);
+ * returns the number of rows. start is called for each group that leaves the
+ * queue; false: it could not start and has ended. */
+typedef bool aim_start_fn(void *arg, aim_group *g);
+int aim__scheduler_plan(aim_scheduler *s, uint64_t now_ns, aim_start_fn *start, void *arg);
 /* Logit rows of sequence q in the planned step. */
 int aim__step_logits(const aim_sequence *q);
 

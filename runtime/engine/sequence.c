@@ -14,23 +14,47 @@ int aim__request_max_tokens(const aim_request *r)
 static bool sequence_init(aim_sequence *s, aim_group *g, int candidate, const aim_tokenizer *t)
 {
     const aim_request *r = g->request;
-    int most = aim__request_max_tokens(r);
     s->group = g;
     s->candidate = candidate;
     s->state = candidate == 0 ? AIM_SEQ_RUNNING : AIM_SEQ_FORK;
     s->seed = aim_candidate_seed(r->seed, (uint32_t)r->prompt_index, (uint32_t)candidate);
+    s->n_tokens = r->n_tokens;
+    s->last = aim_calloc(1, sizeof *s->last);
+    aim_detok_init(&s->detok, t, r->skip_special);
+    return s->last;
+}
+
+aim_group *aim__group_new(aim_request *r, const aim_tokenizer *t)
+{
+    aim_group *g = aim_calloc(1, sizeof *g);
+    if (!g) {
+        aim_request_free(r);
+        return NULL;
+    }
+    g->request = r;
+    g->alive = r->n;
+    g->sequences = aim_calloc((size_t)r->n, sizeof *g->sequences);
+    bool ok = g->sequences;
+    for (int i = 0; ok && i < r->n; i++)
+        ok = sequence_init(&g->sequences[i], g, i, t);
+    if (ok)
+        return g;
+    aim__group_free(g);
+    return NULL;
+}
+
+static bool sequence_allocate(aim_sequence *s, const aim_request *r)
+{
+    int most = aim__request_max_tokens(r);
     s->tokens = aim_array((size_t)most, sizeof *s->tokens);
     s->table = aim_array((size_t)aim_kv_blocks_for(most), sizeof *s->table);
-    s->last = aim_calloc(1, sizeof *s->last);
-    if (!s->tokens || !s->table || !s->last)
+    if (!s->tokens || !s->table)
         return false;
     memcpy(s->tokens, r->tokens, (size_t)r->n_tokens * sizeof *s->tokens);
-    s->n_tokens = r->n_tokens;
-    aim_detok_init(&s->detok, t, r->skip_special);
     return true;
 }
 
-static bool prompt_logprobs_init(aim_group *g)
+static bool prompt_logprobs_allocate(aim_group *g)
 {
     const aim_request *r = g->request;
     if (r->prompt_logprobs < 0)
@@ -43,23 +67,12 @@ static bool prompt_logprobs_init(aim_group *g)
     return g->prompt_logprob && g->prompt_rank && g->prompt_top;
 }
 
-aim_group *aim__group_new(aim_request *r, const aim_tokenizer *t)
+bool aim__group_allocate(aim_group *g)
 {
-    aim_group *g = aim_calloc(1, sizeof *g);
-    if (!g) {
-        aim_request_free(r);
-        return NULL;
-    }
-    g->request = r;
-    g->sequences = aim_calloc((size_t)r->n, sizeof *g->sequences);
-    bool ok = g->sequences && prompt_logprobs_init(g);
-    for (int i = 0; ok && i < r->n; i++)
-        ok = sequence_init(&g->sequences[i], g, i, t);
-    g->alive = r->n;
-    if (ok)
-        return g;
-    aim__group_free(g);
-    return NULL;
+    bool ok = prompt_logprobs_allocate(g);
+    for (int i = 0; ok && i < g->request->n; i++)
+        ok = sequence_allocate(&g->sequences[i], g->request);
+    return ok;
 }
 
 void aim__group_free(aim_group *g)

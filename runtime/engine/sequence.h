@@ -61,9 +61,11 @@ struct aim_group {
     aim_token_logprob *prompt_top;
 };
 
-/* Takes over the request, also on failure. context bounds the answer. NULL when
- * out of memory. */
+/* Takes over the request, also on failure. NULL when out of memory. */
 aim_group *aim__group_new(aim_request *r, const aim_tokenizer *t);
+/* What a group needs to run, taken only when it starts: many can wait. false
+ * when out of memory. */
+bool aim__group_allocate(aim_group *g);
 void aim__group_free(aim_group *g); /* no sequence may hold blocks */
 /* Longest number of tokens a sequence of this request can reach. */
 int aim__request_max_tokens(const aim_request *r);

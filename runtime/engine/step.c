@@ -157,8 +157,7 @@ static void advance(aim_stepper *st, aim_scheduler *s, aim_sequence *q, const fl
         pick_candidates(st, s, q, last);
 }
 
-static void advance_all(aim_stepper *st, aim_scheduler *s, const float *logits,
-                        aim_step_times *times)
+static void advance_all(aim_stepper *st, aim_scheduler *s, const float *logits)
 {
     st->n_picks = 0;
     /* Candidates forked meanwhile are behind the end and have no rows. */
@@ -166,8 +165,6 @@ static void advance_all(aim_stepper *st, aim_scheduler *s, const float *logits,
         if (q->step_rows == 0)
             continue;
         int n_logits = aim__step_logits(q);
-        if (!q->group->prompt_done)
-            times->prompt_tokens += (uint64_t)q->step_rows;
         advance(st, s, q, logits);
         logits += (size_t)n_logits * (size_t)st->vocab;
     }
@@ -218,13 +215,14 @@ static void pick_task(void *arg, int task, int worker)
 
 /* ---- telling ----------------------------------------------------------------- */
 
-static void announce_prompts(aim_scheduler *s, aim_event_list *events)
+static void announce_prompts(aim_scheduler *s, aim_event_list *events, aim_step_times *times)
 {
     for (aim_group *g = s->live.head; g; g = g->next) {
         aim_sequence *leader = &g->sequences[0];
         if (g->prompt_done || g->alive == 0 || leader->computed < g->request->n_tokens)
             continue;
         g->prompt_done = true;
+        times->prompt_tokens += (uint64_t)g->request->n_tokens;
         aim__deliver_prompt(s, g, events);
     }
 }
@@ -253,9 +251,9 @@ void aim__stepper_run(aim_stepper *st, aim_scheduler *s, _Atomic uint64_t *heart
     const float *logits =
         aim_decoder_forward(st->decoder, st->workspace, s->kv, st->compute, &b, heartbeat);
     uint64_t forward_done = aim_now_ns();
-    advance_all(st, s, logits, times);
+    advance_all(st, s, logits);
     aim_pool_run(st->compute->pool, pick_task, st, st->n_picks);
-    announce_prompts(s, events);
+    announce_prompts(s, events, times);
     deliver_all(st, s, events, times);
     times->forward_ns += forward_done - start;
     times->sample_ns += aim_now_ns() - forward_done;

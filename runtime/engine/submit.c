@@ -46,11 +46,15 @@ static int check_request(const aim_engine *e, const aim_request *r, aim_error *e
     if (r->n < 1 || r->n > c->max_sequences)
         return aim_fail(err, AIM_EINVAL, "%d candidates, but at most %d sequences run at once",
                         r->n, c->max_sequences);
+    int vocab = aim_decoder_config(e->decoder)->vocab;
+    if (r->logprobs > vocab || r->prompt_logprobs > vocab)
+        return aim_fail(err, AIM_EINVAL, "more logprobs than the vocabulary of %d has tokens",
+                        vocab);
     if (!fits_cache(e, r))
         return aim_fail(err, AIM_EINVAL,
                         "%d candidates of %d + %d tokens do not fit the KV cache of %d tokens",
                         r->n, r->n_tokens, r->max_tokens, c->kv_blocks * AIM_KV_BLOCK);
-    return check_tokens(r, aim_decoder_config(e->decoder)->vocab, err);
+    return check_tokens(r, vocab, err);
 }
 
 static void free_groups(aim_group *g)
