@@ -5,6 +5,7 @@ dist_noinst_SCRIPTS += quickstart runtests .ci/run tests/build.sh tests/install_
 TREE_TESTS = tests/check_includes.sh tests/check_man.sh tests/check_tree.sh
 EXTRA_DIST += $(TREE_TESTS) tests/tsan.supp .clang-format \
 	tests/conformance/README.md \
+	tests/conformance/lm_eval/wordmath_greedy.yaml \
 	tests/conformance/openai_node.mjs \
 	tests/conformance/openai_python.py \
 	tests/conformance/package-lock.json \
