@@ -53,6 +53,7 @@ void aimd__http_run(aimd_http *h)
     do {
         h->closed_one = false;
         MHD_run(h->mhd);
+        h->runs++;
     } while (h->closed_one);
     h->running = false;
     if (h->stop_wanted)

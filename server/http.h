@@ -35,13 +35,13 @@ typedef struct aimd_http_app {
 
 typedef struct aimd_http_limits {
     unsigned max_connections, max_connections_per_ip;
-    size_t header_bytes;      /* 32 KiB */
-    unsigned header_timeout;  /* seconds for the whole header */
-    unsigned body_timeout;    /* seconds for the whole body */
-    unsigned idle_timeout;    /* keep-alive */
-    unsigned send_timeout;    /* seconds in which a client takes nothing (no block of 16 to 32 KiB) */
-    size_t buffer_soft;       /* pause the producer above this many bytes ... */
-    size_t buffer_hard;       /* ... cancel the exchange above this many */
+    size_t header_bytes;     /* 32 KiB */
+    unsigned header_timeout; /* seconds for the whole header */
+    unsigned body_timeout;   /* seconds for the whole body */
+    unsigned idle_timeout;   /* keep-alive */
+    unsigned send_timeout; /* seconds in which a client takes nothing (no block of 16 to 32 KiB) */
+    size_t buffer_soft;    /* pause the producer above this many bytes ... */
+    size_t buffer_hard;    /* ... and cancel one that, paused, goes on for this many */
     /* Host header values accepted beside loopback names; NULL-terminated, "*"
      * accepts all. NULL: loopback names only. */
     const char *const *hosts;
@@ -63,11 +63,12 @@ int aimd_http_connections(const aimd_http *h);
 
 /* ---- the request -------------------------------------------------------- */
 const char *aimd_exchange_method(const aimd_exchange *x);
-const char *aimd_exchange_path(const aimd_exchange *x); /* without query */
+const char *aimd_exchange_path(const aimd_exchange *x);                     /* without query */
 const char *aimd_exchange_header(const aimd_exchange *x, const char *name); /* NULL if none */
 const char *aimd_exchange_body(const aimd_exchange *x, size_t *len);
 const char *aimd_exchange_peer(const aimd_exchange *x); /* client address as text */
-const char *aimd_exchange_id(const aimd_exchange *x);   /* the x-request-id, ours or a valid one sent */
+const char *
+aimd_exchange_id(const aimd_exchange *x); /* the x-request-id, ours or a valid one sent */
 uint64_t aimd_exchange_start_ns(const aimd_exchange *x);
 size_t aimd_exchange_bytes_sent(const aimd_exchange *x);
 /* The handler's own data; on_gone is called once if the client goes away (or
@@ -99,8 +100,10 @@ void aimd_respond_status(aimd_exchange *x, int status, const char *type, const c
                          const char *message);
 /* A stream (text/event-stream). Write copies; it returns false once more than
  * buffer_soft bytes wait for the client, and on_drain is called when these are
- * down to half. A producer that goes on regardless is cancelled at buffer_hard.
- * Several writes of one loop iteration go out together. */
+ * down to half. A producer cannot stop at once: the rest of what it writes in
+ * that loop iteration, and in one more, is kept however much it is. One that
+ * goes on after that is cancelled at buffer_hard. Several writes of one loop
+ * iteration go out together. */
 void aimd_stream_begin(aimd_exchange *x, void (*on_drain)(void *user));
 bool aimd_stream_write(aimd_exchange *x, const char *bytes, size_t len);
 void aimd_stream_end(aimd_exchange *x);

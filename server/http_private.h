@@ -40,6 +40,7 @@ struct aimd_http {
     aimd_connection *connections;
     int n_connections, n_exchanges;
     uint64_t id_prefix, id_count; /* of generated request ids */
+    uint64_t runs;                /* of MHD_run so far */
     bool running;                 /* inside MHD_run */
     bool run_wanted;              /* something changed that the next MHD_run must see */
     bool closed_one;              /* a connection was closed in this MHD_run */
@@ -93,6 +94,8 @@ struct aimd_exchange {
     aim_buf out;     /* what the reader callbacks hand on */
     size_t out_read; /* consumed of it */
     size_t bytes_sent;
+    size_t overrun;       /* a paused stream: bytes written after its first run of MHD_run */
+    uint64_t written_run; /* aimd_http.runs at its last write */
     void (*on_drain)(void *user);
     void (*on_gone)(void *user);
     void *user, *log; /* the application's */

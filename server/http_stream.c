@@ -20,6 +20,7 @@ static void resume_producer(aimd_exchange *x)
     if (!x->paused || waiting(x) > x->connection->http->limits.buffer_soft / 2)
         return;
     x->paused = false;
+    x->overrun = 0;
     if (x->on_drain && !x->complete)
         x->on_drain(x->user);
 }
@@ -71,23 +72,49 @@ void aimd_stream_begin(aimd_exchange *x, void (*on_drain)(void *user))
     aimd__answer(x, 200, make_stream(x));
 }
 
-bool aimd_stream_write(aimd_exchange *x, const char *bytes, size_t len)
+/* Does a paused producer go on regardless? Only what it wrote in earlier loop
+ * iterations speaks against it: until libmicrohttpd has run nothing can have
+ * been sent, and what comes in one piece may be large because of the request,
+ * not of the reader. Called before each write. */
+static bool overruns(aimd_exchange *x, size_t len)
 {
-    if (x->cancelled || x->complete)
+    const aimd_http *h = x->connection->http;
+    bool first_of_run = x->written_run != h->runs;
+    x->written_run = h->runs;
+    if (!x->paused)
         return false;
-    const aimd_http_limits *limits = &x->connection->http->limits;
+    if (first_of_run && x->overrun > h->limits.buffer_hard)
+        return true;
+    if (first_of_run || x->overrun > 0) /* else it was paused in this very run */
+        x->overrun += len;
+    return false;
+}
+
+static void append(aimd_exchange *x, const char *bytes, size_t len)
+{
     if (x->out_read > 0) {
         aim_buf_consume(&x->out, x->out_read);
         x->out_read = 0;
     }
     aim_buf_append(&x->out, bytes, len);
-    if (x->out.failed || x->out.len > limits->buffer_hard) {
+}
+
+bool aimd_stream_write(aimd_exchange *x, const char *bytes, size_t len)
+{
+    if (x->cancelled || x->complete)
+        return false;
+    bool overrun = overruns(x, len);
+    if (!overrun)
+        append(x, bytes, len);
+    if (overrun || x->out.failed) {
         aimd__exchange_cancel(x);
         return false;
     }
     aimd__exchange_wake(x);
-    if (x->out.len > limits->buffer_soft)
+    if (x->out.len > x->connection->http->limits.buffer_soft)
         x->paused = true;
+    if (x->paused) /* a full socket alone makes no run, and `overruns` counts by them */
+        aimd__http_schedule(x->connection->http);
     return !x->paused;
 }
 

@@ -11,7 +11,7 @@
 enum {
     HEADER_BYTES = 32 << 10,
     BUFFER_SOFT = 64 << 10,
-    BUFFER_HARD = 256 << 10,
+    BUFFER_HARD = 4 << 20,
     SPARE_CONNECTIONS = 64, /* beside one for each sequence and queue place */
     ADMIN_CONNECTIONS = 64,
 };

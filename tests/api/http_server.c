@@ -19,7 +19,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-enum { MAX_BODY = 2 << 20, EVENT_ROOM = 8192 };
+enum { MAX_BODY = 2 << 20 };
 
 /* A request that is answered later. */
 typedef struct job {
@@ -155,19 +155,20 @@ static void *producer(void *arg)
 /* Write what is ready. Returns true once the stream is over. */
 static bool deliver(job *j)
 {
-    char event[EVENT_ROOM];
-    int n = snprintf(event, sizeof event, "data: %0*d\n\n", (int)j->event_bytes - 8, 7);
+    aim_buf event = AIM_BUF_INIT;
+    aim_buf_printf(&event, "data: %0*d\n\n", (int)j->event_bytes - 8, 7);
     pthread_mutex_lock(&lock);
     long ready = j->ready;
     bool last = j->left == 0;
     j->ready = 0;
     pthread_mutex_unlock(&lock);
     while (ready-- > 0)
-        if (!aimd_stream_write(j->x, event, (size_t)n)) {
+        if (!aimd_stream_write(j->x, event.data, event.len)) {
             pthread_mutex_lock(&lock);
             j->paused = true;
             pthread_mutex_unlock(&lock);
         }
+    aim_buf_free(&event);
     return last;
 }
 
@@ -311,7 +312,7 @@ static void on_plain_request(aimd_exchange *x)
 
 static void on_request(void *arg, aimd_exchange *x)
 {
-    long n = 0, ms = 1;
+    long n = 0, ms = 1, bytes = 0;
     const char *path = aimd_exchange_path(x);
     (void)arg;
     if (sscanf(path, "/later/%ld", &n) == 1)
@@ -322,6 +323,8 @@ static void on_request(void *arg, aimd_exchange *x)
         get_burst(x, n);
     else if (sscanf(path, "/stream/%ld/%ld", &n, &ms) >= 1)
         start_stream(x, n, ms, 16, true);
+    else if (sscanf(path, "/large/%ld/%ld", &n, &bytes) == 2)
+        start_stream(x, n, 1, (size_t)bytes, true);
     else if (sscanf(path, "/endless/%ld", &ms) == 1)
         start_stream(x, -1, ms, 16, true);
     else if (is(x, "/pump"))

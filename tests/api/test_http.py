@@ -235,7 +235,14 @@ class Streams(Case):
         self.assertEqual(c.chunks(), [b"data: {}\n\n" * 100])
 
     def test_long_burst(self):
-        self.assertEqual(self.connect().get("/burst/20000").body, b"data: {}\n\n" * 20000)
+        """Much more than buffer_hard, before anything can be sent."""
+        self.assertEqual(self.connect().get("/burst/200000").body, b"data: {}\n\n" * 200000)
+
+    def test_large_events(self):
+        """Each is more than buffer_hard; a client that reads gets them all."""
+        body = self.connect().get("/large/8/1000000").body
+        self.assertEqual(body.count(b"data: "), 9)
+        self.assertEqual(len(body), 8 * 1000000 + len("data: [DONE]\n\n"))
 
     def test_many_streams(self):
         clients = [self.connect() for _ in range(50)]

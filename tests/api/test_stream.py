@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Server-sent events, byte by byte: what SDKs and load generators rely on."""
 
+import collections
+import json
+
 import harness
-from harness import (ANSWER, MODEL_ID, PROMPT, QUESTION, DaemonTest, join_completion_stream,
-                     parse_events, parse_stream)
+from harness import (ANSWER, MODEL_ID, PROMPT, QUESTION, DaemonTest, in_parallel,
+                     join_completion_stream, parse_events, parse_stream)
 
 ASK = [{"role": "user", "content": QUESTION}]
 COMPLETIONS, CHAT = "/v1/completions", "/v1/chat/completions"
@@ -182,6 +185,37 @@ class Equality(DaemonTest):
             self.assertIsNone(chunk["choices"][0].get("prompt_token_ids"))
         ids = [i for chunk in chunks for i in chunk["choices"][0]["token_ids"]]
         self.assertEqual(ids, whole["token_ids"])
+
+
+class Large(DaemonTest):
+    """However much comes at once, a client that reads gets all of it."""
+
+    IDS = [40 + i % 400 for i in range(480)]
+
+    def test_a_large_event(self):
+        """The whole prompt with 20 alternatives a token is one event."""
+        fields = {"prompt": self.IDS, "echo": True, "logprobs": 20, "max_tokens": 1,
+                  "return_tokens_as_token_ids": True}
+        chunks = self.daemon.stream(COMPLETIONS, **fields)
+        self.assertGreater(len(json.dumps(chunks[0])), 256 * 1024)
+        self.assertEqual(join_completion_stream(chunks),
+                         self.daemon.completion(**fields)["choices"])
+
+    def test_large_events_together(self):
+        """The same prompt in the first event of each of 16 choices."""
+        fields = {"prompt": self.IDS, "echo": True, "logprobs": 5, "max_tokens": 20, "n": 16,
+                  "temperature": 1, "seed": 4, "ignore_eos": True}
+        streamed = join_completion_stream(self.daemon.stream(COMPLETIONS, **fields))
+        self.assertEqual(streamed, self.daemon.completion(**fields)["choices"])
+
+    def test_several_wide_streams(self):
+        fields = {"messages": ASK, "n": 16, "logprobs": True, "top_logprobs": 20,
+                  "max_tokens": 150, "temperature": 1, "seed": 5, "ignore_eos": True}
+        for chunks in in_parallel(3, lambda _: self.daemon.stream(CHAT, **fields)):
+            counts = collections.Counter(
+                c["choices"][0]["index"] for c in chunks if c["choices"][0].get("logprobs"))
+            self.assertEqual(counts, {i: 150 for i in range(16)})
+            self.assertEqual(len([c for c in chunks if c["choices"][0]["finish_reason"]]), 16)
 
 
 if __name__ == "__main__":
