@@ -16,7 +16,7 @@
 enum aimd_job_state {
     AIMD_JOB_PARSING,   /* a worker reads the body */
     AIMD_JOB_QUEUED,    /* the engine has it; no event has come; the deadline runs */
-    AIMD_JOB_RUNNING,   /* prompts are through, tokens come */
+    AIMD_JOB_RUNNING,   /* a prompt has left the queue */
     AIMD_JOB_ABANDONED, /* nobody waits for the answer; last events are counted */
 };
 
