@@ -18,9 +18,9 @@ static aimd_scored prompt_place(const aimd_prompt *prompt, const aim_event *e, i
     return (aimd_scored){
         .id = prompt->tokens[i],
         .logprob = e->prompt_logprob[i],
-        .rank = e->prompt_rank ? e->prompt_rank[i] : 0,
-        .top = e->prompt_top ? e->prompt_top + (size_t)i * (size_t)e->n_prompt_top : NULL,
-        .n_top = e->prompt_top ? min_int(n_top, e->n_prompt_top) : 0,
+        .rank = e->prompt_rank[i],
+        .top = e->prompt_top + (size_t)i * (size_t)e->n_prompt_top,
+        .n_top = min_int(n_top, e->n_prompt_top),
     };
 }
 

@@ -7,6 +7,7 @@
 #ifndef AIMD_HTTP_H
 #define AIMD_HTTP_H
 
+#include "base/buf.h"
 #include "base/error.h"
 
 #include <stdbool.h>
@@ -93,6 +94,9 @@ void aimd_exchange_add_header(aimd_exchange *x, const char *name, const char *va
 /* The whole response; body is copied, and left out if the method is HEAD. */
 void aimd_respond(aimd_exchange *x, int status, const char *content_type, const char *body,
                   size_t len);
+/* The same, but takes the body's content and leaves it empty, whatever becomes of
+ * it. If it failed for want of memory the exchange is cancelled. */
+void aimd_respond_take(aimd_exchange *x, int status, const char *content_type, aim_buf *body);
 /* An error in OpenAI's shape: {"error":{message,type,param,code}}; adds
  * Retry-After to 429 and 503. `code` may be NULL for JSON null. */
 void aimd_respond_error(aimd_exchange *x, const aim_error *err, const char *code);

@@ -61,7 +61,7 @@ void aimd__answer(aimd_exchange *x, int status, struct MHD_Response *response)
     for (size_t i = 0; i < x->n_headers; i++)
         MHD_add_response_header(response, x->headers[i].name, x->headers[i].value);
     MHD_add_response_header(response, "x-request-id", x->id);
-    if (closes(x))
+    if (closes(x) && !has_header(x, MHD_HTTP_HEADER_CONNECTION))
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     x->response = response;
     x->answered = true;
@@ -94,26 +94,35 @@ static ssize_t read_block(void *cls, uint64_t position, char *bytes, size_t max)
     return (ssize_t)aimd__take_out(x, bytes, max);
 }
 
-static struct MHD_Response *make_response(aimd_exchange *x, const char *body, size_t len)
+/* Takes body's content, unless there is no need to. */
+static struct MHD_Response *make_response(aimd_exchange *x, aim_buf *body)
 {
-    if (len <= BLOCK_BYTES) {
-        x->bytes_sent = len;
-        return MHD_create_response_from_buffer(len, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
+    if (body->len <= BLOCK_BYTES) {
+        x->bytes_sent = body->len;
+        return MHD_create_response_from_buffer(body->len, body->data, MHD_RESPMEM_MUST_COPY);
     }
-    aim_buf_append(&x->out, body, len);
-    return x->out.failed ? NULL
-                         : MHD_create_response_from_callback(len, BLOCK_BYTES, read_block, x, NULL);
+    x->out = *body;
+    *body = (aim_buf)AIM_BUF_INIT;
+    return MHD_create_response_from_callback(x->out.len, BLOCK_BYTES, read_block, x, NULL);
+}
+
+void aimd_respond_take(aimd_exchange *x, int status, const char *content_type, aim_buf *body)
+{
+    if (aimd__may_answer(x)) {
+        if (content_type)
+            aimd_exchange_add_header(x, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+        x->complete = true;
+        aimd__answer(x, status, body->failed ? NULL : make_response(x, body));
+    }
+    aim_buf_free(body);
 }
 
 void aimd_respond(aimd_exchange *x, int status, const char *content_type, const char *body,
                   size_t len)
 {
-    if (!aimd__may_answer(x))
-        return;
-    if (content_type)
-        aimd_exchange_add_header(x, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
-    x->complete = true;
-    aimd__answer(x, status, make_response(x, body, len));
+    aim_buf copy = AIM_BUF_INIT;
+    aim_buf_append(&copy, body, len);
+    aimd_respond_take(x, status, content_type, &copy);
 }
 
 /* ---- errors -------------------------------------------------------------- */
@@ -132,27 +141,16 @@ static void respond_error(aimd_exchange *x, int status, const char *type, const 
                           const char *code, const char *message)
 {
     aim_buf b = AIM_BUF_INIT;
-    aim_buf_puts(&b, "{\"error\":{\"message\":");
-    aimd_json_cstring(&b, message);
-    aim_buf_puts(&b, ",\"type\":");
-    aimd_json_cstring(&b, type);
-    aim_buf_puts(&b, ",\"param\":");
-    aimd_json_cstring(&b, param);
-    aim_buf_puts(&b, ",\"code\":");
-    aimd_json_cstring(&b, code);
-    aim_buf_puts(&b, "}}\n");
+    aimd_json_error(&b, message, type, param, code);
+    aim_buf_puts(&b, "\n");
     add_retry_after(x, status);
-    if (b.failed)
-        aimd__exchange_cancel(x);
-    else
-        aimd_respond(x, status, "application/json", b.data, b.len);
-    aim_buf_free(&b);
+    aimd_respond_take(x, status, "application/json", &b);
 }
 
 void aimd_respond_error(aimd_exchange *x, const aim_error *err, const char *code)
 {
-    respond_error(x, aim_code_http_status(err->code), aim_code_openai_type(err->code),
-                  err->param[0] ? err->param : NULL, code, err->text);
+    respond_error(x, aim_code_http_status(err->code), aim_code_openai_type(err->code), err->param,
+                  code, err->text);
 }
 
 void aimd_respond_status(aimd_exchange *x, int status, const char *type, const char *code,

@@ -92,3 +92,17 @@ void aimd_json_ids(aim_buf *out, const int32_t *ids, size_t n)
         aim_buf_printf(out, i ? ",%d" : "%d", (int)ids[i]);
     aim_buf_puts(out, "]");
 }
+
+void aimd_json_error(aim_buf *out, const char *message, const char *type, const char *param,
+                     const char *code)
+{
+    aim_buf_puts(out, "{\"error\":{\"message\":");
+    aimd_json_cstring(out, message);
+    aim_buf_puts(out, ",\"type\":");
+    aimd_json_cstring(out, type);
+    aim_buf_puts(out, ",\"param\":");
+    aimd_json_cstring(out, param && *param ? param : NULL);
+    aim_buf_puts(out, ",\"code\":");
+    aimd_json_cstring(out, code);
+    aim_buf_puts(out, "}}");
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* json_out.h - JSON written straight into a buffer: the one way numbers and
- * strings of responses are printed. Structure is the caller's business. */
+ * strings of responses are printed. Structure is
+ * the caller's business, but for errors, which all routes answer alike. */
 #ifndef AIMD_JSON_OUT_H
 #define AIMD_JSON_OUT_H
 
@@ -22,6 +23,10 @@ void aimd_json_int(aim_buf *out, int64_t v);
 /* A log-probability: nine significant digits, which name a float exactly.
  * JSON has no infinities; minus infinity (and NaN) becomes -9999.0. */
 void aimd_json_logprob(aim_buf *out, float v);
+/* An error as OpenAI writes it: {"error":{"message","type","param","code"}};
+ * param and code may be NULL, or param "", for null. */
+void aimd_json_error(aim_buf *out, const char *message, const char *type, const char *param,
+                     const char *code);
 /* [1,2,3] */
 void aimd_json_ids(aim_buf *out, const int32_t *ids, size_t n);
 

@@ -259,15 +259,9 @@ void aimd_write_usage_event(aim_buf *out, const aimd_format *f, const aimd_usage
 
 void aimd_write_error_event(aim_buf *out, const aim_error *error, const char *code)
 {
-    aim_buf_puts(out, "data: {\"error\":{\"message\":");
-    aimd_json_cstring(out, error->text);
-    aim_buf_puts(out, ",\"type\":");
-    aimd_json_cstring(out, aim_code_openai_type(error->code));
-    aim_buf_puts(out, ",\"param\":");
-    aimd_json_cstring(out, error->param[0] ? error->param : NULL);
-    aim_buf_puts(out, ",\"code\":");
-    aimd_json_cstring(out, code);
-    aim_buf_puts(out, "}}\n\n");
+    aim_buf_puts(out, "data: ");
+    aimd_json_error(out, error->text, aim_code_openai_type(error->code), error->param, code);
+    aim_buf_puts(out, "\n\n");
 }
 
 void aimd_write_done(aim_buf *out)

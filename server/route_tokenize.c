@@ -30,7 +30,7 @@ static void done(aimd_offload *o)
 {
     text_request *r = (text_request *)o;
     if (o->exchange && o->error.code == AIM_OK)
-        aimd_respond(o->exchange, 200, "application/json", r->out.data, r->out.len);
+        aimd_respond_take(o->exchange, 200, "application/json", &r->out);
     else
         aimd_offload_fail(o);
     aimd_offload_end(o);
