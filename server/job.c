@@ -41,6 +41,7 @@ static void on_gone(void *user)
 {
     aimd_job *job = user;
     aimd_count(job->offload.daemon->metrics, AIMD_M_CANCELLED, NULL, NULL, 1);
+    aimd__job_log(job, "cancelled");
     aimd_offload_detach(&job->offload);
     abandon(job);
 }
@@ -48,6 +49,7 @@ static void on_gone(void *user)
 void aimd__job_fail(aimd_job *job, const aim_error *err, const char *code)
 {
     aimd_exchange *x = job->offload.exchange;
+    aimd__job_log(job, "error");
     if (x && job->streaming) {
         aim_buf_clear(&job->out);
         aimd_write_error_event(&job->out, err, code);
@@ -90,10 +92,11 @@ static void finish_body(aimd_job *job)
     aimd_write_body(&job->out, &job->format, job->parts, job->choices, &job->usage);
     if (job->out.failed) {
         aim_fail_nomem(&o->error, "response");
+        aimd__job_log(job, "error");
         aimd_offload_fail(o);
         return;
     }
-    aimd_respond(o->exchange, 200, "application/json", job->out.data, job->out.len);
+    aimd_respond_take(o->exchange, 200, "application/json", &job->out);
 }
 
 static void complete(aimd_job *job)
@@ -200,6 +203,14 @@ void aimd_job_deliver(aimd_job *job, const aim_event *e)
 
 /* ---- the beginning ------------------------------------------------------ */
 
+/* The end of a job that the engine never had. */
+static void refuse(aimd_job *job)
+{
+    aimd__job_log(job, "error");
+    aimd_offload_fail(&job->offload);
+    job_end(job);
+}
+
 /* Name the field behind a refusal that the engine words in its own terms. */
 static void explain_refusal(aimd_job *job)
 {
@@ -222,8 +233,7 @@ static void submit(aimd_job *job)
     aim_free(requests);
     if (code != AIM_OK) {
         explain_refusal(job);
-        aimd_offload_fail(o);
-        job_end(job);
+        refuse(job);
         return;
     }
     job->state = AIMD_JOB_QUEUED;
@@ -241,8 +251,7 @@ static void on_parsed(aimd_offload *o)
         submit(job);
         return;
     }
-    aimd_offload_fail(o);
-    job_end(job);
+    refuse(job);
 }
 
 void aimd_job_start(aimd_daemon *d, aimd_exchange *x, enum aimd_body_route route)

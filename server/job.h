@@ -59,5 +59,9 @@ void aimd__job_on_drain(void *user);
 void aimd__job_count_prompt(aimd_job *job, const aim_event *e);
 void aimd__job_count_token(aimd_job *job, int choice, const aim_event *e);
 void aimd__job_count_end(aimd_job *job);
+/* What the request's log line says of the job, if its exchange and model are
+ * known: finish is "stop" or "length" of the first choice, "cancelled" if the
+ * client left, "error". */
+void aimd__job_log(aimd_job *job, const char *finish);
 
 #endif

@@ -57,11 +57,13 @@ static const char *finish_name(enum aim_finish finish)
     return finish == AIM_FINISH_STOP ? "stop" : finish == AIM_FINISH_LENGTH ? "length" : "abort";
 }
 
-static void write_log(aimd_job *job)
+void aimd__job_log(aimd_job *job, const char *finish)
 {
+    if (!job->offload.exchange || !job->model)
+        return;
     aimd_request_log log = {
         .model = job->model->id,
-        .finish = finish_name(job->choices[0].finish),
+        .finish = finish,
         .prompt_tokens = (int)job->usage.prompt_tokens,
         .cached_tokens = (int)job->usage.cached_tokens,
         .completion_tokens = (int)job->usage.completion_tokens,
@@ -85,5 +87,5 @@ void aimd__job_count_end(aimd_job *job)
     observe(job, AIMD_M_REQUEST_GENERATION_TOKENS, (double)job->usage.completion_tokens);
     observe(job, AIMD_M_REQUEST_MAX_TOKENS, job->request.prompts[0].max_tokens);
     observe(job, AIMD_M_REQUEST_N, (double)job->request.params.n);
-    write_log(job);
+    aimd__job_log(job, finish_name(job->choices[0].finish));
 }

@@ -153,6 +153,25 @@ class Queue(unittest.TestCase):
             others.close()
 
 
+class Log(unittest.TestCase):
+    """Requests that got no answer say in the log what they cost."""
+
+    def test_no_answer(self):
+        with Daemon("--max-sequences", "2") as daemon:
+            client = daemon.raw_post(URL, work(1, stream=True))
+            self.assertTrue(client.recv(4096))
+            client.close()
+            self.assertEqual(daemon.post(URL, work(1, n=3)).status, 400)
+            daemon.wait_until(lambda: len([e for e in daemon.events("request")
+                                           if e["path"] == URL]) == 2, "both are logged")
+            lines = {e["finish"]: e for e in daemon.events("request") if e["path"] == URL}
+            self.assertEqual(set(lines), {"cancelled", "error"})
+            for line in lines.values():
+                self.assertEqual(line["model"], MODEL_ID)
+                self.assertGreater(int(line["prompt_tokens"]), 0)
+            self.assertGreater(int(lines["cancelled"]["completion_tokens"]), 0)
+
+
 class SlowReader(unittest.TestCase):
     """A reader that stops reading must not cost the others memory or time."""
 
