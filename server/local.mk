@@ -36,6 +36,7 @@ server_libserver_a_SOURCES = \
 	server/load.h \
 	server/log.c \
 	server/log.h \
+	server/logprob_limits.c \
 	server/logprobs_json.c \
 	server/logprobs_json.h \
 	server/mailbox.c \

@@ -43,8 +43,9 @@ typedef struct aimd_options {
     int queue_timeout; /* seconds a request may wait to start */
     /* caps of request fields */
     int max_n, max_prompts, max_stop_strings, max_logit_bias, max_top_logprobs;
-    bool check_config; /* --check-config: parse, report, exit */
-    bool test_hooks;   /* --test-hooks: POST /debug/hang for the watchdog test */
+    int max_logprob_entries; /* of one answer */
+    bool check_config;       /* --check-config: parse, report, exit */
+    bool test_hooks;         /* --test-hooks: POST /debug/hang for the watchdog test */
 } aimd_options;
 
 /* Exit statuses of sysexits.h that the unit file treats as not worth a restart. */

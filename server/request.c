@@ -211,6 +211,14 @@ static int too_long(const aimd_scope *scope, const aimd_request *r, const aimd_p
         (long long)answer);
 }
 
+/* For a client that does not say: a chat gets what fits, into the context and
+ * under the cap of logprobs. */
+static int64_t default_max_tokens(const aimd_scope *scope, const aimd_request *r, int64_t rest)
+{
+    int64_t most = r->route == AIMD_CHAT ? aimd_logprob_room(scope, r) : AIMD_DEFAULT_MAX_TOKENS;
+    return rest < most ? rest : most;
+}
+
 /* Cut the prompt if that was asked for and decide how much it may generate. */
 static int fit(const aimd_scope *scope, const aimd_request *r, aimd_prompt *prompt, aim_error *err)
 {
@@ -222,8 +230,7 @@ static int fit(const aimd_scope *scope, const aimd_request *r, aimd_prompt *prom
     if (asked == AIMD_UNSET && rest < 1)
         return too_long(scope, r, prompt, 1, err);
     if (asked == AIMD_UNSET)
-        asked = r->route == AIMD_CHAT || rest < AIMD_DEFAULT_MAX_TOKENS ? rest
-                                                                        : AIMD_DEFAULT_MAX_TOKENS;
+        asked = default_max_tokens(scope, r, rest);
     prompt->max_tokens = (int)asked;
     if (r->params.min_tokens > asked)
         return aim_fail_param(err, AIM_EINVAL, "min_tokens",
@@ -237,6 +244,8 @@ int aimd_request_read(const json_t *body, const aimd_scope *scope, aimd_request 
     resolve(scope, r);
     int code = check_together(body, &r->params, err);
     if (!code)
+        code = aimd_check_top_logprobs(scope, r, err);
+    if (!code)
         code = check_max_tokens(r, err);
     if (!code)
         code = read_stop(body, scope, r, err);
@@ -248,6 +257,8 @@ int aimd_request_read(const json_t *body, const aimd_scope *scope, aimd_request 
         code = aimd_read_prompts(body, scope, r, err);
     for (size_t i = 0; i < r->n_prompts && !code; i++)
         code = fit(scope, r, &r->prompts[i], err);
+    if (!code)
+        code = aimd_check_logprob_entries(scope, r, err);
     return code;
 }
 

@@ -57,6 +57,16 @@ void aimd_request_fini(aimd_request *r);
 /* The request of prompt i, for aim_engine_submit. NULL when out of memory. */
 aim_request *aimd_request_for_engine(const aimd_request *r, size_t i, void *user);
 
+/* ---- logprobs (logprob_limits.c) ---------------------------------------- */
+
+/* Are alternatives asked for that the vocabulary has? 0 or EINVAL. */
+int aimd_check_top_logprobs(const aimd_scope *scope, const aimd_request *r, aim_error *err);
+/* Could the answer hold more entries than max_logprob_entries? 0 or EINVAL;
+ * prompts must be read, with their max_tokens. */
+int aimd_check_logprob_entries(const aimd_scope *scope, const aimd_request *r, aim_error *err);
+/* Tokens that a choice of a chat can have under that limit, at least 1. */
+int64_t aimd_logprob_room(const aimd_scope *scope, const aimd_request *r);
+
 /* ---- prompts (prompt.c) ------------------------------------------------- */
 
 /* Tokenize the prompts of a generation request into r->prompts. */

@@ -415,6 +415,8 @@ REFUSED = (
     ({"logit_bias": {"1": 101}}, "logit_bias"),
     ({"logit_bias": {"1": "x"}}, "logit_bias"),
     ({"logit_bias": [1]}, "logit_bias"),
+    ({"prompt": [[1] * 500] * 32, "echo": True, "logprobs": 20, "n": 16, "max_tokens": 0},
+     "logprobs"),  # 5 million entries
     ({"logprobs": -1}, "logprobs"),
     ({"logprobs": 100}, "logprobs"),
     ({"logprobs": True}, "logprobs"),

@@ -26,6 +26,7 @@ static const aimd_options options = {
     .max_stop_strings = 4,
     .max_logit_bias = 8,
     .max_top_logprobs = 5,
+    .max_logprob_entries = 100,
 };
 static const aim_hf_config config = {
     .vocab = VOCAB,

@@ -17,7 +17,8 @@ static const aimd_options options = {
     .max_prompts = 4,
     .max_stop_strings = 4,
     .max_logit_bias = 3,
-    .max_top_logprobs = 20,
+    .max_top_logprobs = 1000,
+    .max_logprob_entries = 1000,
 };
 static const aim_hf_config config = {
     .vocab = VOCAB,
@@ -174,6 +175,27 @@ static const struct bad_case {
     {H, CHAT("'top_logprobs': 0"), AIM_OK, ""},
     {H, CHAT("'top_logprobs': 1, 'logprobs': true"), AIM_OK, ""},
     {H, CHAT("'logprobs': 1"), AIM_EINVAL, "logprobs"},
+    {C, TEXT("'logprobs': 512, 'max_tokens': 1"), AIM_OK, ""},
+    {C, TEXT("'logprobs': 513, 'max_tokens': 1"), AIM_EINVAL, "logprobs"},
+    {C, TEXT("'prompt_logprobs': 513, 'max_tokens': 1"), AIM_EINVAL, "prompt_logprobs"},
+    {H, CHAT("'top_logprobs': 513, 'logprobs': true"), AIM_EINVAL, "top_logprobs"},
+    /* At most 1000 entries in an answer; the prompt is BOS and one more token. */
+    {C, TEXT("'logprobs': 9, 'max_tokens': 50, 'n': 2"), AIM_OK, ""},
+    {C, TEXT("'logprobs': 9, 'max_tokens': 51, 'n': 2"), AIM_EINVAL, "logprobs"},
+    {C, TEXT("'logprobs': 9, 'max_tokens': 51, 'n': 2, 'stream': true"), AIM_OK, ""},
+    {C, TEXT("'max_tokens': 51, 'n': 16"), AIM_OK, ""},
+    {C, TEXT("'logprobs': 9, 'max_tokens': 48, 'n': 2, 'echo': true"), AIM_OK, ""},
+    {C, TEXT("'logprobs': 9, 'max_tokens': 49, 'n': 2, 'echo': true"), AIM_EINVAL, "logprobs"},
+    {C, TEXT("'logprobs': 499, 'n': 2, 'echo': true, 'stream': true"), AIM_EINVAL, "logprobs"},
+    {C, "{'prompt': ['a', 'b'], 'logprobs': 9, 'max_tokens': 50}", AIM_OK, ""},
+    {C, "{'prompt': ['a', 'b'], 'logprobs': 9, 'max_tokens': 51}", AIM_EINVAL, "logprobs"},
+    {C, TEXT("'prompt_logprobs': 499, 'max_tokens': 0"), AIM_OK, ""},
+    {C, TEXT("'prompt_logprobs': 500, 'max_tokens': 0"), AIM_EINVAL, "prompt_logprobs"},
+    {C, TEXT("'prompt_logprobs': 250, 'n': 2, 'max_tokens': 0"), AIM_EINVAL, "prompt_logprobs"},
+    {C, TEXT("'prompt_logprobs': 400, 'logprobs': 99, 'max_tokens': 2"), AIM_EINVAL,
+     "prompt_logprobs"},
+    {H, CHAT("'top_logprobs': 100, 'logprobs': true, 'max_tokens': 10"), AIM_EINVAL,
+     "top_logprobs"},
     {H, CHAT("'continue_final_message': true"), AIM_EINVAL, "continue_final_message"},
 };
 
@@ -304,6 +326,10 @@ START_TEST(chat_gets_the_rest_of_the_context)
     aimd_request r;
     read_ok(CHAT("'seed': 3"), H, &r);
     ck_assert_int_eq(r.prompts[0].max_tokens, CONTEXT - r.prompts[0].n_tokens);
+    aimd_request_fini(&r);
+    /* ... or what max_logprob_entries leaves. */
+    read_ok(CHAT("'logprobs': true, 'top_logprobs': 24, 'n': 4"), H, &r);
+    ck_assert_int_eq(r.prompts[0].max_tokens, 1000 / (4 * 25));
     aimd_request_fini(&r);
 }
 END_TEST
