@@ -108,7 +108,9 @@ class Client:
     def head(self):
         lines = self.until(b"\r\n\r\n").decode("latin-1").split("\r\n")
         pairs = [line.split(": ", 1) for line in lines[1:]]
-        return int(lines[0].split()[1]), {k.lower(): v for k, v in pairs}
+        headers = {k.lower(): v for k, v in pairs}
+        assert len(headers) == len(pairs), "a header stands twice: %s" % pairs
+        return int(lines[0].split()[1]), headers
 
     def chunks(self):
         found = []

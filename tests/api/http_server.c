@@ -99,6 +99,8 @@ static job *new_job(aimd_exchange *x)
 
 static void answer(job *j, const char *text)
 {
+    if (draining) /* as analogd does; the listener, which does too, must not repeat it */
+        aimd_exchange_add_header(j->x, "Connection", "close");
     aimd_respond(j->x, 200, "text/plain", text, strlen(text));
     end_job(j);
 }
