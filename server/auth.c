@@ -163,12 +163,9 @@ static int parse_text(aimd_keys *k, char *text, const char *path, aim_error *err
     return AIM_OK;
 }
 
-aimd_keys *aimd_keys_load(const char *path, aim_error *err)
+static aimd_keys *load(const char *path, aim_error *err)
 {
-    aim_error local = {0};
     aimd_keys *k = NULL;
-    if (!err)
-        err = &local;
     char *text = open_and_read(path, err);
     if (!text)
         return NULL;
@@ -181,6 +178,15 @@ aimd_keys *aimd_keys_load(const char *path, aim_error *err)
     }
     explicit_bzero(text, FILE_BYTES + 1);
     aim_free(text);
+    return k;
+}
+
+aimd_keys *aimd_keys_load(const char *path, aim_error *err)
+{
+    aim_error cause = {0};
+    aimd_keys *k = load(path, &cause);
+    if (!k)
+        aim_fail(err, cause.code, "api_key_file: %s", cause.text);
     return k;
 }
 

@@ -57,6 +57,14 @@ aimd_exchange *aimd__exchange_new(aimd_connection *c, const char *method, const 
     return x;
 }
 
+/* A response that was begun but not brought to its end is no success. */
+static int final_status(const aimd_exchange *x)
+{
+    if (x->state != AIMD__SENDING)
+        return 0;
+    return x->complete ? x->status : aim_code_http_status(AIM_ECANCELED);
+}
+
 void aimd__exchange_finish(aimd_exchange *x)
 {
     aimd_connection *c = x->connection;
@@ -67,7 +75,7 @@ void aimd__exchange_finish(aimd_exchange *x)
     x->cancelled = true;
     if (!x->complete && x->on_gone)
         x->on_gone(x->user);
-    app->on_done(app->arg, x, x->state == AIMD__SENDING ? x->status : 0);
+    app->on_done(app->arg, x, final_status(x));
     x->state = AIMD__OVER;
     x->connection = NULL;
     aimd_exchange_release(x);

@@ -30,7 +30,7 @@ typedef struct aimd_http_app {
      * nobody holds it and it has no complete response, the client gets a 500. */
     void (*on_request)(void *arg, aimd_exchange *x);
     /* The exchange is over: for logs and metrics. status 0: no response was
-     * sent. */
+     * sent; 499: a stream was cut before its end. */
     void (*on_done)(void *arg, aimd_exchange *x, int status);
 } aimd_http_app;
 

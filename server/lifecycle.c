@@ -201,10 +201,11 @@ static void log_ready(const aimd_daemon *d)
     aim_buf_free(&ids);
 }
 
+/* A model file that cannot be read is as little use to the next start as one
+ * that is wrong: the service manager must not try for ever. */
 static int failure_status(enum aim_code code)
 {
-    return code == AIM_ENOMEM || code == AIM_EIO || code == AIM_EINTERNAL ? EX_OSERR
-                                                                          : AIMD_EXIT_DATA;
+    return code == AIM_ENOMEM || code == AIM_EINTERNAL ? EX_OSERR : AIMD_EXIT_DATA;
 }
 
 static void on_loaded(aimd_daemon *d, const aim_error *err)
@@ -237,9 +238,12 @@ static void reload(aimd_daemon *d)
         aimd_notify("RELOADING=1\nMONOTONIC_USEC=%lld",
                     (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
     aimd_log_reopen();
-    if (aimd_daemon_reload_keys(d, &err))
+    const char *keys = d->options->api_key_file ? "read" : "none";
+    if (aimd_daemon_reload_keys(d, &err)) {
         aimd_log(AIMD_LOG_ERROR, "keys_kept", AIMD_STR("reason", err.text));
-    aimd_log(AIMD_LOG_INFO, "reloaded");
+        keys = "kept";
+    }
+    aimd_log(AIMD_LOG_INFO, "reloaded", AIMD_STR("keys", keys));
     if (tell)
         aimd_notify("READY=1");
 }

@@ -28,6 +28,16 @@ static int report(const aim_error *err, int status)
     return status;
 }
 
+static int check_model(const aimd_model_options *m, aim_error *err)
+{
+    aim_map map;
+    aim_error cause = {0};
+    if (aim_map_open(m->dir, "config.json", &map, &cause))
+        return aim_fail(err, cause.code, "model \"%s\": %s", m->id, cause.text);
+    aim_map_close(&map);
+    return 0;
+}
+
 /* What --check-config looks at beside the options: the files they name. */
 static int check_config(const aimd_options *o)
 {
@@ -39,10 +49,8 @@ static int check_config(const aimd_options *o)
         aimd_keys_free(keys);
     }
     for (size_t i = 0; i < o->n_models; i++) {
-        aim_map map;
-        if (aim_map_open(o->models[i].dir, "config.json", &map, &err))
+        if (check_model(&o->models[i], &err))
             return report(&err, AIMD_EXIT_CONFIG);
-        aim_map_close(&map);
     }
     puts("analogd: the configuration is good");
     return EXIT_SUCCESS;

@@ -58,6 +58,10 @@ static int check_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *resu
         cfg_error(cfg, "%s is set twice", opt->name);
         return -1;
     }
+    if (row && row->where == AIMD_AT_DAEMON && cfg_title(cfg)) {
+        cfg_error(cfg, "%s belongs outside of model sections", opt->name);
+        return -1;
+    }
     if (row && aimd__option_set(row, NULL, value, &err)) {
         cfg_error(cfg, "%s: %s", opt->name, err.text);
         return -1;
@@ -92,14 +96,14 @@ static cfg_opt_t option_slot(const char *name, bool is_list)
 
 enum { MAX_SLOTS = AIMD_N_OPTIONS + 4 };
 
-/* The options of one level of the file, and the end mark. Returns how many. */
+/* The options of one level of the file, and the end mark. Returns how many. A
+ * section takes those of the daemon too, for check_value to say where they belong. */
 static int fill_slots(cfg_opt_t slots[MAX_SLOTS], bool model_level)
 {
     int n = 0;
     for (int i = 0; i < AIMD_N_OPTIONS; i++) {
         const aimd_option *row = &aimd__options[i];
-        if (!model_level || row->where == AIMD_AT_MODEL)
-            slots[n++] = option_slot(row->name, row->type == AIMD_OPTION_LIST);
+        slots[n++] = option_slot(row->name, row->type == AIMD_OPTION_LIST);
     }
     if (model_level)
         slots[n++] = option_slot("dir", false);
@@ -144,8 +148,8 @@ static int store_model(cfg_t *section, aimd_config *config, aim_error *err)
 {
     const char *dir = cfg_getstr(section, "dir");
     if (!dir || !*dir)
-        return aim_fail(err, AIM_EINVAL, "%s: model \"%.128s\" has no dir", parsing.name,
-                        cfg_title(section));
+        return aim_fail(err, AIM_EINVAL, "%s:%d: model \"%.128s\" has no dir", parsing.name,
+                        section->line, cfg_title(section));
     int rc = aimd__config_add_model(config, cfg_title(section), dir, err);
     if (rc)
         return rc;

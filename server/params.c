@@ -86,8 +86,10 @@ static int check_refused(const aimd_param *p, const json_t *v, aim_error *err)
     json_decref(list);
     if (neutral)
         return AIM_OK;
-    return aim_fail_param(err, AIM_EUNSUPPORTED, p->name, "%s is not supported here (%s)", p->name,
-                          p->help);
+    size_t len = strlen(p->help);
+    len -= len && p->help[len - 1] == '.';
+    return aim_fail_param(err, AIM_EUNSUPPORTED, p->name, "%s is not supported here (%.*s)",
+                          p->name, (int)len, p->help);
 }
 
 /* Store the value if there is one. */

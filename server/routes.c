@@ -11,16 +11,17 @@
 
 enum {
     OPEN = AIMD_ROUTE_PUBLIC | AIMD_ROUTE_BOTH,
+    PROBE = OPEN | AIMD_ROUTE_PROBE,
     READS = AIMD_ROUTE_MODEL,
     POSTS = AIMD_ROUTE_MODEL | AIMD_ROUTE_BODY,
     GENERATES = AIMD_ROUTE_MODEL | AIMD_ROUTE_BODY | AIMD_ROUTE_QUEUE,
 };
 
 const aimd_route aimd_routes[] = {
-    {"GET", "/health", OPEN, aimd_get_health},
-    {"GET", "/livez", OPEN, aimd_get_livez},
-    {"GET", "/readyz", OPEN, aimd_get_readyz},
-    {"GET", "/metrics", OPEN, aimd_get_metrics},
+    {"GET", "/health", PROBE, aimd_get_health},
+    {"GET", "/livez", PROBE, aimd_get_livez},
+    {"GET", "/readyz", PROBE, aimd_get_readyz},
+    {"GET", "/metrics", PROBE, aimd_get_metrics},
     {"GET", "/version", OPEN, aimd_get_version},
     {"GET", "/v1/models", READS, aimd_get_models},
     {"GET", "/v1/models/", READS | AIMD_ROUTE_PREFIX, aimd_get_model},
@@ -202,8 +203,9 @@ static void on_request(void *arg, aimd_exchange *x)
 
 static void on_main_done(void *arg, aimd_exchange *x, int status)
 {
-    const aimd_route *other;
-    aimd_log_request(arg, x, find_route(arg, x, false, &other), status, AIMD_LOG_INFO);
+    const aimd_route *other, *r = find_route(arg, x, false, &other);
+    bool quiet = r && (r->flags & AIMD_ROUTE_PROBE) && status == 200;
+    aimd_log_request(arg, x, r, status, quiet ? AIMD_LOG_DEBUG : AIMD_LOG_INFO);
 }
 
 /* Probes and scrapes come every few seconds and say nothing. */

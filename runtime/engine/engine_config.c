@@ -46,14 +46,14 @@ int aim__engine_resolve_config(aim_engine_config *c, const aim_decoder *d, aim_e
                         "prefill_chunk (%d) at least 1",
                         c->max_batch_tokens, c->max_sequences, c->prefill_chunk);
     int context_blocks = aim_kv_blocks_for(c->max_context);
+    size_t given = c->kv_blocks ? (size_t)c->kv_blocks * block : c->kv_bytes;
     if (c->kv_blocks == 0)
-        c->kv_blocks =
-            c->kv_bytes ? blocks_in(c->kv_bytes, block) : default_blocks(context_blocks, block);
+        c->kv_blocks = given ? blocks_in(given, block) : default_blocks(context_blocks, block);
     c->kv_bytes = (size_t)c->kv_blocks * block;
     if (c->kv_blocks < context_blocks)
         return aim_fail(err, AIM_EINVAL,
-                        "a KV cache of %zu MiB is too small for one context of %d tokens, which "
-                        "needs %zu MiB: raise kv_cache or lower max_context",
-                        c->kv_bytes >> 20, c->max_context, ((size_t)context_blocks * block) >> 20);
+                        "a KV cache of %zu KiB is too small for one context of %d tokens, which "
+                        "needs %zu KiB: raise kv_cache or lower max_context",
+                        given >> 10, c->max_context, ((size_t)context_blocks * block) >> 10);
     return AIM_OK;
 }

@@ -105,12 +105,19 @@ class Options(Folder):
         path = self.file("analogd.conf", f'model "a" {{ dir = "{self.dir}" }}\n')
         done = run("--config", path, "--check-config")
         self.assertEqual(done.returncode, CONFIG)
+        self.assertIn('model "a": ', done.stderr)
         self.assertIn("config.json", done.stderr)
+        path = self.file("analogd.conf", 'api_key_file = "/nonexistent"\n'
+                         f'model "a" {{ dir = "{MODEL}" }}\n')
+        done = run("--config", path, "--check-config")
+        self.assertEqual(done.stderr, "analogd: api_key_file: /nonexistent: No such file or "
+                         "directory\n")
 
     def test_model_that_cannot_be_used(self):
-        done = run("--model", self.dir, "--listen", "127.0.0.1:0")
-        self.assertEqual(done.returncode, DATA, done.stderr)
-        self.assertIn("event=load_failed", done.stderr)
+        for model in (self.dir, "/nonexistent", "/etc/passwd"):
+            done = run("--model", model, "--listen", "127.0.0.1:0")
+            self.assertEqual(done.returncode, DATA, done.stderr)
+            self.assertIn("event=load_failed", done.stderr)
 
     def test_address_that_is_taken(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -249,10 +256,12 @@ class Reload(Folder):
                 before = len(daemon.events("keys_kept"))
                 self.hang_up(daemon)
                 self.assertEqual(len(daemon.events("keys_kept")), before + 1)
+                self.assertEqual(daemon.events("reloaded")[-1]["keys"], "kept")
                 self.assertEqual(status("user-key-0123456789"), 200)
                 self.assertEqual(status("new-key-0123456789"), 401)
             write(path, "new-key-0123456789\n")
             self.hang_up(daemon)
+            self.assertEqual(daemon.events("reloaded")[-1]["keys"], "read")
             self.assertEqual(status("new-key-0123456789"), 200)
             self.assertEqual(status("user-key-0123456789"), 401)
             self.assertEqual(daemon.get("/readyz").status, 200)
@@ -281,9 +290,13 @@ class Logs(Folder):
         with Daemon() as daemon:
             daemon.completion(max_tokens=3)
             daemon.get("/no%20such%C3%A4%0A")
-            daemon.wait_until(lambda: len(daemon.events("request")) >= 3, "requests are logged")
-            lines = [e for e in daemon.events("request") if e["path"] == "/v1/completions"]
-            line, = lines
+            daemon.wait_until(lambda: len([e for e in daemon.events("request")
+                                           if e["path"] != "/readyz"]) >= 2,
+                              "requests are logged")
+            # Probes that succeed are not.
+            self.assertFalse([e for e in daemon.events("request")
+                              if e["path"] == "/readyz" and int(e["status"]) < 400])
+            line, = [e for e in daemon.events("request") if e["path"] == "/v1/completions"]
             self.assertEqual((line["method"], line["status"], line["peer"]),
                              ("POST", "200", "127.0.0.1"))
             self.assertEqual((line["model"], line["completion_tokens"], line["finish"]),
