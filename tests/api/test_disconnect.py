@@ -107,10 +107,10 @@ class Queue(unittest.TestCase):
         """429 with Retry-After, and room again once the others have left."""
         with Daemon("--max-sequences", "1", "--max-queue", "4") as daemon:
             clients = []
-            for i in range(5):
-                clients.append(daemon.raw_post(URL, work(20)))
+            for i in range(4):  # a request holds its place until its last prompt has started
+                clients.append(daemon.raw_post(URL, work(50)))
                 daemon.wait_until(lambda i=i: daemon.metric("analogd_num_requests_running") == 1
-                                  and daemon.metric("analogd_num_requests_waiting") >= i,
+                                  and daemon.metric("analogd_num_requests_waiting") >= 50 * i,
                                   "the request runs or waits")
             for path, body in ((URL, work(1)), ("/v1/chat/completions", {
                     "messages": [{"role": "user", "content": "x"}]})):

@@ -175,15 +175,16 @@ class Errors(unittest.TestCase):
         """RateLimitError without retries; with them the SDK comes back and succeeds."""
         with harness.Daemon("--max-sequences", "1", "--max-queue", "2") as daemon:
             url = f"http://127.0.0.1:{daemon.port}/v1"
-            work = {"prompt": harness.PROMPT, "max_tokens": 400, "ignore_eos": True}
-            first = daemon.raw_post("/v1/completions", {**work, "prompt": [harness.PROMPT] * 2,
-                                                        "n": 1})
-            daemon.wait_until(lambda: daemon.metric("analogd_num_requests_running") == 1, "busy")
-            hold = [first] + [daemon.raw_post("/v1/completions", work) for _ in range(8)]
+            work = {"prompt": [harness.PROMPT] * 100, "max_tokens": 400, "ignore_eos": True}
+            hold = []
+            for waiting in range(2):  # a request holds its place until its last prompt starts
+                hold.append(daemon.raw_post("/v1/completions", work))
+                daemon.wait_until(
+                    lambda n=waiting: daemon.metric("analogd_num_requests_running") == 1
+                    and daemon.metric("analogd_num_requests_waiting") >= 100 * n,
+                    "the request is in")
             with self.assertRaises(openai.RateLimitError) as caught:
-                for _ in range(50):
-                    client(base_url=url).completions.create(model=MODEL, prompt="a",
-                                                            max_tokens=1)
+                client(base_url=url).completions.create(model=MODEL, prompt="a", max_tokens=1)
             self.assertEqual(caught.exception.code, "queue_full")
             release = threading.Timer(0.5, lambda: [s.close() for s in hold])
             release.start()
