@@ -167,12 +167,58 @@ static int store_all(cfg_t *cfg, aimd_config *config, aim_error *err)
     return rc;
 }
 
+/* ---- comments ----------------------------------------------------------- */
+
+static char *blank(char *from, char *end)
+{
+    for (; from < end; from++)
+        if (*from != '\n')
+            *from = ' ';
+    return end;
+}
+
+/* The end of the comment that begins at p, or NULL: none does, or it is never
+ * closed, which libconfuse then finds. Inside a word only # begins one. */
+static char *comment_end(char *p, bool inside_word)
+{
+    if (*p == '#' || (!inside_word && strncmp(p, "//", 2) == 0))
+        return p + strcspn(p, "\n");
+    char *end = !inside_word && strncmp(p, "/*", 2) == 0 ? strstr(p + 2, "*/") : NULL;
+    return end ? end + 2 : NULL;
+}
+
+static char *skip_quoted(char *p)
+{
+    char quote = *p++;
+    while (*p && *p != quote)
+        p += *p == '\\' && p[1] ? 2 : 1;
+    return *p ? p + 1 : p;
+}
+
+/* libconfuse counts the line of a comment more than once, so that the lines in
+ * its errors would be wrong: it gets to see blanks where it would see comments. */
+static void blank_comments(char *p)
+{
+    bool inside_word = false;
+    while (*p) {
+        char *end = comment_end(p, inside_word);
+        if (end) {
+            p = blank(p, end);
+            continue;
+        }
+        inside_word = !strchr(" \t\r\n{}(),;=", *p);
+        p = *p == '"' || *p == '\'' ? skip_quoted(p) : p + 1;
+    }
+}
+
 static int parse(cfg_t *cfg, const char *text, aim_error *err)
 {
     aim_buf whole = AIM_BUF_INIT;
     aim_buf_puts(&whole, text);
     aim_buf_puts(&whole, LAST_LINE);
     int rc = whole.failed ? aim_fail_nomem(err, parsing.name) : 0;
+    if (rc == 0)
+        blank_comments(whole.data);
     /* on_parse_error has told where and why, unless memory ran out. */
     if (rc == 0 && cfg_parse_buf(cfg, whole.data) != CFG_SUCCESS)
         rc = aim_fail(err, AIM_ENOMEM, "%s: cannot be parsed", parsing.name);

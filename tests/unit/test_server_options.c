@@ -86,6 +86,12 @@ static const struct {
 } bad_files[] = {
     {"", "no model"},
     {"\n\nnothing = 1\n", "test.conf:3: no such option 'nothing'"},
+    {"# one\n// two\n/* three\nfour */\nnothing = 1\n", "test.conf:5: no such option 'nothing'"},
+    {"log_file = \"# no // comment /*\"\nlog_file = 'it\\'s # not'\nnothing = 1 # five\n",
+     "test.conf:2: "},
+    {"log_file = a//b#c\n# two\nnothing = 1\n", "test.conf:3: no such option 'nothing'"},
+    {"# one\nlisten = \"127.0.0.1:0\" # two\n# three\nnothing = 1\n",
+     "test.conf:4: no such option 'nothing'"},
     {"listen = \"127.0.0.1:8080\"\nlisten = \"127.0.0.1:8081\"\n",
      "test.conf:2: listen is set twice"},
     {"max_n = 0\n", "test.conf:1: max_n: 0 is not between 1 and 128"},
