@@ -122,7 +122,7 @@ static int start_worker(aim_pool *p, int worker, aim_error *err)
     int rc = pthread_create(&p->workers[p->n_started], NULL, work, start);
     if (rc != 0) {
         aim_free(start);
-        return aim_fail(err, AIM_EIO, "cannot start worker thread %d", worker);
+        return aim_fail(err, AIM_ENOMEM, "cannot start worker thread %d", worker);
     }
     p->n_started++;
     return AIM_OK;

@@ -28,7 +28,7 @@ static int build(aim_engine *e, aim_error *err)
     aim__event_list_init(&e->events);
     e->stats.kv_total = e->stats.kv_available = aim_kv_total(e->kv);
     if (pthread_create(&e->thread, NULL, aim__engine_main, e) != 0)
-        return aim_fail(err, AIM_EIO, "cannot start the engine thread");
+        return aim_fail(err, AIM_ENOMEM, "cannot start the engine thread");
     e->thread_started = true;
     return AIM_OK;
 }
