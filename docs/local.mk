@@ -7,6 +7,7 @@ nobase_dist_doc_DATA = \
 	README.md \
 	docs/README.md \
 	docs/api.md \
+	docs/benchmarks.md \
 	docs/design.md \
 	docs/hacking.md \
 	docs/metrics.md \
