@@ -15,7 +15,7 @@ build_packages=(
     libpcre2-dev libutf8proc-dev librandom123-dev libsystemd-dev
 )
 test_packages=(
-    check clang=clang libclang-rt-14-dev git=git procps mandoc=mandoc python3=python3 python3-venv
+    check clang=clang libclang-rt-dev git=git procps mandoc=mandoc python3=python3 python3-venv
     systemd-analyze=systemd node=nodejs npm=npm
 )
 
