@@ -188,11 +188,6 @@ void aimd_exchange_set_user(aimd_exchange *x, void *user, void (*on_gone)(void *
     x->on_gone = on_gone;
 }
 
-void *aimd_exchange_user(const aimd_exchange *x)
-{
-    return x->user;
-}
-
 void aimd_exchange_set_log(aimd_exchange *x, void *log)
 {
     x->log = log;

@@ -79,7 +79,6 @@ size_t aimd_exchange_bytes_sent(const aimd_exchange *x);
  * function of this header, except aimd_http_stop. A client that closes its
  * sending side only counts as gone. */
 void aimd_exchange_set_user(aimd_exchange *x, void *user, void (*on_gone)(void *user));
-void *aimd_exchange_user(const aimd_exchange *x);
 /* A second pointer, kept from the request's start until on_done: what the log
  * line of the request will say. NULL at first. The listener never reads it. */
 void aimd_exchange_set_log(aimd_exchange *x, void *log);

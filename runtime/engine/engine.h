@@ -137,7 +137,6 @@ void aim_engine_cancel(aim_engine *e, void *user);
 void aim_engine_pause(aim_engine *e, void *user, bool paused);
 
 int aim_engine_max_context(const aim_engine *e);
-const aim_engine_config *aim_engine_get_config(const aim_engine *e); /* defaults resolved */
 
 enum { AIM_BATCH_BUCKETS = 16 };
 typedef struct aim_engine_stats {

@@ -201,8 +201,3 @@ int aim_engine_max_context(const aim_engine *e)
 {
     return e->config.max_context;
 }
-
-const aim_engine_config *aim_engine_get_config(const aim_engine *e)
-{
-    return &e->config;
-}

@@ -15,7 +15,7 @@ static void replace(aim_buf *out)
 /* b starts a character, or cannot. */
 static void start(aim_detok *d, unsigned char b, aim_buf *out)
 {
-    size_t n = aim__utf8_length(b);
+    size_t n = aim_utf8_length(b);
     if (n == 1) {
         aim_buf_append(out, &b, 1);
     } else if (n == 0) {
@@ -30,13 +30,13 @@ static void add_byte(aim_detok *d, unsigned char b, aim_buf *out)
 {
     if (d->n_pending == 0) {
         start(d, b, out);
-    } else if (!aim__utf8_follows(d->pending[0], d->n_pending, b)) {
+    } else if (!aim_utf8_follows(d->pending[0], d->n_pending, b)) {
         replace(out);
         d->n_pending = 0;
         start(d, b, out);
     } else {
         d->pending[d->n_pending++] = b;
-        if (d->n_pending < aim__utf8_length(d->pending[0]))
+        if (d->n_pending < aim_utf8_length(d->pending[0]))
             return;
         aim_buf_append(out, d->pending, d->n_pending);
         d->n_pending = 0;

@@ -228,7 +228,7 @@ static int split(const aim__pattern *p, pcre2_match_data *data, const char *text
         done = from = stop;
         /* An empty match cuts here; the search goes on one character later. */
         if (stop == start && stop < len)
-            from += aim__utf8_length((unsigned char)text[stop]);
+            from += aim_utf8_length((unsigned char)text[stop]);
     }
     return AIM_OK;
 }

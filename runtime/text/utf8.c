@@ -22,11 +22,11 @@ size_t aim__utf8_check(const char *text, size_t len)
     const unsigned char *s = (const unsigned char *)text;
     size_t pos = skip_ascii(s, 0, len);
     while (pos < len) {
-        size_t n = aim__utf8_length(s[pos]);
+        size_t n = aim_utf8_length(s[pos]);
         if (n == 0 || n > len - pos)
             return pos;
         for (size_t i = 1; i < n; i++)
-            if (!aim__utf8_follows(s[pos], i, s[pos + i]))
+            if (!aim_utf8_follows(s[pos], i, s[pos + i]))
                 return pos;
         pos = skip_ascii(s, pos + n, len);
     }

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* Bytes of the character that starts with lead; 0 if none can. */
-static inline size_t aim__utf8_length(unsigned char lead)
+static inline size_t aim_utf8_length(unsigned char lead)
 {
     if (lead < 0x80)
         return 1;
@@ -21,7 +21,7 @@ static inline size_t aim__utf8_length(unsigned char lead)
 /* Can b be byte number index (1 to 3) of a character that starts with lead?
  * The second byte is where overlong forms, surrogates and values above
  * U+10FFFF are shut out. */
-static inline bool aim__utf8_follows(unsigned char lead, size_t index, unsigned char b)
+static inline bool aim_utf8_follows(unsigned char lead, size_t index, unsigned char b)
 {
     unsigned char lo = 0x80, hi = 0xBF;
     if (index == 1) {
