@@ -3,8 +3,10 @@
 # usage: run.sh SECONDS [BUILDDIR]
 # Search with every libFuzzer target for SECONDS each, starting from a scratch
 # copy of its corpus. BUILDDIR (default: .) was configured with CC=clang and
-# --enable-fuzzing, and `make check` was run there. Inputs that crash are left in
-# the current folder as fuzz-NAME-crash-*; the exit status is then not 0.
+# --enable-fuzzing, and `make check` was run there. The log of each target is left
+# in the current folder as fuzz-NAME.log, inputs that crash as fuzz-NAME-crash-*;
+# the exit status is then not 0, and the end of that target's log and the input
+# are printed last.
 set -eu
 seconds=${1:?usage: run.sh SECONDS [BUILDDIR]}
 builddir=${2:-.}
@@ -12,13 +14,24 @@ here=$(cd "$(dirname "$0")" && pwd)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM
-status=0
+failed=
 for corpus in "$here"/corpus/*/; do
     name=$(basename "$corpus")
     echo "== $name: $seconds s"
     cp -R "$corpus" "$scratch/$name"
     "$builddir/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -timeout=10 \
         -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
-        -artifact_prefix="fuzz-$name-" "$scratch/$name" || status=1
+        -artifact_prefix="fuzz-$name-" "$scratch/$name" >"fuzz-$name.log" 2>&1 ||
+        failed="$failed $name"
+    grep '^stat::number_of_executed_units' "fuzz-$name.log" || true
 done
-exit $status
+for name in $failed; do
+    echo "FAILED: $name"
+    grep -v '^"' "fuzz-$name.log" | tail -n 60
+    for input in "fuzz-$name"-*-*; do
+        [ -e "$input" ] || continue
+        echo "input $input, base64:"
+        base64 "$input" | head -n 40
+    done
+done
+[ -z "$failed" ]
