@@ -17,9 +17,7 @@ enum {
     /* Ranges: wide enough for published models; sums over a row of MAX_WIDTH
      * int8 products stay within int32, positions within aim_sin's range. */
     MAX_WIDTH = 131072,
-    MAX_LAYERS = 1024,
     MAX_HEADS = 1024,
-    MAX_HEAD_DIM = 1024,
     MAX_VOCAB = 1 << 20,
     MAX_POSITIONS = 1 << 20,
 };
@@ -146,10 +144,10 @@ static int read_dimensions(const json_t *config, aim_hf_config *out, aim_error *
     } fields[] = {
         {"hidden_size", MAX_WIDTH, true, &out->hidden},
         {"intermediate_size", MAX_WIDTH, true, &out->ffn},
-        {"num_hidden_layers", MAX_LAYERS, true, &out->layers},
+        {"num_hidden_layers", AIM_MAX_LAYERS, true, &out->layers},
         {"num_attention_heads", MAX_HEADS, true, &out->heads},
         {"num_key_value_heads", MAX_HEADS, false, &out->kv_heads},
-        {"head_dim", MAX_HEAD_DIM, false, &out->head_dim},
+        {"head_dim", AIM_MAX_HEAD_DIM, false, &out->head_dim},
         {"vocab_size", MAX_VOCAB, true, &out->vocab},
         {"max_position_embeddings", MAX_POSITIONS, true, &out->max_positions},
     };
@@ -181,10 +179,10 @@ static int settle_heads(aim_hf_config *out, aim_error *err)
                                   out->hidden, out->heads);
         out->head_dim = out->hidden / out->heads;
     }
-    if (out->head_dim % 2 != 0 || out->head_dim > MAX_HEAD_DIM)
+    if (out->head_dim % 2 != 0 || out->head_dim > AIM_MAX_HEAD_DIM)
         return aim_fail_param(err, AIM_EFORMAT, "head_dim",
                               CONFIG ": head_dim %d must be even and at most %d", out->head_dim,
-                              MAX_HEAD_DIM);
+                              AIM_MAX_HEAD_DIM);
     if (out->heads * out->head_dim > MAX_WIDTH)
         return aim_fail_param(err, AIM_EFORMAT, "head_dim",
                               CONFIG ": %d heads of %d are wider than %d", out->heads,
@@ -225,7 +223,9 @@ static int read_rope(const json_t *config, aim_hf_config *out, aim_error *err)
     if (theta != 0 && newer != 0 && theta != newer)
         return aim_fail_param(err, AIM_EFORMAT, "rope_theta",
                               CONFIG ": \"rope_theta\" is both %g and %g", theta, newer);
-    out->rope_theta = newer != 0 ? newer : theta != 0 ? theta : 10000.0;
+    out->rope.theta = newer != 0 ? newer : theta != 0 ? theta : 10000.0;
+    out->rope.dim = out->head_dim;
+    out->rope.attention_factor = 1;
     return AIM_OK;
 }
 

@@ -12,10 +12,34 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { AIM_MAX_EOS = 16 };
+enum {
+    AIM_MAX_EOS = 16,
+    AIM_MAX_LAYERS = 1024,
+    AIM_MAX_HEAD_DIM = 1024,
+};
+
+enum aim_rope_kind {
+    AIM_ROPE_DEFAULT,  /* Su et al. 2021 */
+    AIM_ROPE_LINEAR,   /* frequencies divided by factor */
+    AIM_ROPE_LLAMA3,   /* low frequencies divided by factor, a ramp between */
+    AIM_ROPE_LONGROPE, /* a divisor for each frequency, one set for short and one
+                          for long sequences (Ding et al. 2024) */
+};
+
+/* Rotary positions, under the names of Hugging Face's configuration. */
+typedef struct aim_rope {
+    enum aim_rope_kind kind;
+    int dim;      /* leading elements of a head that are rotated: head_dim, or less */
+    double theta; /* base of the wavelengths */
+    double factor, low_freq_factor, high_freq_factor;
+    int original_positions;  /* length the model was first trained with */
+    double attention_factor; /* multiplies cos and sin */
+    int n_factors;           /* dim / 2 for AIM_ROPE_LONGROPE, else 0 */
+    float short_factor[AIM_MAX_HEAD_DIM / 2], long_factor[AIM_MAX_HEAD_DIM / 2];
+} aim_rope;
 
 typedef struct aim_hf_config {
-    char architecture[64]; /* "LlamaForCausalLM" */
+    char architecture[64]; /* as config.json names it: "LlamaForCausalLM" */
     int hidden;            /* width of the residual stream */
     int layers;
     int heads, kv_heads, head_dim;
@@ -23,9 +47,16 @@ typedef struct aim_hf_config {
     int vocab;
     int max_positions;
     float rms_eps;
-    double rope_theta;
+    aim_rope rope;
     bool tied_embeddings; /* lm_head shares embed_tokens */
-    int32_t bos;          /* -1: none */
+    /* The checkpoint stores these parts as one tensor (Phi-3). */
+    bool fused_qkv, fused_gate_up;
+    /* Linear layers with a bias: query, key and value; output; feed-forward. */
+    bool qkv_bias, o_bias, mlp_bias;
+    bool qk_norm;       /* RMSNorm of each head of queries and keys (Qwen3) */
+    int sliding_window; /* positions a query sees, itself included; 0: all */
+    unsigned char window_layer[AIM_MAX_LAYERS]; /* 1: the window applies to this layer */
+    int32_t bos;                                /* -1: none */
     int n_eos;
     int32_t eos[AIM_MAX_EOS];
     /* Defaults for sampling from generation_config.json; -1: not given. */

@@ -45,7 +45,8 @@ int aim_random_shape(const char *name, aim_hf_config *out, aim_error *err)
     out->ffn = shapes[i].ffn;
     out->vocab = shapes[i].vocab;
     out->max_positions = shapes[i].positions;
-    out->rope_theta = shapes[i].rope_theta;
+    out->rope =
+        (aim_rope){.theta = shapes[i].rope_theta, .dim = shapes[i].head_dim, .attention_factor = 1};
     out->tied_embeddings = shapes[i].tied;
     return AIM_OK;
 }

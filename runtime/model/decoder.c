@@ -121,7 +121,7 @@ static aim_decoder *build(const aim_hf_config *config, const aim_backend *backen
         aim_decoder_free(d);
         return NULL;
     }
-    aim__rope_frequencies(d->inv_freq, config->head_dim, config->rope_theta);
+    aim__rope_frequencies(d->inv_freq, config->head_dim, config->rope.theta);
     if (!load_all(d, s, progress, arg)) {
         aim_decoder_free(d);
         return NULL;

@@ -21,7 +21,7 @@ static void check_ranges(const aim_hf_config *c)
     FUZZ_EXPECT(c->hidden > 0 && c->layers > 0 && c->ffn > 0 && c->vocab > 0);
     FUZZ_EXPECT(c->kv_heads > 0 && c->heads % c->kv_heads == 0);
     FUZZ_EXPECT(c->head_dim > 0 && c->head_dim % 2 == 0);
-    FUZZ_EXPECT(c->max_positions > 0 && c->rms_eps > 0 && c->rope_theta >= 1);
+    FUZZ_EXPECT(c->max_positions > 0 && c->rms_eps > 0 && c->rope.theta >= 1);
     FUZZ_EXPECT(c->bos >= -1 && c->bos < c->vocab);
     FUZZ_EXPECT(c->n_eos >= 0 && c->n_eos <= AIM_MAX_EOS);
     for (int i = 0; i < c->n_eos; i++)

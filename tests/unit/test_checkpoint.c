@@ -773,7 +773,7 @@ START_TEST(config_defaults_and_derived)
     ck_assert_msg(parse_config(BASE "}", NULL, &c, &err) == AIM_OK, "%s", err.text);
     ck_assert_int_eq(c.head_dim, 16); /* 64 / 4 */
     ck_assert_int_eq(c.kv_heads, 4);
-    ck_assert_double_eq(c.rope_theta, 10000.0);
+    ck_assert_double_eq(c.rope.theta, 10000.0);
     ck_assert_float_eq(c.rms_eps, 1e-6f);
     ck_assert(!c.tied_embeddings);
     ck_assert_int_eq(c.bos, -1);
@@ -786,7 +786,7 @@ START_TEST(config_defaults_and_derived)
                                        "\"rope_theta\":500000}}",
                                   NULL, &c, &err),
                      AIM_OK);
-    ck_assert_double_eq(c.rope_theta, 500000.0);
+    ck_assert_double_eq(c.rope.theta, 500000.0);
 }
 END_TEST
 
