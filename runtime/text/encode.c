@@ -32,9 +32,9 @@ static int on_word(void *arg, const char *word, size_t n)
     return aim__bpe_encode(&t->bpe, &t->vocab, word, n, &e->work, e->out) ? AIM_OK : fail_nomem(e);
 }
 
-static int encode_words(struct encoder *e, const char *text, size_t len)
+static int encode_words(struct encoder *e, const char *text, size_t len, bool at_start)
 {
-    return aim__pretokenizer_run(&e->t->pretokenizer, text, len, on_word, e, e->err);
+    return aim__pretokenizer_run(&e->t->pretokenizer, text, len, at_start, on_word, e, e->err);
 }
 
 /* Text without added tokens of the first set; base is its place in the whole
@@ -62,8 +62,7 @@ static int encode_added(struct encoder *e, int set, const char *text, size_t len
 
 static int encode_stretch(struct encoder *e, const char *text, size_t len, size_t base)
 {
-    (void)base;
-    return encode_words(e, text, len);
+    return encode_words(e, text, len, base == 0);
 }
 
 /* Special tokens are not searched in text that was changed, so that base may

@@ -66,8 +66,9 @@ static int run_step(const struct run *r, int step, const char *s, size_t n)
 }
 
 int aim__pretokenizer_run(const struct aim__pretokenizer *p, const char *text, size_t len,
-                          aim__word_fn *fn, void *arg, aim_error *err)
+                          bool at_start, aim__word_fn *fn, void *arg, aim_error *err)
 {
+    (void)at_start;
     const struct run r = {p, fn, arg, err};
     return len > 0 ? run_step(&r, 0, text, len) : AIM_OK;
 }

@@ -24,15 +24,18 @@ struct aim__step {
 struct aim__pretokenizer {
     struct aim__step step[AIM__MAX_STEPS];
     int n;
+    bool byte_level; /* words are bytes in the alphabet of GPT-2, not characters */
 };
 
 /* Takes a word, n >= 1 bytes; returns AIM_OK or a code, which ends the run. */
 typedef int aim__word_fn(void *arg, const char *word, size_t n);
 
-/* Hand the words of well-formed text to fn in order. Errors: those of fn,
- * ENOMEM, and AIM_EINVAL where a pattern runs into its limits. */
+/* Hand the words of well-formed text to fn in order; all of it is one word if
+ * there are no steps. at_start: the whole text begins here, not behind an added
+ * token. Errors: those of fn, ENOMEM, and AIM_EINVAL where a pattern runs into
+ * its limits. */
 int aim__pretokenizer_run(const struct aim__pretokenizer *p, const char *text, size_t len,
-                          aim__word_fn *fn, void *arg, aim_error *err);
+                          bool at_start, aim__word_fn *fn, void *arg, aim_error *err);
 void aim__pretokenizer_fini(struct aim__pretokenizer *p);
 
 #endif

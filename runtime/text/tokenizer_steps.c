@@ -173,5 +173,6 @@ int aim__read_pretokenizer(aim_tokenizer *t, const json_t *root, aim_error *err)
     if (!code && !s.byte_level)
         code = aim_fail_param(err, AIM_EUNSUPPORTED, "pre_tokenizer",
                               PRE_TOKENIZER ": without ByteLevel at its end is not supported");
+    t->pretokenizer.byte_level = s.byte_level;
     return code;
 }
