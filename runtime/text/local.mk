@@ -18,6 +18,7 @@ runtime_libtext_a_SOURCES = \
 	runtime/text/tokenizer_internal.h \
 	runtime/text/tokenizer_model.c \
 	runtime/text/tokenizer_post.c \
+	runtime/text/tokenizer_pretokenizer.c \
 	runtime/text/tokenizer_steps.c \
 	runtime/text/utf8.c runtime/text/utf8.h \
 	runtime/text/vocab.c runtime/text/vocab.h
