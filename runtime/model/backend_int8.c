@@ -20,12 +20,18 @@ enum {
     RANGES_A_THREAD = 4,
 };
 
+struct packing {
+    aim_packed *w;
+    const aim_kernels *kernels;
+};
+
+/* Weights are quantised as activations are: one scale a row. */
 static void store_row(void *arg, int row, const float *values, int8_t *codes)
 {
-    aim_packed *w = arg;
+    const struct packing *p = arg;
     float scale;
-    aim_quantise_channel(values, w->in, codes, &scale);
-    aim_packed_set_channel(w, row, codes, scale);
+    p->kernels->quantise_row(values, p->w->in, p->w->in_padded, codes, &scale);
+    aim_packed_set_channel(p->w, row, codes, scale);
 }
 
 static void int8_free(aim_linear *l)
@@ -45,8 +51,9 @@ static aim_linear *int8_load(const aim_compute *c, const aim_tensor *const *part
         return NULL;
     }
     aim_weight_rows rows = {parts, n_parts, out, in, random_seed};
+    struct packing packing = {&l->w, c->kernels};
     if (aim_packed_init(&l->w, out, in, err) != AIM_OK ||
-        aim__weight_rows_load(&rows, c, store_row, &l->w, err) != AIM_OK) {
+        aim__weight_rows_load(&rows, c, store_row, &packing, err) != AIM_OK) {
         int8_free(l);
         return NULL;
     }

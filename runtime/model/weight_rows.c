@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/optimise.h"
+
 #include "model/weight_rows.h"
 
 #include "base/alloc.h"
@@ -50,30 +52,36 @@ struct load {
     const aim_weight_rows *rows;
     aim_store_row_fn *store;
     void *arg;
-    float *values;   /* [threads, in] */
-    int8_t *scratch; /* [threads, in] */
+    float *values;   /* [threads, in_padded] */
+    int8_t *scratch; /* [threads, in_padded] */
+    size_t in_padded;
     _Atomic int bad; /* a row that holds NaN or infinity, or -1 */
 };
 
-/* x - x is 0 for every finite x and NaN for all others. */
+/* Written without branches and without an order of summation, so that it is
+ * vectorised: infinities and NaNs have all bits of the exponent set. */
 static bool all_finite(const float *x, int n)
 {
-    float sum = 0;
-    for (int i = 0; i < n; i++)
-        sum += x[i] - x[i];
-    return sum == 0;
+    const uint32_t exponent = 0x7F800000;
+    uint32_t bad = 0;
+    for (int i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        bad |= (bits & exponent) == exponent;
+    }
+    return !bad;
 }
 
 static void load_rows(void *arg, int task, int worker)
 {
     struct load *l = arg;
-    size_t in = (size_t)l->rows->in;
-    float *values = l->values + (size_t)worker * in;
+    size_t at = (size_t)worker * l->in_padded;
+    float *values = l->values + at;
     int end = (task + 1) * ROWS_A_TASK;
     for (int row = task * ROWS_A_TASK; row < end && row < l->rows->rows; row++) {
         aim__weight_row(l->rows, row, values);
         if (all_finite(values, l->rows->in))
-            l->store(l->arg, row, values, l->scratch + (size_t)worker * in);
+            l->store(l->arg, row, values, l->scratch + at);
         else
             atomic_store(&l->bad, row);
     }
@@ -92,8 +100,9 @@ static int check_finite(const aim_weight_rows *w, int bad, aim_error *err)
 int aim__weight_rows_load(const aim_weight_rows *w, const aim_compute *c, aim_store_row_fn *store,
                           void *arg, aim_error *err)
 {
-    size_t room = (size_t)aim_pool_threads(c->pool) * (size_t)w->in;
     struct load l = {.rows = w, .store = store, .arg = arg, .bad = -1};
+    l.in_padded = ((size_t)w->in + AIM_K_ALIGN - 1) / AIM_K_ALIGN * AIM_K_ALIGN;
+    size_t room = (size_t)aim_pool_threads(c->pool) * l.in_padded;
     l.values = aim_array(room, sizeof *l.values);
     l.scratch = aim_array(room, sizeof *l.scratch);
     int code = AIM_OK;

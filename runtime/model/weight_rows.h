@@ -19,7 +19,8 @@ typedef struct aim_weight_rows {
 /* Row `row` into out [in]. */
 void aim__weight_row(const aim_weight_rows *w, int row, float *out);
 
-/* Called for each row, from any thread; scratch [in] bytes for this call alone. */
+/* Called for each row, from any thread; scratch [in, rounded up to AIM_K_ALIGN]
+ * bytes for this call alone. */
 typedef void aim_store_row_fn(void *arg, int row, const float *values, int8_t *scratch);
 
 /* Read all rows on the pool. A NaN or an infinity among them is an error that

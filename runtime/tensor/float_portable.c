@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tensor/optimise.h"
+#include "base/optimise.h"
 
 #define NATIVE_LANES 4
 #define ROW aim__kernels_portable

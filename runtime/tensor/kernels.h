@@ -44,11 +44,6 @@ size_t aim_packed_bytes(int out, int in);
 /* Store one channel given as int8 codes [in] with its scale. Different
  * channels may be stored by different threads, channels of one panel too. */
 void aim_packed_set_channel(aim_packed *w, int channel, const int8_t *codes, float scale);
-/* Symmetric round-to-nearest-even quantisation of a row of weights:
- * scale = max|w| / 127, code = rint(w / scale) in [-127, 127]; an all-zero row
- * has scale 0 and codes 0. A row that holds a NaN or an infinity has scale NaN
- * and codes 0, which makes its outputs NaN. */
-void aim_quantise_channel(const float *w, int in, int8_t *codes, float *scale);
 
 /* ---- the table ---------------------------------------------------------- */
 
@@ -77,10 +72,11 @@ typedef struct aim_kernels {
     void (*matmul_i8)(const aim_packed *w, int panel0, int panel1, const int8_t *x, size_t ldx,
                       const float *x_scale, int rows, float *y, size_t ldy);
 
-    /* Per-token quantisation: scale = max|x| / 127, code = rint(x / scale)
-     * (ties to even) in [-127, 127], codes behind n up to n_padded zero; an
-     * all-zero row gives scale 0 and codes 0, a row with a NaN or an infinity
-     * scale NaN and codes 0. n_padded is a multiple of 64. */
+    /* Symmetric quantisation of a row of activations or of weights: scale =
+     * max|x| / 127, code = rint(x / scale) (ties to even) in [-127, 127], codes
+     * behind n up to n_padded zero; an all-zero row gives scale 0 and codes 0,
+     * a row with a NaN or an infinity scale NaN and codes 0. n_padded is a
+     * multiple of 64. */
     void (*quantise_row)(const float *x, int n, int n_padded, int8_t *codes, float *scale);
 
     /* y = x / sqrt(mean(x^2) + eps) * weight (Zhang & Sennrich 2019). */

@@ -5,7 +5,7 @@ noinst_LIBRARIES += runtime/libtensor.a
 TENSOR_LIBS = runtime/libtensor.a
 runtime_libtensor_a_SOURCES = \
 	runtime/tensor/kernels.c runtime/tensor/kernels.h \
-	runtime/tensor/kernel_rows.h runtime/tensor/optimise.h \
+	runtime/tensor/kernel_rows.h \
 	runtime/tensor/packed.c \
 	runtime/tensor/matmul_f32.c runtime/tensor/matmul_f32.h
 

@@ -5,7 +5,7 @@
  * products to 16 bits. |w| goes in as the unsigned side and x with the sign of
  * w as the signed side; 2 * 128 * 127 = 32512 stays below 32768, so with x in
  * [-127, 127] nothing saturates, even for w = -128. */
-#include "tensor/optimise.h"
+#include "base/optimise.h"
 
 #include "tensor/kernel_rows.h"
 

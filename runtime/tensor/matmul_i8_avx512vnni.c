@@ -6,7 +6,7 @@
  * rows, and 128 times the sum of the row is taken off at the end:
  * sum (w + 128) x - 128 sum x. The accumulators wrap modulo 2^32, so the
  * difference is exact. */
-#include "tensor/optimise.h"
+#include "base/optimise.h"
 
 #include "tensor/kernel_rows.h"
 

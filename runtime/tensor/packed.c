@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/optimise.h"
+
 #include "tensor/kernels.h"
 
 #include "base/alloc.h"
 
-#include <math.h>
 #include <string.h>
 
 static size_t panels_of(int out)
@@ -64,36 +65,15 @@ void aim_packed_set_channel(aim_packed *w, int channel, const int8_t *codes, flo
 {
     int8_t *panel = w->codes + (size_t)(channel / AIM_PANEL) * AIM_PANEL * (size_t)w->in_padded;
     int8_t *to = panel + channel % AIM_PANEL * AIM_K_GROUP;
+    int groups = w->in / AIM_K_GROUP, rest = w->in % AIM_K_GROUP;
     int32_t sum = 0;
-    for (int k = 0; k < w->in; k++) {
-        to[k / AIM_K_GROUP * AIM_PANEL * AIM_K_GROUP + k % AIM_K_GROUP] = codes[k];
+    for (int k = 0; k < w->in; k++)
         sum += codes[k];
-    }
+    for (int g = 0; g < groups; g++)
+        memcpy(to + (size_t)g * AIM_PANEL * AIM_K_GROUP, codes + g * AIM_K_GROUP, AIM_K_GROUP);
+    if (rest)
+        memcpy(to + (size_t)groups * AIM_PANEL * AIM_K_GROUP, codes + groups * AIM_K_GROUP,
+               (size_t)rest);
     w->sums[channel] = sum;
     w->scale[channel] = scale;
-}
-
-void aim_quantise_channel(const float *w, int in, int8_t *codes, float *scale)
-{
-    float max = 0;
-    for (int k = 0; k < in; k++) {
-        float magnitude = fabsf(w[k]);
-        /* Written so that a NaN is taken and then stays. */
-        max = magnitude <= max ? max : magnitude;
-        if (isnan(magnitude))
-            break;
-    }
-    *scale = max / 127.0f;
-    if (!isfinite(max))
-        *scale = NAN;
-    if (!(*scale > 0)) { /* zeros, values that vanish against the scale, or not finite */
-        memset(codes, 0, (size_t)in);
-        return;
-    }
-    for (int k = 0; k < in; k++) {
-        float code = rintf(w[k] / *scale);
-        /* A subnormal scale is coarse: the quotient can pass 127. */
-        code = code > 127.0f ? 127.0f : code < -127.0f ? -127.0f : code;
-        codes[k] = (int8_t)code;
-    }
 }

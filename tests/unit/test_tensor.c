@@ -253,7 +253,7 @@ static void check_quantised(const char *who, const struct quantise_case *q, cons
                   scale);
 }
 
-START_TEST(rows_and_channels_quantise_by_the_same_rule)
+START_TEST(rows_quantise_by_the_rule)
 {
     const aim_kernels *k = row_or_skip(_i);
     for (size_t i = 0; k && i < sizeof quantise_cases / sizeof quantise_cases[0]; i++) {
@@ -265,8 +265,6 @@ START_TEST(rows_and_channels_quantise_by_the_same_rule)
         check_quantised(k->name, q, c, scale);
         for (int j = 4; j < 64; j++)
             ck_assert_int_eq(c[j], 0);
-        aim_quantise_channel(q->x, 4, c, &scale);
-        check_quantised("channel", q, c, scale);
     }
 }
 END_TEST
@@ -276,17 +274,13 @@ START_TEST(quantised_rows_are_nearest_codes)
     const aim_kernels *k = row_or_skip(_i);
     for (int n = 1; k && n <= 300; n++) {
         float x[300], scale;
-        int8_t c[320], channel[300];
+        int8_t c[320];
         for (int i = 0; i < n; i++)
             x[i] = (float)((double)random_bits((uint64_t)n, (uint64_t)i) / 4294967296.0 - 0.5);
         k->quantise_row(x, n, 320, c, &scale);
         for (int i = 0; i < n; i++)
             if (c[i] != (int)rintf(x[i] / scale))
                 ck_abort_msg("%s n %d: code %d is %d", k->name, n, i, c[i]);
-        float channel_scale;
-        aim_quantise_channel(x, n, channel, &channel_scale);
-        ck_assert_int_eq(memcmp(c, channel, (size_t)n), 0);
-        ck_assert_float_eq(scale, channel_scale);
     }
 }
 END_TEST
@@ -336,7 +330,7 @@ int main(void)
     tcase_add_test(integer, packed_layout_is_the_documented_one);
     tcase_add_test(integer, packed_refuses_impossible_shapes);
     tcase_add_test(integer, packed_survives_lack_of_memory);
-    tcase_add_loop_test(integer, rows_and_channels_quantise_by_the_same_rule, 0, n);
+    tcase_add_loop_test(integer, rows_quantise_by_the_rule, 0, n);
     tcase_add_loop_test(integer, quantised_rows_are_nearest_codes, 0, n);
     suite_add_tcase(s, integer);
     TCase *table = tcase_create("table");
