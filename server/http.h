@@ -77,7 +77,8 @@ size_t aimd_exchange_bytes_sent(const aimd_exchange *x);
  * aimd_respond* or aimd_stream_end; after it, only aimd_exchange_release need be
  * called on x (anything else does nothing). It is never called from within a
  * function of this header, except aimd_http_stop. A client that closes its
- * sending side only counts as gone. */
+ * sending side only counts as gone. Who releases x before on_gone came takes the
+ * user back first: a write that memory ran out for cancels the exchange. */
 void aimd_exchange_set_user(aimd_exchange *x, void *user, void (*on_gone)(void *user));
 /* A second pointer, kept from the request's start until on_done: what the log
  * line of the request will say. NULL at first. The listener never reads it. */

@@ -57,6 +57,8 @@ static void answer_one(void)
         } else {
             aimd_respond(x, 200, "text/plain", "later\n", 6);
         }
+        /* An answer that memory ran out for still ends with on_gone. */
+        aimd_exchange_set_user(x, NULL, NULL);
         aimd_exchange_release(x);
         waiting[i] = NULL;
         return;
