@@ -36,7 +36,7 @@ tests_unit_test_kv_cache_SOURCES = tests/unit/test_kv_cache.c
 tests_unit_test_kv_cache_LDADD = runtime/libmodel.a runtime/libbase.a $(UNIT_LDADD)
 
 UNIT_TESTS += tests/unit/test_model
-tests_unit_test_model_SOURCES = tests/unit/test_model.c
+tests_unit_test_model_SOURCES = tests/unit/test_model.c tests/unit/decoder_rig.h
 tests_unit_test_model_LDADD = runtime/libmodel.a runtime/libcheckpoint.a $(TENSOR_LIBS) \
 	runtime/libbase.a $(UNIT_LDADD) $(JANSSON_LIBS) $(OPENBLAS_LIBS) $(PTHREAD_LIBS) -lm
 
