@@ -35,8 +35,9 @@ typedef struct aim_backend {
     size_t (*bytes)(const aim_linear *l);
     /* Bytes `load` will take, without loading. */
     size_t (*load_bytes)(int out, int in);
-    /* Bytes of scratch a call with at most so many rows needs, 64-byte aligned. */
-    size_t (*scratch)(const aim_linear *l, int max_rows);
+    /* Bytes of scratch that a call for a layer of this shape with at most so many
+     * rows needs, 64-byte aligned. */
+    size_t (*scratch)(int out, int in, int max_rows);
     /* y [rows, out] = x [rows, in] W^T, both contiguous, rows >= 1. A row's
      * result does not depend on the other rows. */
     void (*forward)(const aim_linear *l, const aim_compute *c, const float *x, int rows, float *y,

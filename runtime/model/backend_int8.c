@@ -66,14 +66,15 @@ static size_t int8_bytes(const aim_linear *l)
 }
 
 /* The codes of x come first, their scales behind them. */
-static size_t codes_bytes(const aim_linear *l, int rows)
+static size_t codes_bytes(int in, int rows)
 {
-    return (size_t)rows * (size_t)l->w.in_padded;
+    return (size_t)rows * aim_packed_row_bytes(in);
 }
 
-static size_t int8_scratch(const aim_linear *l, int max_rows)
+static size_t int8_scratch(int out, int in, int max_rows)
 {
-    return codes_bytes(l, max_rows) + (size_t)max_rows * sizeof(float);
+    (void)out;
+    return codes_bytes(in, max_rows) + (size_t)max_rows * sizeof(float);
 }
 
 /* One call of forward, as its tasks see it. */
@@ -131,7 +132,7 @@ static void int8_forward(const aim_linear *l, const aim_compute *c, const float 
         .x = x,
         .rows = rows,
         .codes = scratch,
-        .x_scale = (float *)((unsigned char *)scratch + codes_bytes(l, rows)),
+        .x_scale = (float *)((unsigned char *)scratch + codes_bytes(l->w.in, rows)),
         .y = y,
     };
     quantise_rows(&p, c->pool);

@@ -182,8 +182,7 @@ const aim_backend *aim_decoder_backend(const aim_decoder *d)
 
 aim_kv_shape aim_decoder_kv_shape(const aim_decoder *d)
 {
-    const aim_hf_config *c = &d->config;
-    return (aim_kv_shape){c->layers, c->kv_heads, c->head_dim, d->backend->kv_bf16};
+    return aim_hf_config_kv_shape(&d->config, d->backend);
 }
 
 size_t aim_decoder_weight_bytes(const aim_decoder *d)

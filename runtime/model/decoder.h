@@ -25,6 +25,11 @@ aim_decoder *aim_decoder_random(const aim_hf_config *config, const aim_backend *
                                 const aim_compute *compute, uint64_t seed, aim_error *err);
 void aim_decoder_free(aim_decoder *d); /* NULL is fine */
 
+/* Before loading: the bytes that the weights will take in memory. The embedding
+ * table is not among them: its rows are read from the mapped file. */
+size_t aim_decoder_load_bytes(const aim_hf_config *config, const aim_backend *backend);
+aim_kv_shape aim_hf_config_kv_shape(const aim_hf_config *config, const aim_backend *backend);
+
 const aim_hf_config *aim_decoder_config(const aim_decoder *d);
 const aim_backend *aim_decoder_backend(const aim_decoder *d);
 aim_kv_shape aim_decoder_kv_shape(const aim_decoder *d);
@@ -50,6 +55,9 @@ typedef struct aim_workspace aim_workspace;
 /* Room for batches of at most max_rows rows and max_logits logit rows. */
 aim_workspace *aim_workspace_new(const aim_decoder *d, int max_rows, int max_logits,
                                  const aim_compute *compute, aim_error *err);
+/* The bytes that aim_workspace_new will take, SIZE_MAX if they cannot be counted. */
+size_t aim_workspace_need(const aim_hf_config *config, const aim_backend *backend, int max_rows,
+                          int max_logits, int threads);
 void aim_workspace_free(aim_workspace *w);
 size_t aim_workspace_bytes(const aim_workspace *w);
 

@@ -6,6 +6,13 @@
 #include "model/decoder.h"
 #include "model/weight_rows.h"
 
+/* The linear layers of a block, parts that share an input as one, and the head. */
+enum { AIM_QKV, AIM_O, AIM_GATE_UP, AIM_DOWN, AIM_LM_HEAD, AIM_LINEARS };
+typedef struct aim_linear_shape {
+    int out, in;
+} aim_linear_shape;
+void aim__linear_shapes(const aim_hf_config *c, aim_linear_shape shapes[AIM_LINEARS]);
+
 typedef struct aim_layer {
     float *attention_norm, *ffn_norm; /* [hidden] */
     aim_linear *qkv;                  /* hidden -> (heads + 2 kv_heads) * head_dim */

@@ -9,6 +9,7 @@ runtime_libmodel_a_SOURCES = \
 	runtime/model/forward.c \
 	runtime/model/kv_cache.c runtime/model/kv_cache.h \
 	runtime/model/rope.c runtime/model/rope.h \
+	runtime/model/sizes.c \
 	runtime/model/weight_names.c runtime/model/weight_names.h \
 	runtime/model/weight_rows.c runtime/model/weight_rows.h \
 	runtime/model/workspace.c

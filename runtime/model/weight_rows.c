@@ -101,7 +101,7 @@ int aim__weight_rows_load(const aim_weight_rows *w, const aim_compute *c, aim_st
                           void *arg, aim_error *err)
 {
     struct load l = {.rows = w, .store = store, .arg = arg, .bad = -1};
-    l.in_padded = ((size_t)w->in + AIM_K_ALIGN - 1) / AIM_K_ALIGN * AIM_K_ALIGN;
+    l.in_padded = aim_packed_row_bytes(w->in);
     size_t room = (size_t)aim_pool_threads(c->pool) * l.in_padded;
     l.values = aim_array(room, sizeof *l.values);
     l.scratch = aim_array(room, sizeof *l.scratch);

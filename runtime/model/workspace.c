@@ -31,21 +31,22 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* The largest scratch any linear layer asks for; layers are alike. */
-static size_t linear_scratch(const aim_decoder *d, int max_rows, int max_logits)
+/* The largest scratch any linear layer asks for. */
+static size_t linear_scratch(const aim_workspace *w, const aim_hf_config *f, const aim_backend *b)
 {
-    const aim_backend *b = d->backend;
-    const aim_layer *l = &d->layers[0];
-    size_t most = b->scratch(d->lm_head, max_logits);
-    most = larger(most, b->scratch(l->qkv, max_rows));
-    most = larger(most, b->scratch(l->o, max_rows));
-    most = larger(most, b->scratch(l->gate_up, max_rows));
-    return larger(most, b->scratch(l->down, max_rows));
+    aim_linear_shape shapes[AIM_LINEARS];
+    size_t most = 0;
+    aim__linear_shapes(f, shapes);
+    for (int i = 0; i < AIM_LINEARS; i++) {
+        int rows = i == AIM_LM_HEAD ? w->max_logits : w->max_rows;
+        most = larger(most, b->scratch(shapes[i].out, shapes[i].in, rows));
+    }
+    return most;
 }
 
-static void carve_all(struct carver *c, aim_workspace *w, const aim_decoder *d, int threads)
+static void carve_all(struct carver *c, aim_workspace *w, const aim_hf_config *f,
+                      const aim_backend *b, int threads)
 {
-    const aim_hf_config *f = &d->config;
     size_t rows = (size_t)w->max_rows, hidden = (size_t)f->hidden, ffn = (size_t)f->ffn;
     size_t q = (size_t)f->heads * (size_t)f->head_dim;
     size_t kv = (size_t)f->kv_heads * (size_t)f->head_dim;
@@ -60,7 +61,25 @@ static void carve_all(struct carver *c, aim_workspace *w, const aim_decoder *d, 
     w->sin = carve(c, rows, half * sizeof(float));
     w->logits = carve(c, (size_t)w->max_logits, (size_t)f->vocab * sizeof(float));
     w->attend = carve(c, (size_t)threads, w->attend_room * sizeof(float));
-    w->linear = carve(c, 1, linear_scratch(d, w->max_rows, w->max_logits));
+    w->linear = carve(c, 1, linear_scratch(w, f, b));
+}
+
+/* The sizes that carve_all starts from. */
+static aim_workspace outline(const aim_hf_config *f, int max_rows, int max_logits)
+{
+    /* Whole cache lines for each thread. */
+    size_t attend_room = (aim_attention_scratch(f->max_positions) + 15) / 16 * 16;
+    return (aim_workspace){
+        .max_rows = max_rows, .max_logits = max_logits, .attend_room = attend_room};
+}
+
+size_t aim_workspace_need(const aim_hf_config *config, const aim_backend *backend, int max_rows,
+                          int max_logits, int threads)
+{
+    aim_workspace w = outline(config, max_rows, max_logits);
+    struct carver size = {0};
+    carve_all(&size, &w, config, backend, threads);
+    return size.overflow ? SIZE_MAX : size.used;
 }
 
 aim_workspace *aim_workspace_new(const aim_decoder *d, int max_rows, int max_logits,
@@ -71,23 +90,18 @@ aim_workspace *aim_workspace_new(const aim_decoder *d, int max_rows, int max_log
         aim_fail_nomem(err, "workspace");
         return NULL;
     }
-    w->max_rows = max_rows;
-    w->max_logits = max_logits;
-    /* Whole cache lines for each thread. */
-    w->attend_room = (aim_attention_scratch(d->config.max_positions) + 15) / 16 * 16;
     int threads = aim_pool_threads(compute->pool);
-    struct carver size = {0};
-    carve_all(&size, w, d, threads);
-    w->memory = size.overflow ? NULL : aim_big_alloc(size.used);
+    *w = outline(&d->config, max_rows, max_logits);
+    w->bytes = aim_workspace_need(&d->config, d->backend, max_rows, max_logits, threads);
+    w->memory = aim_big_alloc(w->bytes);
     if (!w->memory) {
         aim_fail(err, AIM_ENOMEM, "out of memory: workspace for %d rows, %zu bytes", max_rows,
-                 size.used);
+                 w->bytes);
         aim_free(w);
         return NULL;
     }
-    w->bytes = size.used;
     struct carver place = {.base = w->memory};
-    carve_all(&place, w, d, threads);
+    carve_all(&place, w, &d->config, d->backend, threads);
     return w;
 }
 

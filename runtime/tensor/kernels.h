@@ -41,6 +41,7 @@ typedef struct aim_packed {
 int aim_packed_init(aim_packed *w, int out, int in, aim_error *err);
 void aim_packed_fini(aim_packed *w);
 size_t aim_packed_bytes(int out, int in);
+size_t aim_packed_row_bytes(int in); /* of one row of codes, padding included */
 /* Store one channel given as int8 codes [in] with its scale. Different
  * channels may be stored by different threads, channels of one panel too. */
 void aim_packed_set_channel(aim_packed *w, int channel, const int8_t *codes, float scale);

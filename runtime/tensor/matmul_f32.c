@@ -155,10 +155,9 @@ static void multiply_task(void *arg, int task, int worker)
         multiply_block(m, block, m->row_tile, p->x_rest, (size_t)m->in, p->y_rest, (size_t)m->out);
 }
 
-size_t aim_matrix_f32_scratch(const aim_matrix_f32 *m, int rows)
+size_t aim_matrix_f32_scratch(int out, int in)
 {
-    (void)rows; /* what does not fill a tile is less than one, however many rows there are */
-    return (size_t)m->row_tile * ((size_t)m->in + (size_t)m->out);
+    return (size_t)ROW_TILE * ((size_t)in + (size_t)out);
 }
 
 void aim_matrix_f32_mul(const aim_matrix_f32 *m, aim_pool *pool, const float *x, size_t ldx,

@@ -26,8 +26,8 @@ void aim_matrix_f32_fini(aim_matrix_f32 *m);
 /* Choose row_tile once the weights are in. */
 int aim_matrix_f32_probe(aim_matrix_f32 *m, aim_error *err);
 
-/* Floats of scratch a call needs for `rows` rows (padding of x and y). */
-size_t aim_matrix_f32_scratch(const aim_matrix_f32 *m, int rows);
+/* Floats of scratch a call needs, however many rows it has (padding of x and y). */
+size_t aim_matrix_f32_scratch(int out, int in);
 /* x [rows, in] stride ldx, y [rows, out] stride ldy, scratch as above. */
 void aim_matrix_f32_mul(const aim_matrix_f32 *m, aim_pool *pool, const float *x, size_t ldx,
                         int rows, float *y, size_t ldy, float *scratch);

@@ -12,14 +12,14 @@ static size_t panels_of(int out)
     return ((size_t)out + AIM_PANEL - 1) / AIM_PANEL;
 }
 
-static size_t padded(int in)
+size_t aim_packed_row_bytes(int in)
 {
     return ((size_t)in + AIM_K_ALIGN - 1) / AIM_K_ALIGN * AIM_K_ALIGN;
 }
 
 static size_t code_bytes(int out, int in)
 {
-    return panels_of(out) * AIM_PANEL * padded(in);
+    return panels_of(out) * AIM_PANEL * aim_packed_row_bytes(in);
 }
 
 static size_t channel_bytes(int out)
@@ -43,7 +43,7 @@ int aim_packed_init(aim_packed *w, int out, int in, aim_error *err)
     w->out = out;
     w->in = in;
     w->n_panels = (int)panels_of(out);
-    w->in_padded = (int)padded(in);
+    w->in_padded = (int)aim_packed_row_bytes(in);
     w->codes = aim_big_alloc(code_bytes(out, in));
     w->sums = aim_big_alloc(channel_bytes(out));
     w->scale = aim_big_alloc(channel_bytes(out));

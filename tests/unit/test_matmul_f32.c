@@ -32,7 +32,7 @@ static void build(aim_matrix_f32 *m, int out, int in)
 static void multiply(const aim_matrix_f32 *m, aim_pool *pool, const float *from, size_t ldx,
                      int rows, float *to, size_t ldy)
 {
-    size_t n = aim_matrix_f32_scratch(m, rows);
+    size_t n = aim_matrix_f32_scratch(m->out, m->in);
     float *scratch = aim_array(n + 1, sizeof *scratch);
     memset(scratch, 0xff, (n + 1) * sizeof *scratch);
     aim_matrix_f32_mul(m, pool, from, ldx, rows, to, ldy, scratch);

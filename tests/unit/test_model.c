@@ -557,18 +557,13 @@ END_TEST
 START_TEST(scratch_covers_smaller_batches)
 {
     static const int shapes[][2] = {{40, 70}, {192, 192}, {512, 64}, {1, 1}};
-    struct rig r;
-    rig_start(&r, NULL, 1);
     const aim_backend *b = aim_backend_find(backend_names[_i], NULL);
     for (size_t s = 0; s < COUNT(shapes); s++) {
-        aim_linear *l = b->load(&r.compute, NULL, 1, shapes[s][0], shapes[s][1], 1, NULL);
-        ck_assert_ptr_nonnull(l);
+        int out = shapes[s][0], in = shapes[s][1];
         for (int most = 1; most <= 64; most++)
             for (int rows = 1; rows <= most; rows++)
-                ck_assert_uint_ge(b->scratch(l, most), b->scratch(l, rows));
-        b->free(l);
+                ck_assert_uint_ge(b->scratch(out, in, most), b->scratch(out, in, rows));
     }
-    rig_close(&r);
 }
 END_TEST
 

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sizes that follow from a configuration alone, so that memory can be counted
+ * before any is taken. hf_config.c bounds every factor: widths by 2^17, layers
+ * by AIM_MAX_LAYERS; no product here comes near 2^64. */
+#include "model/decoder_impl.h"
+
+void aim__linear_shapes(const aim_hf_config *c, aim_linear_shape shapes[AIM_LINEARS])
+{
+    int q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
+    shapes[AIM_QKV] = (aim_linear_shape){q + 2 * kv, c->hidden};
+    shapes[AIM_O] = (aim_linear_shape){c->hidden, q};
+    shapes[AIM_GATE_UP] = (aim_linear_shape){2 * c->ffn, c->hidden};
+    shapes[AIM_DOWN] = (aim_linear_shape){c->hidden, c->ffn};
+    shapes[AIM_LM_HEAD] = (aim_linear_shape){c->vocab, c->hidden};
+}
+
+/* How many there are of a linear layer. */
+static size_t count_of(const aim_hf_config *c, int linear)
+{
+    return linear == AIM_LM_HEAD ? 1 : (size_t)c->layers;
+}
+
+/* Norms and rotary frequencies, all float32. */
+static size_t vector_bytes(const aim_hf_config *c)
+{
+    size_t hidden = (size_t)c->hidden;
+    size_t floats = (2 * (size_t)c->layers + 1) * hidden + (size_t)c->head_dim / 2;
+    return floats * sizeof(float);
+}
+
+size_t aim_decoder_load_bytes(const aim_hf_config *config, const aim_backend *backend)
+{
+    aim_linear_shape shapes[AIM_LINEARS];
+    size_t total = vector_bytes(config);
+    aim__linear_shapes(config, shapes);
+    for (int i = 0; i < AIM_LINEARS; i++)
+        total += count_of(config, i) * backend->load_bytes(shapes[i].out, shapes[i].in);
+    return total;
+}
+
+aim_kv_shape aim_hf_config_kv_shape(const aim_hf_config *config, const aim_backend *backend)
+{
+    return (aim_kv_shape){config->layers, config->kv_heads, config->head_dim, backend->kv_bf16};
+}
