@@ -3,19 +3,25 @@
 
 #include "base/alloc.h"
 #include "base/json.h"
+#include "checkpoint/shard_index.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SINGLE_FILE "model.safetensors"
-#define INDEX_FILE "model.safetensors.index.json"
-
-enum {
-    MAX_SHARDS = 4096,
-    MAX_INDEX_BYTES = 64 << 20, /* about half a million tensors */
+/* The forms of a checkpoint, in the order in which they are looked for. */
+static const struct form {
+    const char *file;  /* all tensors in one */
+    const char *index; /* or this, which names the shards */
+    aim_tensor_file_fn *parse;
+} forms[] = {
+    {"model.safetensors", "model.safetensors.index.json", aim_safetensors_parse},
+    {"pytorch_model.bin", "pytorch_model.bin.index.json", aim_torch_parse},
 };
+
+enum { N_FORMS = sizeof forms / sizeof forms[0] };
 
 struct aim_checkpoint {
     aim_map *maps; /* one a file */
@@ -27,7 +33,7 @@ struct aim_checkpoint {
 /* What the visitor of one file needs. */
 struct loading {
     aim_checkpoint *checkpoint;
-    const json_t *weight_map; /* NULL: a single file, which may hold any tensor */
+    const aim__shard_index *index; /* NULL: a single file, which may hold any tensor */
     const char *file;
 };
 
@@ -35,16 +41,15 @@ struct loading {
  * rules out one name in two shards. */
 static int check_place(const struct loading *l, const aim_tensor *t, aim_error *err)
 {
-    if (!l->weight_map)
+    if (!l->index)
         return AIM_OK;
-    const char *place = json_string_value(json_object_get(l->weight_map, t->name));
+    const char *place = aim__shard_index_place(l->index, t->name);
     if (!place)
-        return aim_fail(err, AIM_EFORMAT, "%s: tensor \"%.200s\" is not in " INDEX_FILE, l->file,
-                        t->name);
+        return aim_fail(err, AIM_EFORMAT, "%s: tensor \"%.200s\" is not in %s", l->file, t->name,
+                        l->index->name);
     if (strcmp(place, l->file) != 0)
-        return aim_fail(err, AIM_EFORMAT,
-                        "%s: tensor \"%.200s\" belongs into \"%.100s\" by " INDEX_FILE, l->file,
-                        t->name, place);
+        return aim_fail(err, AIM_EFORMAT, "%s: tensor \"%.200s\" belongs into \"%.100s\" by %s",
+                        l->file, t->name, place, l->index->name);
     return AIM_OK;
 }
 
@@ -65,62 +70,36 @@ static int add_tensor(void *arg, const aim_tensor *t, aim_error *err)
     return AIM_OK;
 }
 
+/* A folder cloned without Git LFS holds a note where the weights should be. */
+static int check_is_content(const aim_map *map, const char *file, aim_error *err)
+{
+    static const char note[] = "version https://git-lfs";
+    if (map->size < strlen(note) || memcmp(map->data, note, strlen(note)) != 0)
+        return AIM_OK;
+    return aim_fail(err, AIM_EFORMAT,
+                    "%s: a Git LFS pointer, not the file it stands for: "
+                    "fetch that with \"git lfs pull\"",
+                    file);
+}
+
 /* Map and parse file; c->maps has room for it. */
-static int load_file(aim_checkpoint *c, const char *dir, const char *file, const json_t *weight_map,
-                     aim_error *err)
+static int load_file(aim_checkpoint *c, const char *dir, const char *file, const struct form *form,
+                     const aim__shard_index *index, aim_error *err)
 {
     aim_map *map = &c->maps[c->n_maps];
     int code = aim_map_open(dir, file, map, err);
     if (code)
         return code;
     c->n_maps++;
-    struct loading l = {c, weight_map, file};
-    return aim_safetensors_parse(map->data, map->size, file, add_tensor, &l, err);
+    code = check_is_content(map, file, err);
+    struct loading l = {c, index, file};
+    return code ? code : form->parse(map->data, map->size, file, add_tensor, &l, err);
 }
 
-static int load_single(aim_checkpoint *c, const char *dir, aim_error *err)
+static int load_single(aim_checkpoint *c, const char *dir, const struct form *form, aim_error *err)
 {
     c->maps = aim_calloc(1, sizeof *c->maps);
-    return c->maps ? load_file(c, dir, SINGLE_FILE, NULL, err) : aim_fail_nomem(err, dir);
-}
-
-/* ---- the sharded form --------------------------------------------------- */
-
-static bool is_bare_name(const char *s)
-{
-    return s[0] != '\0' && s[0] != '.' && !strchr(s, '/');
-}
-
-static int by_string(const void *left, const void *right)
-{
-    return strcmp(*(const char *const *)left, *(const char *const *)right);
-}
-
-/* The distinct files of weight_map, sorted, into files (room for one a key). */
-static int list_shards(const json_t *weight_map, const char **files, size_t *n_files,
-                       aim_error *err)
-{
-    size_t n = 0, kept = 0;
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)weight_map, key, value)
-    {
-        files[n] = json_string_value(value);
-        if (!files[n] || !is_bare_name(files[n]))
-            return aim_fail(err, AIM_EFORMAT,
-                            INDEX_FILE ": tensor \"%.200s\": \"%.100s\" is not a bare file name",
-                            key, files[n] ? files[n] : "");
-        n++;
-    }
-    qsort(files, n, sizeof *files, by_string);
-    for (size_t i = 0; i < n; i++)
-        if (kept == 0 || strcmp(files[kept - 1], files[i]) != 0)
-            files[kept++] = files[i];
-    if (kept > MAX_SHARDS)
-        return aim_fail(err, AIM_EFORMAT, INDEX_FILE ": %zu files, at most %d are read", kept,
-                        MAX_SHARDS);
-    *n_files = kept;
-    return AIM_OK;
+    return c->maps ? load_file(c, dir, form->file, form, NULL, err) : aim_fail_nomem(err, dir);
 }
 
 static int by_name(const void *left, const void *right)
@@ -136,54 +115,57 @@ static void sort_tensors(aim_checkpoint *c)
 }
 
 /* The index may promise more than the shards hold. */
-static int check_all_found(aim_checkpoint *c, const json_t *weight_map, aim_error *err)
+static int check_all_found(aim_checkpoint *c, const aim__shard_index *index, aim_error *err)
 {
-    if (c->n_tensors == json_object_size(weight_map))
+    if (c->n_tensors == json_object_size(index->weight_map))
         return AIM_OK;
     sort_tensors(c);
     const char *key;
-    json_t *value;
-    json_object_foreach(
-        (json_t *)weight_map, key,
-        value) if (!aim_checkpoint_find(c, key)) return aim_fail(err, AIM_EFORMAT,
-                                                                 "%s: tensor \"%.200s\" is missing",
-                                                                 json_string_value(value), key);
-    return aim_fail(err, AIM_EINTERNAL, INDEX_FILE ": tensors do not add up");
+    json_t *file;
+    json_object_foreach((json_t *)index->weight_map, key, file)
+    {
+        if (!aim_checkpoint_find(c, key))
+            return aim_fail(err, AIM_EFORMAT, "%s: tensor \"%.200s\" is missing",
+                            json_string_value(file), key);
+    }
+    return aim_fail(err, AIM_EINTERNAL, "%s: tensors do not add up", index->name);
 }
 
-static int load_shards(aim_checkpoint *c, const char *dir, const json_t *weight_map, aim_error *err)
+static int load_shards(aim_checkpoint *c, const char *dir, const struct form *form,
+                       const aim__shard_index *index, aim_error *err)
 {
-    if (!json_is_object(weight_map))
-        return aim_fail_param(err, AIM_EFORMAT, "weight_map",
-                              INDEX_FILE ": \"weight_map\" must be an object");
-    size_t n = 0;
-    const char **files = aim_calloc(json_object_size(weight_map), sizeof *files);
-    int code = files ? list_shards(weight_map, files, &n, err) : aim_fail_nomem(err, INDEX_FILE);
-    if (!code && !(c->maps = aim_calloc(n, sizeof *c->maps)))
-        code = aim_fail_nomem(err, INDEX_FILE);
-    for (size_t i = 0; !code && i < n; i++)
-        code = load_file(c, dir, files[i], weight_map, err);
-    if (!code)
-        code = check_all_found(c, weight_map, err);
-    aim_free(files);
-    return code;
+    c->maps = aim_calloc(index->n_files, sizeof *c->maps);
+    if (!c->maps)
+        return aim_fail_nomem(err, form->index);
+    for (size_t i = 0; i < index->n_files; i++) {
+        int code = load_file(c, dir, index->files[i], form, index, err);
+        if (code)
+            return code;
+    }
+    return check_all_found(c, index, err);
 }
 
-static int load_index(aim_checkpoint *c, const char *dir, aim_error *err)
+/* False if the folder has nothing of this form; otherwise it is loaded, or err
+ * tells why not. A shard that is not there is a failure of its form. */
+static bool load_form(aim_checkpoint *c, const char *dir, const struct form *form, aim_error *err)
 {
     aim_error cause = {0};
-    char *path = aim_path_join(dir, INDEX_FILE);
-    if (!path)
-        return aim_fail_nomem(err, INDEX_FILE);
-    json_t *index = aim_json_load(path, MAX_INDEX_BYTES, &cause);
-    aim_free(path);
-    if (cause.code == AIM_ENOTFOUND)
-        return aim_fail(err, AIM_ENOTFOUND, "%s: neither " SINGLE_FILE " nor " INDEX_FILE, dir);
-    if (!index)
-        return aim_fail(err, cause.code, "%s", cause.text);
-    int code = load_shards(c, dir, json_object_get(index, "weight_map"), err);
-    json_decref(index);
-    return code;
+    if (load_single(c, dir, form, &cause) == AIM_ENOTFOUND) {
+        aim_free(c->maps);
+        c->maps = NULL;
+        cause = (aim_error){0};
+        aim__shard_index index;
+        int code = aim__shard_index_open(dir, form->index, &index, &cause);
+        if (code == AIM_ENOTFOUND)
+            return false;
+        if (!code) {
+            load_shards(c, dir, form, &index, &cause);
+            aim__shard_index_close(&index);
+        }
+    }
+    if (cause.code)
+        aim_fail(err, cause.code, "%s", cause.text);
+    return true;
 }
 
 /* ---- public ------------------------------------------------------------- */
@@ -196,14 +178,13 @@ aim_checkpoint *aim_checkpoint_open(const char *dir, aim_error *err)
         return NULL;
     }
     aim_error cause = {0};
-    int code = load_single(c, dir, &cause);
-    if (code == AIM_ENOTFOUND) {
-        aim_free(c->maps);
-        c->maps = NULL;
-        cause = (aim_error){0};
-        code = load_index(c, dir, &cause);
-    }
-    if (code) {
+    bool found = false;
+    for (size_t i = 0; !found && i < N_FORMS; i++)
+        found = load_form(c, dir, &forms[i], &cause);
+    if (!found)
+        aim_fail(&cause, AIM_ENOTFOUND, "%s: neither %s nor %s, nor an index of shards of either",
+                 dir, forms[0].file, forms[1].file);
+    if (cause.code) {
         aim_fail(err, cause.code, "%s", cause.text);
         aim_checkpoint_close(c);
         return NULL;

@@ -3,19 +3,9 @@
 
 #include "checkpoint/dtype.h"
 
-#include <assert.h>
+#include "checkpoint/little_endian.h"
+
 #include <string.h>
-
-/* The format is little-endian whatever the machine is. */
-static uint32_t load16(const unsigned char *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8;
-}
-
-static uint32_t load32(const unsigned char *p)
-{
-    return load16(p) | load16(p + 2) << 16;
-}
 
 static float from_bits(uint32_t bits)
 {
@@ -27,13 +17,13 @@ static float from_bits(uint32_t bits)
 static void f32_to_f32(const unsigned char *src, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i++)
-        out[i] = from_bits(load32(src + 4 * i));
+        out[i] = from_bits(aim__load32(src + 4 * i));
 }
 
 static void bf16_to_f32(const unsigned char *src, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i++)
-        out[i] = from_bits(load16(src + 2 * i) << 16);
+        out[i] = from_bits(aim__load16(src + 2 * i) << 16);
 }
 
 /* Every half is a float: 5 exponent bits with bias 15 become 8 with bias 127. */
@@ -52,7 +42,7 @@ static float half_to_f32(uint32_t h)
 static void f16_to_f32(const unsigned char *src, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i++)
-        out[i] = half_to_f32(load16(src + 2 * i));
+        out[i] = half_to_f32(aim__load16(src + 2 * i));
 }
 
 static const aim_dtype_info table[] = {
@@ -74,13 +64,4 @@ const aim_dtype_info *aim__dtype_find(const char *name)
         if (strcmp(table[i].name, name) == 0)
             return &table[i];
     return NULL;
-}
-
-void aim_tensor_read(const aim_tensor *t, size_t start, size_t n, float *out)
-{
-    const aim_dtype_info *info = aim__dtype_find(t->dtype_name);
-    assert(info && info->to_f32 && "the caller asks only for float tensors");
-    size_t size = info->bits / 8;
-    assert(start <= t->bytes / size && n <= t->bytes / size - start);
-    info->to_f32(t->data + start * size, n, out);
 }

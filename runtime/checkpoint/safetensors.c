@@ -18,6 +18,7 @@
 #include "base/alloc.h"
 #include "base/json.h"
 #include "checkpoint/dtype.h"
+#include "checkpoint/little_endian.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -49,9 +50,7 @@ static int header_length(const unsigned char *data, size_t size, const char *fil
 {
     if (size < LENGTH_BYTES)
         return aim_fail(err, AIM_EFORMAT, "%s: %zu bytes are no safetensors file", file, size);
-    uint64_t n = 0;
-    for (int i = 0; i < LENGTH_BYTES; i++)
-        n |= (uint64_t)data[i] << 8 * i;
+    uint64_t n = aim__load64(data);
     if (n > MAX_HEADER)
         return aim_fail(err, AIM_EFORMAT, "%s: header of %" PRIu64 " bytes, the format allows %u",
                         file, n, MAX_HEADER);
@@ -117,6 +116,17 @@ static int read_offsets(const json_t *offsets, struct entry *e, const char *file
     return AIM_OK;
 }
 
+/* Elements follow each other in the order of their indices. A tensor without
+ * elements keeps strides of 0: its other dimensions may be beyond all numbers. */
+static void set_strides(aim_tensor *t)
+{
+    int64_t next = t->bytes > 0;
+    for (int i = t->rank - 1; i >= 0; i--) {
+        t->stride[i] = next;
+        next *= t->bytes > 0 ? t->shape[i] : 0;
+    }
+}
+
 /* Rule 4. */
 static int check_size(struct entry *e, unsigned bits, const char *file, aim_error *err)
 {
@@ -132,6 +142,7 @@ static int check_size(struct entry *e, unsigned bits, const char *file, aim_erro
                         " bytes, the offsets %" PRIu64,
                         file, e->tensor.name, total / 8, e->end - e->begin);
     e->tensor.bytes = (size_t)(total / 8);
+    set_strides(&e->tensor);
     return AIM_OK;
 }
 

@@ -362,8 +362,12 @@ START_TEST(conversion_is_exact)
         memset(bytes, 0xAA, sizeof bytes);
         for (size_t i = 0; i < width; i++)
             bytes[odd + width + i] = (unsigned char)(c->bits >> 8 * i);
-        aim_tensor t = {
-            .dtype = c->tag, .rank = 1, .shape = {3}, .data = bytes + odd, .bytes = 3 * width};
+        aim_tensor t = {.dtype = c->tag,
+                        .rank = 1,
+                        .shape = {3},
+                        .stride = {1},
+                        .data = bytes + odd,
+                        .bytes = 3 * width};
         snprintf(t.dtype_name, sizeof t.dtype_name, "%s", c->dtype);
         float got = 7, guard[2] = {5, 5};
         aim_tensor_read(&t, 1, 1, &got);
