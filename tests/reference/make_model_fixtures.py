@@ -146,6 +146,15 @@ FOLDERS = [
     Folder("phi3-factor", {**PHI3, "rope_scaling": {**LONG_ROPE, "attention_factor": 1.5},
                            "original_max_position_embeddings": 32},
            [{"rope_scaling": LONG_ROPE}], dtype=torch.float16, lengths=(9, 40)),
+    # Phi-4-mini turns three quarters of each head.
+    Folder("phi3-partial", {**PHI3, "num_key_value_heads": 1, "partial_rotary_factor": 0.75,
+                            "rope_scaling": {"type": "longrope",
+                                             "short_factor": LONG_ROPE["short_factor"][:3],
+                                             "long_factor": LONG_ROPE["long_factor"][:3]},
+                            "original_max_position_embeddings": 32,
+                            "tie_word_embeddings": True},
+           [{"partial_rotary_factor": None, "rope_scaling": LONG_ROPE}],
+           dtype=torch.bfloat16, lengths=(9, 40)),
     Folder("qwen2", {**QWEN2, **SERVED, "tie_word_embeddings": False},
            [r"q_proj\.bias", r"k_proj\.bias", r"v_proj\.bias", UNTIED,
             {"use_sliding_window": True}], dtype=torch.bfloat16),
@@ -353,25 +362,34 @@ def greedy_without_cache(model, tokens):
 
 
 def prompt_tokens(folder, length, attempt):
-    data = hashlib.shake_128(f"{folder.name}/prompt {length} {attempt}".encode()).digest(2 * length)
+    """The prompts of one attempt begin with one another, to meet in a prefix cache."""
+    data = hashlib.shake_128(f"{folder.name}/prompt {attempt}".encode()).digest(2 * length)
     return [int(x) % folder.config["vocab_size"] for x in np.frombuffer(data, "<u2")]
 
 
-def make_prompt(folder, model, length):
-    """The first attempt whose continuation is clear and not dull."""
-    for attempt in range(200):
-        tokens = prompt_tokens(folder, length, attempt)
-        continuation, margin = greedy(model, tokens)
-        if margin > MARGIN and len(set(continuation)) >= DISTINCT:
-            break
-    else:
-        raise SystemExit(f"{folder.name}: no prompt of {length} has a clear continuation")
-    assert continuation == greedy_without_cache(model, tokens), (folder.name, length)
-    step = -(-length // POSITIONS)
-    positions = list(range(length - 1, -1, -step))[::-1]
+def make_prompt(model, tokens):
+    """With what the model answers; None if the continuation is unclear or dull."""
+    continuation, margin = greedy(model, tokens)
+    if margin < MARGIN or len(set(continuation)) < DISTINCT:
+        return None
+    assert continuation == greedy_without_cache(model, tokens), tokens
+    step = -(-len(tokens) // POSITIONS)
+    positions = list(range(len(tokens) - 1, -1, -step))[::-1]
     logits = all_logits(model, tokens)
     return {"tokens": tokens, "greedy": continuation, "positions": positions,
             "logits": [[round(float(x), 5) for x in logits[p]] for p in positions]}
+
+
+def make_prompts(folder, model):
+    for attempt in range(1000):
+        prompts = []
+        for length in folder.lengths:
+            prompts.append(make_prompt(model, prompt_tokens(folder, length, attempt)))
+            if prompts[-1] is None:
+                break
+        else:
+            return prompts
+    raise SystemExit(f"{folder.name}: no prompts with a clear continuation")
 
 
 def save_reference(prompts, path):
@@ -430,7 +448,7 @@ def make_folder(folder, out, work):
     save(folder, folder.config, tensors, path)
     save(folder, read_config, tensors, read_path)
     model = load(read_path)
-    prompts = [make_prompt(folder, model, length) for length in folder.lengths]
+    prompts = make_prompts(folder, model)
     save_reference(prompts, os.path.join(path, "reference.json"))
     logits = torch.tensor([row for p in prompts for row in p["logits"]])
     size = sum(entry.stat().st_size for entry in os.scandir(path))
