@@ -1,160 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "checkpoint/hf_config.h"
+#include "checkpoint/hf_config_internal.h"
 
 #include "base/alloc.h"
 #include "base/file.h"
-#include "base/json.h"
 
-#include <limits.h>
 #include <stdio.h>
-#include <string.h>
-
-#define CONFIG "config.json"
-#define GENERATION "generation_config.json"
 
 enum {
     MAX_CONFIG_BYTES = 4 << 20,
     /* Ranges: wide enough for published models; sums over a row of MAX_WIDTH
-     * int8 products stay within int32, positions within aim_sin's range. */
+     * int8 products stay within int32. */
     MAX_WIDTH = 131072,
     MAX_HEADS = 1024,
     MAX_VOCAB = 1 << 20,
-    MAX_POSITIONS = 1 << 20,
 };
-
-/* ---- settings that must be neutral --------------------------------------- */
-
-enum neutral_kind { ONLY_NULL, ONLY_FALSE, ONLY_NUMBER, ONLY_STRING };
-
-/* A setting that changes results and is not implemented: it may be absent, null
- * or have the one value that does nothing. */
-struct neutral {
-    const char *key;
-    enum neutral_kind kind;
-    double number;
-    const char *string;
-};
-
-static const struct neutral config_neutral[] = {
-    {"attention_bias", ONLY_FALSE, 0, NULL},         {"mlp_bias", ONLY_FALSE, 0, NULL},
-    {"hidden_act", ONLY_STRING, 0, "silu"},          {"pretraining_tp", ONLY_NUMBER, 1, NULL},
-    {"partial_rotary_factor", ONLY_NUMBER, 1, NULL}, {"quantization_config", ONLY_NULL, 0, NULL},
-    {"sliding_window", ONLY_NULL, 0, NULL},          {"attn_logit_softcapping", ONLY_NULL, 0, NULL},
-    {"final_logit_softcapping", ONLY_NULL, 0, NULL}, {"add_cross_attention", ONLY_FALSE, 0, NULL},
-};
-
-static const struct neutral generation_neutral[] = {
-    {"num_beams", ONLY_NUMBER, 1, NULL},
-    {"repetition_penalty", ONLY_NUMBER, 1, NULL},
-    {"encoder_repetition_penalty", ONLY_NUMBER, 1, NULL},
-    {"no_repeat_ngram_size", ONLY_NUMBER, 0, NULL},
-    {"min_p", ONLY_NUMBER, 0, NULL},
-    {"typical_p", ONLY_NUMBER, 1, NULL},
-    {"epsilon_cutoff", ONLY_NUMBER, 0, NULL},
-    {"eta_cutoff", ONLY_NUMBER, 0, NULL},
-    {"guidance_scale", ONLY_NUMBER, 1, NULL},
-    {"penalty_alpha", ONLY_NUMBER, 0, NULL},
-    {"min_length", ONLY_NUMBER, 0, NULL},
-    {"min_new_tokens", ONLY_NUMBER, 0, NULL},
-    {"bad_words_ids", ONLY_NULL, 0, NULL},
-    {"suppress_tokens", ONLY_NULL, 0, NULL},
-    {"begin_suppress_tokens", ONLY_NULL, 0, NULL},
-    {"forced_bos_token_id", ONLY_NULL, 0, NULL},
-    {"forced_eos_token_id", ONLY_NULL, 0, NULL},
-    {"sequence_bias", ONLY_NULL, 0, NULL},
-};
-
-static bool is_neutral(const struct neutral *n, const json_t *v)
-{
-    if (!v || json_is_null(v))
-        return true;
-    switch (n->kind) {
-    case ONLY_FALSE:
-        return json_is_false(v);
-    case ONLY_NUMBER:
-        return json_is_number(v) && json_number_value(v) == n->number;
-    case ONLY_STRING:
-        return json_is_string(v) && strcmp(json_string_value(v), n->string) == 0;
-    case ONLY_NULL:
-        break;
-    }
-    return false;
-}
-
-/* The value as JSON text, cut to fit. */
-static void value_text(char *text, size_t room, const json_t *v)
-{
-    size_t n = json_dumpb(v, text, room - 1, JSON_ENCODE_ANY | JSON_COMPACT);
-    text[n < room ? n : room - 1] = '\0';
-}
-
-static int not_implemented(const char *what, const char *key, const json_t *v, aim_error *err)
-{
-    char text[64] = "";
-    value_text(text, sizeof text, v);
-    return aim_fail_param(err, AIM_EUNSUPPORTED, key, "%s: \"%s\": %s is not implemented", what,
-                          key, text);
-}
-
-static int check_neutral(const json_t *obj, const struct neutral *table, size_t n, const char *what,
-                         aim_error *err)
-{
-    for (size_t i = 0; i < n; i++) {
-        const json_t *v = json_object_get(obj, table[i].key);
-        if (!is_neutral(&table[i], v))
-            return not_implemented(what, table[i].key, v, err);
-    }
-    return AIM_OK;
-}
 
 /* ---- config.json ---------------------------------------------------------- */
 
-static const char *const architectures[] = {"LlamaForCausalLM"};
-
-static int read_architecture(const json_t *config, aim_hf_config *out, aim_error *err)
+static int read_family(const json_t *config, const aim__family **family, aim_hf_config *out,
+                       aim_error *err)
 {
     const json_t *list = json_object_get(config, "architectures");
     const char *name = json_string_value(json_array_get(list, 0));
     if (!name || json_array_size(list) != 1)
         return aim_fail_param(err, AIM_EFORMAT, "architectures",
-                              CONFIG ": \"architectures\" must be a list of one name");
-    char known[256] = "";
-    size_t used = 0;
-    for (size_t i = 0; i < sizeof architectures / sizeof architectures[0]; i++) {
-        if (strcmp(name, architectures[i]) == 0) {
-            snprintf(out->architecture, sizeof out->architecture, "%s", name);
-            return AIM_OK;
-        }
-        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "",
-                                 architectures[i]);
-    }
-    return aim_fail_param(err, AIM_EUNSUPPORTED, "architectures",
-                          CONFIG ": architecture \"%.100s\" is not supported; supported: %s", name,
-                          known);
+                              AIM__CONFIG ": \"architectures\" must be a list of one name");
+    snprintf(out->architecture, sizeof out->architecture, "%s", name);
+    *family = aim__family_find(name, err);
+    return *family ? AIM_OK : AIM_EUNSUPPORTED;
 }
 
-/* The integer fields. A field that is absent keeps its default. */
-static int read_dimensions(const json_t *config, aim_hf_config *out, aim_error *err)
+/* The integer fields. Null is as good as absent, but for the two that families
+ * have their own defaults for: there null means "derive it". */
+static int read_dimensions(const json_t *config, const aim__family *f, aim_hf_config *out,
+                           aim_error *err)
 {
     const struct {
         const char *key;
         int64_t hi;
         bool required;
+        int absent;
         int *to;
     } fields[] = {
-        {"hidden_size", MAX_WIDTH, true, &out->hidden},
-        {"intermediate_size", MAX_WIDTH, true, &out->ffn},
-        {"num_hidden_layers", AIM_MAX_LAYERS, true, &out->layers},
-        {"num_attention_heads", MAX_HEADS, true, &out->heads},
-        {"num_key_value_heads", MAX_HEADS, false, &out->kv_heads},
-        {"head_dim", AIM_MAX_HEAD_DIM, false, &out->head_dim},
-        {"vocab_size", MAX_VOCAB, true, &out->vocab},
-        {"max_position_embeddings", MAX_POSITIONS, true, &out->max_positions},
+        {"hidden_size", MAX_WIDTH, true, 0, &out->hidden},
+        {"intermediate_size", MAX_WIDTH, true, 0, &out->ffn},
+        {"num_hidden_layers", AIM_MAX_LAYERS, true, 0, &out->layers},
+        {"num_attention_heads", MAX_HEADS, true, 0, &out->heads},
+        {"num_key_value_heads", MAX_HEADS, false, f->kv_heads, &out->kv_heads},
+        {"head_dim", AIM_MAX_HEAD_DIM, false, f->head_dim, &out->head_dim},
+        {"vocab_size", MAX_VOCAB, true, 0, &out->vocab},
+        {"max_position_embeddings", AIM__MAX_POSITIONS, true, 0, &out->max_positions},
     };
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        int64_t v = 0;
-        int code = aim_json_int(config, fields[i].key, 1, fields[i].hi, fields[i].required, CONFIG,
-                                &v, err);
+        int64_t v = json_object_get(config, fields[i].key) ? 0 : fields[i].absent;
+        int code = aim_json_int(config, fields[i].key, 1, fields[i].hi, fields[i].required,
+                                AIM__CONFIG, &v, err);
         if (code)
             return code;
         *fields[i].to = (int)v;
@@ -169,150 +69,96 @@ static int settle_heads(aim_hf_config *out, aim_error *err)
         out->kv_heads = out->heads;
     if (out->heads % out->kv_heads != 0)
         return aim_fail_param(err, AIM_EFORMAT, "num_key_value_heads",
-                              CONFIG ": %d heads cannot share %d key-value heads evenly",
+                              AIM__CONFIG ": %d heads cannot share %d key-value heads evenly",
                               out->heads, out->kv_heads);
     if (out->head_dim == 0) {
         if (out->hidden % out->heads != 0)
             return aim_fail_param(err, AIM_EFORMAT, "head_dim",
-                                  CONFIG ": no \"head_dim\", and hidden_size %d is not a multiple "
-                                         "of %d heads",
+                                  AIM__CONFIG ": no \"head_dim\", and hidden_size %d is not a "
+                                              "multiple of %d heads",
                                   out->hidden, out->heads);
         out->head_dim = out->hidden / out->heads;
     }
     if (out->head_dim % 2 != 0 || out->head_dim > AIM_MAX_HEAD_DIM)
         return aim_fail_param(err, AIM_EFORMAT, "head_dim",
-                              CONFIG ": head_dim %d must be even and at most %d", out->head_dim,
-                              AIM_MAX_HEAD_DIM);
+                              AIM__CONFIG ": head_dim %d must be even and at most %d",
+                              out->head_dim, AIM_MAX_HEAD_DIM);
     if (out->heads * out->head_dim > MAX_WIDTH)
         return aim_fail_param(err, AIM_EFORMAT, "head_dim",
-                              CONFIG ": %d heads of %d are wider than %d", out->heads,
+                              AIM__CONFIG ": %d heads of %d are wider than %d", out->heads,
                               out->head_dim, MAX_WIDTH);
     return AIM_OK;
 }
 
-/* One of the two spellings of rotary settings: "rope_scaling" and, in newer
- * files, "rope_parameters" (which holds rope_theta too). */
-static int read_rope_object(const json_t *config, const char *key, double *theta, aim_error *err)
+/* A switch that only some families read: to the others it must be off. */
+static int read_switch(const json_t *config, const char *key, bool is_read, bool *out,
+                       aim_error *err)
 {
-    static const struct neutral inside[] = {
-        {"rope_type", ONLY_STRING, 0, "default"},
-        {"type", ONLY_STRING, 0, "default"},
-        {"partial_rotary_factor", ONLY_NUMBER, 1, NULL},
-        {"factor", ONLY_NUMBER, 1, NULL},
-    };
+    *out = false;
     const json_t *v = json_object_get(config, key);
-    if (!v || json_is_null(v))
-        return AIM_OK;
-    /* Without a type the meaning of the rest is unknown. */
-    if (!json_object_get(v, "rope_type") && !json_object_get(v, "type"))
-        return not_implemented(CONFIG, key, v, err);
-    int code = check_neutral(v, inside, sizeof inside / sizeof inside[0], CONFIG, err);
-    return code ? code : aim_json_number(v, "rope_theta", 1, 1e12, false, CONFIG, theta, err);
+    if (!is_read && v && !json_is_null(v) && !json_is_false(v))
+        return aim__not_implemented(AIM__CONFIG, key, v, " for this architecture", err);
+    return aim_json_bool(config, key, false, AIM__CONFIG, out, err);
 }
 
-static int read_rope(const json_t *config, aim_hf_config *out, aim_error *err)
+static int read_switches(const json_t *config, const aim__family *f, aim_hf_config *out,
+                         aim_error *err)
 {
-    double theta = 0, newer = 0;
-    int code = aim_json_number(config, "rope_theta", 1, 1e12, false, CONFIG, &theta, err);
+    bool attention_bias = false;
+    int code = read_switch(config, "attention_bias", f->attention_bias, &attention_bias, err);
     if (!code)
-        code = read_rope_object(config, "rope_scaling", &newer, err);
-    if (!code)
-        code = read_rope_object(config, "rope_parameters", &newer, err);
+        code = read_switch(config, "mlp_bias", f->mlp_bias, &out->mlp_bias, err);
+    out->fused_qkv = out->fused_gate_up = f->fused;
+    out->qkv_bias = f->qkv_bias || attention_bias;
+    out->o_bias = attention_bias;
+    out->qk_norm = f->qk_norm;
     if (code)
         return code;
-    if (theta != 0 && newer != 0 && theta != newer)
-        return aim_fail_param(err, AIM_EFORMAT, "rope_theta",
-                              CONFIG ": \"rope_theta\" is both %g and %g", theta, newer);
-    out->rope.theta = newer != 0 ? newer : theta != 0 ? theta : 10000.0;
-    out->rope.dim = out->head_dim;
-    out->rope.attention_factor = 1;
-    return AIM_OK;
+    return aim_json_bool(config, "tie_word_embeddings", false, AIM__CONFIG, &out->tied_embeddings,
+                         err);
 }
 
-/* A number or a list of numbers; absent or null leaves *out as it is. */
-static int read_eos(const json_t *obj, const char *what, aim_hf_config *out, aim_error *err)
+/* Ids that a file without the fields means, if the vocabulary has them. */
+static void default_special_ids(const json_t *config, const aim__family *f, aim_hf_config *out)
 {
-    const char *key = "eos_token_id";
-    const json_t *v = json_object_get(obj, key);
-    if (!v || json_is_null(v))
-        return AIM_OK;
-    size_t n = json_is_array(v) ? json_array_size(v) : 1;
-    if (n > AIM_MAX_EOS)
-        return aim_fail_param(err, AIM_EFORMAT, key, "%s: more than %d \"%s\"", what, AIM_MAX_EOS,
-                              key);
-    for (size_t i = 0; i < n; i++) {
-        const json_t *id = json_is_array(v) ? json_array_get(v, i) : v;
-        json_int_t number = json_integer_value(id);
-        if (!json_is_integer(id) || number < 0 || number >= out->vocab)
-            return aim_fail_param(err, AIM_EFORMAT, key, "%s: \"%s\" must be integers from 0 to %d",
-                                  what, key, out->vocab - 1);
-        out->eos[i] = (int32_t)number;
-    }
-    out->n_eos = (int)n;
-    return AIM_OK;
+    if (!json_object_get(config, "bos_token_id") && f->bos < out->vocab)
+        out->bos = f->bos;
+    if (!json_object_get(config, "eos_token_id") && f->eos >= 0 && f->eos < out->vocab)
+        out->eos[out->n_eos++] = f->eos;
 }
 
-static int read_bos(const json_t *obj, const char *what, aim_hf_config *out, aim_error *err)
+static int read_fields(const json_t *config, const aim__family *f, aim_hf_config *out,
+                       aim_error *err)
 {
-    int64_t bos = out->bos;
-    int code = aim_json_int(obj, "bos_token_id", 0, out->vocab - 1, false, what, &bos, err);
-    out->bos = (int32_t)bos;
-    return code;
+    double eps = f->rms_eps;
+    int code = read_dimensions(config, f, out, err);
+    if (!code)
+        code = settle_heads(out, err);
+    if (!code)
+        code = aim_json_number(config, "rms_norm_eps", 1e-12, 1, false, AIM__CONFIG, &eps, err);
+    out->rms_eps = (float)eps;
+    if (!code)
+        code = read_switches(config, f, out, err);
+    if (!code)
+        code = aim__read_rope(config, f, out, err);
+    if (!code)
+        code = aim__read_window(config, f, out, err);
+    if (code)
+        return code;
+    default_special_ids(config, f, out);
+    code = aim__read_bos(config, AIM__CONFIG, out, err);
+    return code ? code : aim__read_eos(config, AIM__CONFIG, out, err);
 }
 
 static int read_config(const json_t *config, aim_hf_config *out, aim_error *err)
 {
     if (!json_is_object(config))
-        return aim_fail(err, AIM_EFORMAT, CONFIG ": not a JSON object");
-    double eps = 1e-6;
-    int code = read_architecture(config, out, err);
+        return aim_fail(err, AIM_EFORMAT, AIM__CONFIG ": not a JSON object");
+    const aim__family *f = NULL;
+    int code = read_family(config, &f, out, err);
     if (!code)
-        code = check_neutral(config, config_neutral,
-                             sizeof config_neutral / sizeof config_neutral[0], CONFIG, err);
-    if (!code)
-        code = read_dimensions(config, out, err);
-    if (!code)
-        code = settle_heads(out, err);
-    if (!code)
-        code = aim_json_number(config, "rms_norm_eps", 1e-12, 1, false, CONFIG, &eps, err);
-    out->rms_eps = (float)eps;
-    if (!code)
-        code = read_rope(config, out, err);
-    if (!code)
-        code =
-            aim_json_bool(config, "tie_word_embeddings", false, CONFIG, &out->tied_embeddings, err);
-    if (!code)
-        code = read_bos(config, CONFIG, out, err);
-    return code ? code : read_eos(config, CONFIG, out, err);
-}
-
-/* ---- generation_config.json ----------------------------------------------- */
-
-static int read_generation(const json_t *generation, aim_hf_config *out, aim_error *err)
-{
-    if (!json_is_object(generation))
-        return aim_fail(err, AIM_EFORMAT, GENERATION ": not a JSON object");
-    bool sample = true;
-    int64_t top_k = -1;
-    int code =
-        check_neutral(generation, generation_neutral,
-                      sizeof generation_neutral / sizeof generation_neutral[0], GENERATION, err);
-    if (!code)
-        code = aim_json_bool(generation, "do_sample", false, GENERATION, &sample, err);
-    if (!code)
-        code = aim_json_number(generation, "temperature", 0, 100, false, GENERATION,
-                               &out->default_temperature, err);
-    if (!code)
-        code =
-            aim_json_number(generation, "top_p", 0, 1, false, GENERATION, &out->default_top_p, err);
-    if (!code)
-        code = aim_json_int(generation, "top_k", 0, INT_MAX, false, GENERATION, &top_k, err);
-    out->default_top_k = (int)top_k;
-    if (!sample)
-        out->default_temperature = 0;
-    if (!code)
-        code = read_bos(generation, GENERATION, out, err);
-    return code ? code : read_eos(generation, GENERATION, out, err);
+        code = aim__check_config_keys(config, out, err);
+    return code ? code : read_fields(config, f, out, err);
 }
 
 /* ---- public --------------------------------------------------------------- */
@@ -335,10 +181,17 @@ int aim_hf_config_parse(const char *config, size_t config_len, const char *gener
                         size_t generation_len, aim_hf_config *out, aim_error *err)
 {
     *out = (aim_hf_config){
-        .bos = -1, .default_temperature = -1, .default_top_p = -1, .default_top_k = -1};
-    int code = parse_with(config, config_len, CONFIG, read_config, out, err);
+        .bos = -1,
+        .default_temperature = -1,
+        .default_top_p = -1,
+        .default_min_p = -1,
+        .default_repetition_penalty = -1,
+        .default_top_k = -1,
+    };
+    int code = parse_with(config, config_len, AIM__CONFIG, read_config, out, err);
     if (!code && generation)
-        code = parse_with(generation, generation_len, GENERATION, read_generation, out, err);
+        code =
+            parse_with(generation, generation_len, AIM__GENERATION, aim__read_generation, out, err);
     return code;
 }
 
@@ -362,11 +215,11 @@ int aim_hf_config_load(const char *dir, aim_hf_config *out, aim_error *err)
 {
     int code;
     size_t config_len = 0, generation_len = 0;
-    char *config = read_in(dir, CONFIG, &config_len, &code, err);
+    char *config = read_in(dir, AIM__CONFIG, &config_len, &code, err);
     if (!config)
         return code;
     aim_error cause = {0};
-    char *generation = read_in(dir, GENERATION, &generation_len, &code, &cause);
+    char *generation = read_in(dir, AIM__GENERATION, &generation_len, &code, &cause);
     if (generation || code == AIM_ENOTFOUND)
         code = aim_hf_config_parse(config, config_len, generation, generation_len, out, err);
     else

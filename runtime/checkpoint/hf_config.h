@@ -60,12 +60,17 @@ typedef struct aim_hf_config {
     int n_eos;
     int32_t eos[AIM_MAX_EOS];
     /* Defaults for sampling from generation_config.json; -1: not given. */
-    double default_temperature, default_top_p;
+    double default_temperature, default_top_p, default_min_p, default_repetition_penalty;
     int default_top_k;
+    /* Names of settings in either file that this program does not know and that
+     * therefore have no effect, for the log: "a, b"; "" if there are none. */
+    char unknown_settings[256];
 } aim_hf_config;
 
 /* Read dir/config.json and, if there, dir/generation_config.json (whose EOS
- * ids win; a number or a list). do_sample false means temperature 0. */
+ * ids win; a number or a list). do_sample false means temperature 0. Fields that
+ * are absent have the defaults of transformers' configuration class of the
+ * architecture. */
 int aim_hf_config_load(const char *dir, aim_hf_config *out, aim_error *err);
 /* The same from memory; generation may be NULL. */
 int aim_hf_config_parse(const char *config, size_t config_len, const char *generation,

@@ -5,6 +5,9 @@ runtime_libcheckpoint_a_SOURCES = \
 	runtime/checkpoint/crc32.c runtime/checkpoint/crc32.h \
 	runtime/checkpoint/dtype.c runtime/checkpoint/dtype.h \
 	runtime/checkpoint/hf_config.c runtime/checkpoint/hf_config.h \
+	runtime/checkpoint/hf_config_family.c runtime/checkpoint/hf_config_generation.c \
+	runtime/checkpoint/hf_config_internal.h runtime/checkpoint/hf_config_keys.c \
+	runtime/checkpoint/hf_config_rope.c \
 	runtime/checkpoint/little_endian.h \
 	runtime/checkpoint/pickle.c runtime/checkpoint/pickle.h \
 	runtime/checkpoint/pickle_globals.c runtime/checkpoint/pickle_globals.h \

@@ -22,6 +22,13 @@ static void check_ranges(const aim_hf_config *c)
     FUZZ_EXPECT(c->kv_heads > 0 && c->heads % c->kv_heads == 0);
     FUZZ_EXPECT(c->head_dim > 0 && c->head_dim % 2 == 0);
     FUZZ_EXPECT(c->max_positions > 0 && c->rms_eps > 0 && c->rope.theta >= 1);
+    FUZZ_EXPECT(c->rope.dim > 0 && c->rope.dim % 2 == 0 && c->rope.dim <= c->head_dim);
+    FUZZ_EXPECT(c->rope.n_factors == 0 || c->rope.n_factors == c->rope.dim / 2);
+    for (int i = 0; i < c->rope.n_factors; i++)
+        FUZZ_EXPECT(c->rope.short_factor[i] > 0 && c->rope.long_factor[i] > 0);
+    FUZZ_EXPECT(c->rope.attention_factor > 0 && c->sliding_window >= 0);
+    for (int i = 0; i < AIM_MAX_LAYERS; i++)
+        FUZZ_EXPECT(c->window_layer[i] <= (i < c->layers && c->sliding_window > 0));
     FUZZ_EXPECT(c->bos >= -1 && c->bos < c->vocab);
     FUZZ_EXPECT(c->n_eos >= 0 && c->n_eos <= AIM_MAX_EOS);
     for (int i = 0; i < c->n_eos; i++)

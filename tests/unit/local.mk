@@ -12,6 +12,11 @@ tests_unit_test_checkpoint_SOURCES = tests/unit/test_checkpoint.c
 tests_unit_test_checkpoint_LDADD = runtime/libcheckpoint.a runtime/libbase.a \
 	$(UNIT_LDADD) $(JANSSON_LIBS) $(PTHREAD_LIBS) -lm
 
+UNIT_TESTS += tests/unit/test_hf_config
+tests_unit_test_hf_config_SOURCES = tests/unit/test_hf_config.c
+tests_unit_test_hf_config_LDADD = runtime/libcheckpoint.a runtime/libbase.a \
+	$(UNIT_LDADD) $(JANSSON_LIBS) $(PTHREAD_LIBS) -lm
+
 UNIT_TESTS += tests/unit/test_sampler tests/unit/test_engine
 tests_unit_test_sampler_SOURCES = tests/unit/test_sampler.c
 tests_unit_test_sampler_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
