@@ -304,7 +304,7 @@ int aim__zip_open(const unsigned char *data, size_t size, const char *file, aim_
                   aim_error *err)
 {
     struct reader r = {data, size, file, err};
-    struct directory dir;
+    struct directory dir = {0};
     *zip = (aim__zip){0};
     int code = read_end(&r, &dir);
     if (code)
