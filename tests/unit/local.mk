@@ -45,6 +45,11 @@ tests_unit_test_model_SOURCES = tests/unit/test_model.c tests/unit/decoder_rig.h
 tests_unit_test_model_LDADD = runtime/libmodel.a runtime/libcheckpoint.a $(TENSOR_LIBS) \
 	runtime/libbase.a $(UNIT_LDADD) $(JANSSON_LIBS) $(OPENBLAS_LIBS) $(PTHREAD_LIBS) -lm
 
+UNIT_TESTS += tests/unit/test_families
+tests_unit_test_families_SOURCES = tests/unit/test_families.c tests/unit/decoder_rig.h
+tests_unit_test_families_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
+EXTRA_DIST += tests/data/models tests/reference/make_model_fixtures.py
+
 UNIT_TESTS += tests/unit/test_base tests/unit/test_fixmath tests/unit/test_pool
 BASE_TEST_LDADD = runtime/libbase.a $(UNIT_LDADD) $(JANSSON_LIBS) $(PTHREAD_LIBS) -lm
 tests_unit_test_base_SOURCES = tests/unit/test_base.c
