@@ -201,6 +201,15 @@ static void log_ready(const aimd_daemon *d)
     aim_buf_free(&ids);
 }
 
+/* Completions work without a chat template, so that this is no failure. */
+static void warn_of_missing_templates(const aimd_daemon *d)
+{
+    for (size_t i = 0; i < d->n_models; i++)
+        if (!d->models[i].model->chat)
+            aimd_log(AIMD_LOG_WARNING, "no_chat_template", AIMD_STR("model", d->models[i].id),
+                     AIMD_STR("reason", d->models[i].model->chat_error.text));
+}
+
 /* A model file that cannot be read is as little use to the next start as one
  * that is wrong: the service manager must not try for ever. */
 static int failure_status(enum aim_code code)
@@ -222,6 +231,7 @@ static void on_loaded(aimd_daemon *d, const aim_error *err)
     }
     d->state = AIMD_READY;
     log_ready(d);
+    warn_of_missing_templates(d);
     aimd_notify("READY=1\nSTATUS=Serving");
 }
 

@@ -109,10 +109,11 @@ static void on_progress(void *arg, double done)
 static int load_one(aimd_loader *l, size_t i)
 {
     aimd_model *m = &l->daemon->models[i];
-    const char *kernels = l->daemon->options->kernels;
+    const char *kernels = l->daemon->options->kernels, *chat = m->options->chat_template;
     aim_model_options o = {
         .dir = m->options->dir,
         .backend = m->options->backend,
+        .chat_template = strcmp(chat, "auto") == 0 ? NULL : chat,
         .random_weights = m->options->random_weights,
         .kernels = strcmp(kernels, "auto") == 0 ? NULL : kernels,
         .engine = m->options->engine,

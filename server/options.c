@@ -109,11 +109,12 @@ int aimd__config_add_model(aimd_config *config, const char *id, const char *dir,
         return aim_fail_nomem(err, "models");
     m->engine = config->standard.engine;
     m->backend = aim_strdup(config->standard.backend);
+    m->chat_template = aim_strdup(config->standard.chat_template);
     m->dir = aim_strdup(dir);
     m->id = id ? aim_strdup(id) : folder_name(dir, err);
     const char *shape = config->standard.random_weights;
     m->random_weights = shape ? aim_strdup(shape) : NULL;
-    if (!m->backend || !m->dir || !m->id || (shape && !m->random_weights))
+    if (!m->backend || !m->chat_template || !m->dir || !m->id || (shape && !m->random_weights))
         return aim_fail_nomem(err, "models"); /* unless folder_name has said why */
     return check_id(m->id, err);
 }

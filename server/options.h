@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "engine/engine.h"
+#include "text/chat_template.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@ typedef struct aimd_model_options {
     char *id; /* served model id; default: name of the directory */
     char *dir;
     char *backend;        /* "int8" */
+    char *chat_template;  /* "auto", or a name of AIM_CHAT_TEMPLATE_NAMES */
     char *random_weights; /* shape to measure with instead of the weights; NULL: none */
     aim_engine_config engine;
 } aimd_model_options;

@@ -46,6 +46,8 @@ static void write_loaded(aim_buf *out, const aimd_model *m)
                    loaded->checkpoint ? (long long)count_params(loaded->checkpoint) : 0,
                    loaded->checkpoint ? aim_checkpoint_bytes(loaded->checkpoint) : 0);
     aimd_json_cstring(out, aim_decoder_backend(loaded->decoder)->name);
+    aim_buf_puts(out, ",\"chat_template\":");
+    aimd_json_cstring(out, loaded->chat ? aim_chat_template_name(loaded->chat) : NULL);
     aim_buf_puts(out, "}");
 }
 

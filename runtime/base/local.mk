@@ -10,4 +10,5 @@ runtime_libbase_a_SOURCES = \
 	runtime/base/json.c runtime/base/json.h \
 	runtime/base/optimise.h \
 	runtime/base/pool.c runtime/base/pool.h \
-	runtime/base/rng.c runtime/base/rng.h
+	runtime/base/rng.c runtime/base/rng.h \
+	runtime/base/sha256.c runtime/base/sha256.h

@@ -16,12 +16,14 @@ static int check_vocabulary(const aim_model *m, aim_error *err)
     return AIM_OK;
 }
 
-static int load_text(aim_model *m, aim_error *err)
+static int load_text(aim_model *m, const char *chat_template, aim_error *err)
 {
     m->tokenizer = aim_tokenizer_load(m->dir, err);
     if (!m->tokenizer)
         return AIM_EFORMAT;
-    m->chat = aim_chat_template_find(m->tokenizer, &m->chat_error);
+    m->chat = aim_chat_template_find(m->tokenizer, chat_template, &m->chat_error);
+    if (!m->chat && chat_template)
+        return aim_fail(err, m->chat_error.code, "%s", m->chat_error.text);
     return check_vocabulary(m, err);
 }
 
@@ -69,8 +71,8 @@ aim_model *aim_model_open(const aim_model_options *o, aim_event_sink *sink, void
         aim_fail_nomem(err, o->dir);
         return NULL;
     }
-    if (aim_hf_config_load(m->dir, &m->config, err) == AIM_OK && load_text(m, err) == AIM_OK &&
-        start_compute(m, o, err) == AIM_OK &&
+    if (aim_hf_config_load(m->dir, &m->config, err) == AIM_OK &&
+        load_text(m, o->chat_template, err) == AIM_OK && start_compute(m, o, err) == AIM_OK &&
         load_decoder(m, o, progress, progress_arg, err) == AIM_OK)
         m->engine =
             aim_engine_new(&o->engine, m->decoder, m->tokenizer, &m->compute, sink, sink_arg, err);

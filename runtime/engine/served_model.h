@@ -12,6 +12,9 @@ typedef struct aim_model_options {
     const char *dir;
     const char *backend; /* NULL: the default */
     const char *kernels; /* NULL: the best this CPU has */
+    /* How conversations are written (text/chat_template.h). NULL: as the model's
+     * own template says. */
+    const char *chat_template;
     /* To measure speed: random weights of this published shape (see
      * random_shapes.h); dir then gives the tokenizer alone. NULL: no. */
     const char *random_weights;

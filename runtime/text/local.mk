@@ -5,6 +5,11 @@ runtime_libtext_a_SOURCES = \
 	runtime/text/bpe.c runtime/text/bpe.h \
 	runtime/text/byte_alphabet.c runtime/text/byte_alphabet.h \
 	runtime/text/char_class.c runtime/text/char_class.h \
+	runtime/text/chat_program.c runtime/text/chat_program.h \
+	runtime/text/chat_published.def \
+	runtime/text/chat_render.c \
+	runtime/text/chat_rows.c runtime/text/chat_rows.h \
+	runtime/text/chat_slice.c runtime/text/chat_slice.h \
 	runtime/text/chat_template.c runtime/text/chat_template.h \
 	runtime/text/detok.c \
 	runtime/text/encode.c \

@@ -98,7 +98,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     dump(make_tokenizer_config(), &settings);
     scope.tokenizer = aim_tokenizer_parse(model.data, model.len, settings.data, settings.len, &err);
     if (scope.tokenizer)
-        scope.chat = aim_chat_template_find(scope.tokenizer, &err);
+        scope.chat = aim_chat_template_find(scope.tokenizer, NULL, &err);
     if (!scope.chat)
         fprintf(stderr, "%s\n", err.text);
     FUZZ_EXPECT(scope.chat != NULL);

@@ -40,7 +40,7 @@ static void setup(void)
     aim_tokenizer *t = aim_tokenizer_load(dir, &err);
     ck_assert_msg(t != NULL, "%s", err.text);
     scope.tokenizer = t;
-    scope.chat = aim_chat_template_find(t, &err);
+    scope.chat = aim_chat_template_find(t, NULL, &err);
     ck_assert_msg(scope.chat != NULL, "%s", err.text);
 }
 
