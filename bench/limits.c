@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/cpu.h"
+#include "base/memory.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -121,7 +122,7 @@ static void touch_piece(void *arg, int task, int worker)
  * of its memory. */
 static size_t beyond_caches(void)
 {
-    uint64_t room = aim_memory_limit() / 8;
+    uint64_t room = aim_memory_read("").total / 8;
     return room < (1u << 30) ? (size_t)room : (size_t)1 << 30;
 }
 

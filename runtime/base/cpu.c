@@ -3,10 +3,7 @@
 
 #include "base/cpu.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 unsigned aim_cpu_features(void)
 {
@@ -28,21 +25,4 @@ uint64_t aim_now_ns(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-uint64_t aim_memory_limit(void)
-{
-    uint64_t limit = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    FILE *f = fopen("/sys/fs/cgroup/memory.max", "re");
-    if (!f)
-        return limit;
-    char text[32] = "";
-    if (fgets(text, sizeof text, f)) {
-        char *end;
-        unsigned long long bytes = strtoull(text, &end, 10); /* "max": no digits */
-        if (end != text && bytes < limit)
-            limit = bytes;
-    }
-    fclose(f);
-    return limit;
 }

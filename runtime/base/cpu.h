@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cpu.h - what the CPU and the operating system offer. */
+/* cpu.h - what the CPU offers, and the clock. */
 #ifndef AIM_BASE_CPU_H
 #define AIM_BASE_CPU_H
 
@@ -15,9 +15,5 @@ unsigned aim_cpu_features(void);
 
 /* Monotonic time in nanoseconds. */
 uint64_t aim_now_ns(void);
-
-/* Bytes of memory this process may use: the machine's, lowered by a cgroup
- * limit where that is readable. */
-uint64_t aim_memory_limit(void);
 
 #endif

@@ -8,6 +8,7 @@ runtime_libbase_a_SOURCES = \
 	runtime/base/file.c runtime/base/file.h \
 	runtime/base/fixmath.c runtime/base/fixmath.h \
 	runtime/base/json.c runtime/base/json.h \
+	runtime/base/memory.c runtime/base/memory.h \
 	runtime/base/optimise.h \
 	runtime/base/pool.c runtime/base/pool.h \
 	runtime/base/rng.c runtime/base/rng.h \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/engine_impl.h"
 
-#include "base/cpu.h"
+#include "base/memory.h"
 
 void aim_engine_config_init(aim_engine_config *c)
 {
@@ -25,7 +25,7 @@ static int blocks_in(size_t bytes, size_t block)
 static int default_blocks(int context_blocks, size_t block)
 {
     int wish = context_blocks > INT32_MAX / 16 ? context_blocks : 16 * context_blocks;
-    int most = blocks_in(aim_memory_limit() / 4, block);
+    int most = blocks_in(aim_memory_read("").total / 4, block);
     int n = wish < most ? wish : most;
     return n > context_blocks ? n : context_blocks;
 }

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/memory.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PATH_ROOM = 4608, LINE_ROOM = 4352, MAX_NODES = 1024 };
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+/* ---- files of numbers ------------------------------------------------------ */
+
+/* The first number in a file; false if there is none, as in "max". */
+static bool read_number(const char *path, uint64_t *out)
+{
+    char text[64] = "", *end;
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return false;
+    bool any = fgets(text, sizeof text, f);
+    fclose(f);
+    *out = strtoull(text, &end, 10);
+    return any && end != text;
+}
+
+/* The number behind a name at the beginning of a line, or behind "Node 0 " there.
+ * Adds it to *sum. */
+static bool add_field(FILE *f, const char *name, uint64_t *sum)
+{
+    char line[256];
+    size_t n = strlen(name);
+    rewind(f);
+    while (fgets(line, sizeof line, f)) {
+        int skip = 0;
+        sscanf(line, "Node %*d %n", &skip);
+        const char *key = line + skip;
+        if (strncmp(key, name, n) != 0 || (key[n] != ':' && key[n] != ' '))
+            continue;
+        *sum += strtoull(key + n + 1, NULL, 10);
+        return true;
+    }
+    return false;
+}
+
+/* ---- the machine ------------------------------------------------------------ */
+
+static bool read_meminfo(const char *root, aim_memory *m)
+{
+    char path[PATH_ROOM];
+    uint64_t total = 0, available = 0;
+    snprintf(path, sizeof path, "%s/proc/meminfo", root);
+    FILE *f = fopen(path, "re");
+    bool whole = f && add_field(f, "MemTotal", &total) && add_field(f, "MemAvailable", &available);
+    if (f)
+        fclose(f);
+    if (whole)
+        *m = (aim_memory){1024 * total, 1024 * available};
+    return whole;
+}
+
+/* Without MemAvailable: what is free and what the kernel can take back. */
+static bool add_node(const char *root, int node, aim_memory *m)
+{
+    static const char *const free_again[] = {"MemFree", "Active(file)", "Inactive(file)",
+                                             "SReclaimable"};
+    char path[PATH_ROOM];
+    uint64_t total = 0, available = 0;
+    snprintf(path, sizeof path, "%s/sys/devices/system/node/node%d/meminfo", root, node);
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return false;
+    add_field(f, "MemTotal", &total);
+    for (size_t i = 0; i < sizeof free_again / sizeof free_again[0]; i++)
+        add_field(f, free_again[i], &available);
+    fclose(f);
+    m->total += 1024 * total;
+    m->available += 1024 * available;
+    return true;
+}
+
+static bool read_nodes(const char *root, aim_memory *m)
+{
+    *m = (aim_memory){0, 0};
+    for (int i = 0; i < MAX_NODES && add_node(root, i, m); i++)
+        ;
+    return m->total > 0;
+}
+
+static aim_memory read_sysconf(void)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    return (aim_memory){page * (uint64_t)sysconf(_SC_PHYS_PAGES),
+                        page * (uint64_t)sysconf(_SC_AVPHYS_PAGES)};
+}
+
+/* ---- control groups --------------------------------------------------------- */
+
+typedef struct cgroup_version {
+    const char *mount;
+    const char *limits[2]; /* the smaller one counts */
+    const char *usage;
+    const char *free_again[3]; /* fields of memory.stat */
+} cgroup_version;
+
+/* Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst of Linux. */
+static const cgroup_version version_1 = {
+    "/sys/fs/cgroup/memory",
+    {"memory.limit_in_bytes", NULL},
+    "memory.usage_in_bytes",
+    {"total_active_file", "total_inactive_file", NULL},
+};
+static const cgroup_version version_2 = {
+    "/sys/fs/cgroup",
+    {"memory.max", "memory.high"},
+    "memory.current",
+    {"active_file", "inactive_file", "slab_reclaimable"},
+};
+
+static uint64_t group_free_again(const cgroup_version *v, const char *folder)
+{
+    char path[PATH_ROOM + 64];
+    uint64_t sum = 0;
+    snprintf(path, sizeof path, "%s/memory.stat", folder);
+    FILE *f = fopen(path, "re");
+    for (int i = 0; f && i < 3 && v->free_again[i]; i++)
+        add_field(f, v->free_again[i], &sum);
+    if (f)
+        fclose(f);
+    return sum;
+}
+
+/* Lower m to what one group allows. */
+static void apply_group(const cgroup_version *v, const char *folder, aim_memory *m)
+{
+    char path[PATH_ROOM + 64];
+    uint64_t limit = UINT64_MAX, used = 0;
+    for (int i = 0; i < 2 && v->limits[i]; i++) {
+        uint64_t value;
+        snprintf(path, sizeof path, "%s/%s", folder, v->limits[i]);
+        if (read_number(path, &value))
+            limit = smaller(limit, value);
+    }
+    if (limit >= m->total)
+        return;
+    snprintf(path, sizeof path, "%s/%s", folder, v->usage);
+    read_number(path, &used);
+    m->total = limit;
+    m->available = smaller(m->available, less(limit, less(used, group_free_again(v, folder))));
+}
+
+/* The group and all around it. In a container the path can be that of the host,
+ * and only its end, the mount itself, be there. */
+static void apply_groups(const char *root, const cgroup_version *v, char *group, aim_memory *m)
+{
+    char folder[PATH_ROOM];
+    for (;;) {
+        snprintf(folder, sizeof folder, "%s%s%s", root, v->mount, group);
+        apply_group(v, folder, m);
+        char *slash = strrchr(group, '/');
+        if (!slash)
+            return;
+        *slash = '\0';
+    }
+}
+
+/* Is "memory" in a list such as "cpu,memory"? */
+static bool controls_memory(const char *list)
+{
+    const char *at = strstr(list, "memory");
+    return at && (at == list || at[-1] == ',') && (at[6] == '\0' || at[6] == ',');
+}
+
+/* Lines of /proc/self/cgroup: "0::/path" for version 2, "4:memory:/path". */
+static void apply_all_groups(const char *root, aim_memory *m)
+{
+    char path[PATH_ROOM], line[LINE_ROOM];
+    snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
+    FILE *f = fopen(path, "re");
+    while (f && fgets(line, sizeof line, f)) {
+        line[strcspn(line, "\n")] = '\0';
+        char *list = strchr(line, ':');
+        char *group = list ? strchr(list + 1, ':') : NULL;
+        if (!group)
+            continue;
+        *group++ = '\0';
+        if (list[1] == '\0')
+            apply_groups(root, &version_2, group, m);
+        else if (controls_memory(list + 1))
+            apply_groups(root, &version_1, group, m);
+    }
+    if (f)
+        fclose(f);
+}
+
+/* ---- public ------------------------------------------------------------------ */
+
+aim_memory aim_memory_read(const char *root)
+{
+    aim_memory m;
+    if (!read_meminfo(root, &m) && !read_nodes(root, &m))
+        m = read_sysconf();
+    apply_all_groups(root, &m);
+    return m;
+}
+
+uint64_t aim_memory_anonymous(void)
+{
+    uint64_t kib = 0;
+    FILE *f = fopen("/proc/self/status", "re");
+    if (f) {
+        add_field(f, "RssAnon", &kib);
+        fclose(f);
+    }
+    return 1024 * kib;
+}
