@@ -32,6 +32,25 @@ enum aim__class aim__class_beyond_ascii(int32_t cp)
     }
 }
 
+enum aim__letter aim__letter_at(const unsigned char *s, size_t *n)
+{
+    switch (utf8proc_category(aim__utf8_get(s, n))) {
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LT:
+        return AIM__UPPER;
+    case UTF8PROC_CATEGORY_LL:
+        return AIM__LOWER;
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME:
+        return AIM__UNCASED;
+    default:
+        return AIM__NO_LETTER;
+    }
+}
+
 /* Letters in circles and squares are symbols by category, alphabetic by
  * property. */
 static bool is_enclosed_letter(int32_t cp)

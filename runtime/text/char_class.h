@@ -32,6 +32,17 @@ static inline bool aim__is_space(enum aim__class c)
     return c == AIM__SPACE || c == AIM__NEWLINE;
 }
 
+/* Letters by case, with the marks that go with them. */
+enum aim__letter {
+    AIM__NO_LETTER,
+    AIM__UPPER,   /* [\p{Lu}\p{Lt}] */
+    AIM__LOWER,   /* \p{Ll} */
+    AIM__UNCASED, /* [\p{Lm}\p{Lo}\p{M}] */
+};
+
+/* Which of these the well-formed character at s is; its length in *n. */
+enum aim__letter aim__letter_at(const unsigned char *s, size_t *n);
+
 /* \w of Unicode technical standard 18: alphabetic, mark, decimal digit,
  * connector or join control. */
 bool aim__is_word(int32_t cp);

@@ -17,6 +17,8 @@ runtime_libtext_a_SOURCES = \
 	runtime/text/pattern.c runtime/text/pattern.h \
 	runtime/text/pretokenizer.c runtime/text/pretokenizer.h \
 	runtime/text/scan.c runtime/text/scan.h \
+	runtime/text/scan_class.c \
+	runtime/text/split.c runtime/text/split.h \
 	runtime/text/tokenizer.c runtime/text/tokenizer.h \
 	runtime/text/tokenizer_added.c \
 	runtime/text/tokenizer_config.c \

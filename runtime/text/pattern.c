@@ -79,15 +79,22 @@ static bool is_foreign(const char *s, bool in_class)
 /* White space as Unicode has it; \s of PCRE2 also holds U+180E. */
 #define WHITE_SPACE "\\t-\\r\\x{85}\\p{Z}"
 
-/* Append the escape at s as PCRE2 has to see it. */
-static void translate_escape(const char *s, bool in_class, aim_buf *out)
+/* Bytes of the escape at s: a braced name or number belongs to it. */
+static size_t escape_length(const char *s)
+{
+    const char *end = strchr("pPx", s[1]) && s[2] == '{' ? strchr(s, '}') : NULL;
+    return end ? (size_t)(end + 1 - s) : 2;
+}
+
+/* Append the escape at s, n bytes, as PCRE2 has to see it. */
+static void translate_escape(const char *s, size_t n, bool in_class, aim_buf *out)
 {
     if (s[1] == 's')
         aim_buf_puts(out, in_class ? WHITE_SPACE : "[" WHITE_SPACE "]");
     else if (s[1] == 'S')
         aim_buf_puts(out, "[^" WHITE_SPACE "]");
     else
-        aim_buf_append(out, s, 2);
+        aim_buf_append(out, s, n);
 }
 
 /* Append the pattern as PCRE2 has to see it. Returns the first construct that
@@ -99,8 +106,9 @@ static const char *translate(const char *pattern, aim_buf *out)
         if (is_foreign(s, in_class))
             return s;
         if (*s == '\\') {
-            translate_escape(s, in_class, out);
-            s++;
+            size_t n = escape_length(s);
+            translate_escape(s, n, in_class, out);
+            s += n - 1;
             continue;
         }
         aim_buf_append(out, s, 1);
@@ -155,23 +163,35 @@ static int build(aim__pattern *p, const aim_buf *pattern, const char *where, aim
     return compile(p, pattern, where, err);
 }
 
-aim__pattern *aim__pattern_compile(const char *pattern, const char *where, aim_error *err)
+static int compile_translated(const aim_buf *pattern, const char *where, aim__pattern **out,
+                              aim_error *err)
+{
+    aim__pattern *p = aim_calloc(1, sizeof *p);
+    if (pattern->failed || !p) {
+        aim_free(p);
+        return aim_fail_nomem(err, where);
+    }
+    int code = build(p, pattern, where, err);
+    if (code)
+        aim__pattern_free(p);
+    else
+        *out = p;
+    return code;
+}
+
+int aim__pattern_compile(const char *pattern, const char *where, aim__pattern **out, aim_error *err)
 {
     aim_buf translated = AIM_BUF_INIT;
-    aim__pattern *p = NULL;
     const char *foreign = translate(pattern, &translated);
+    int code;
     if (foreign)
-        aim_fail_param(err, AIM_EUNSUPPORTED, "Regex",
-                       "%s: the pattern has \"%.8s\" at %zu, which is not supported", where,
-                       foreign, (size_t)(foreign - pattern));
-    else if (translated.failed || !(p = aim_calloc(1, sizeof *p)))
-        aim_fail_nomem(err, where);
-    else if (build(p, &translated, where, err) != AIM_OK) {
-        aim__pattern_free(p);
-        p = NULL;
-    }
+        code = aim_fail_param(err, AIM_EUNSUPPORTED, "Regex",
+                              "%s: the pattern has \"%.8s\" at %zu, which is not supported", where,
+                              foreign, (size_t)(foreign - pattern));
+    else
+        code = compile_translated(&translated, where, out, err);
     aim_buf_free(&translated);
-    return p;
+    return code;
 }
 
 void aim__pattern_free(aim__pattern *p)
@@ -196,50 +216,56 @@ static int fail_match(int result, aim_error *err)
                     (const char *)reason);
 }
 
-/* The next match at or after pos, or [len, len) if there is none. */
+/* The next match at or after pos; false in *found if there is none. */
 static int find(const aim__pattern *p, pcre2_match_data *data, const char *text, size_t len,
-                size_t pos, size_t *start, size_t *stop, aim_error *err)
+                size_t pos, bool *found, size_t *start, size_t *stop, aim_error *err)
 {
     int result =
         pcre2_match(p->code, (PCRE2_SPTR)text, len, pos, PCRE2_NO_UTF_CHECK, data, p->limits);
-    *start = *stop = len;
+    *found = result >= 0;
     if (result == PCRE2_ERROR_NOMATCH)
         return AIM_OK;
     if (result < 0)
         return fail_match(result, err);
-    const PCRE2_SIZE *found = pcre2_get_ovector_pointer(data);
-    *start = found[0];
-    *stop = found[1];
+    const PCRE2_SIZE *place = pcre2_get_ovector_pointer(data);
+    *start = place[0];
+    *stop = place[1];
     return AIM_OK;
 }
 
-static int split(const aim__pattern *p, pcre2_match_data *data, const char *text, size_t len,
-                 int (*fn)(void *arg, const char *piece, size_t n), void *arg, aim_error *err)
+/* As Oniguruma's bindings do, an empty match right behind another match does
+ * not count, and the search goes on one character later. */
+static int find_all(const aim__pattern *p, pcre2_match_data *data, const char *text, size_t len,
+                    aim__stretch_fn *fn, void *arg, aim_error *err)
 {
-    size_t done = 0, from = 0, start, stop;
-    while (done < len) {
-        int code = find(p, data, text, len, from, &start, &stop, err);
-        if (!code && start > done)
-            code = fn(arg, text + done, start - done);
-        if (!code && stop > start)
-            code = fn(arg, text + start, stop - start);
-        if (code)
-            return code;
+    size_t done = 0, from = 0, start = 0, stop = 0;
+    bool found = true, any = false;
+    int code = AIM_OK;
+    while (from < len && !code) {
+        code = find(p, data, text, len, from, &found, &start, &stop, err);
+        if (code || !found)
+            break;
+        if (any && start == stop && stop == done) {
+            from += aim_utf8_length((unsigned char)text[from]);
+            continue;
+        }
+        if (start > done)
+            code = fn(arg, done, start, false);
+        if (!code)
+            code = fn(arg, start, stop, true);
         done = from = stop;
-        /* An empty match cuts here; the search goes on one character later. */
-        if (stop == start && stop < len)
-            from += aim_utf8_length((unsigned char)text[stop]);
+        any = true;
     }
-    return AIM_OK;
+    return code || done == len ? code : fn(arg, done, len, false);
 }
 
-int aim__pattern_split(const aim__pattern *p, const char *text, size_t len,
-                       int (*fn)(void *arg, const char *piece, size_t n), void *arg, aim_error *err)
+int aim__pattern_find_all(const aim__pattern *p, const char *text, size_t len, aim__stretch_fn *fn,
+                          void *arg, aim_error *err)
 {
     pcre2_match_data *data = pcre2_match_data_create(1, p->memory);
     if (!data)
         return aim_fail_nomem(err, "splitting the text by the tokenizer's pattern");
-    int code = split(p, data, text, len, fn, arg, err);
+    int code = find_all(p, data, text, len, fn, arg, err);
     pcre2_match_data_free(data);
     return code;
 }

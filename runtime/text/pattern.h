@@ -11,20 +11,25 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct aim__pattern aim__pattern;
 
-/* where names the field in errors: EUNSUPPORTED for what the two languages
- * read differently, EFORMAT for what does not compile. */
-aim__pattern *aim__pattern_compile(const char *pattern, const char *where, aim_error *err);
+/* A new pattern in *out. where names the field in errors: EUNSUPPORTED for what
+ * the two languages read differently, EFORMAT for what does not compile, ENOMEM. */
+int aim__pattern_compile(const char *pattern, const char *where, aim__pattern **out,
+                         aim_error *err);
 void aim__pattern_free(aim__pattern *p); /* NULL is fine */
 
-/* Hand the matches and the stretches between them to fn in order, none of them
- * empty. The text is well-formed UTF-8. Errors: those of fn, ENOMEM, and
+/* Takes the stretch [start, stop) of a text: a match, or what lies before, behind
+ * and between matches. Returns AIM_OK or a code, which ends the search. */
+typedef int aim__stretch_fn(void *arg, size_t start, size_t stop, bool match);
+
+/* Hand the whole text to fn, stretch by stretch: a match may be empty, anything
+ * else is not. The text is well-formed UTF-8. Errors: those of fn, ENOMEM, and
  * AIM_EINVAL where a limit is hit. */
-int aim__pattern_split(const aim__pattern *p, const char *text, size_t len,
-                       int (*fn)(void *arg, const char *piece, size_t n), void *arg,
-                       aim_error *err);
+int aim__pattern_find_all(const aim__pattern *p, const char *text, size_t len, aim__stretch_fn *fn,
+                          void *arg, aim_error *err);
 
 #endif

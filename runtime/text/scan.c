@@ -7,6 +7,8 @@
 
 #define CONTRACTIONS "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 #define WORDS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+"
+#define UPPER "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
+#define LOWER "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
 #define REST "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
 /* The end of the run of characters of class c that starts at pos. */
@@ -116,6 +118,83 @@ static size_t scan_one_digit(const unsigned char *s, size_t pos, size_t end)
     return scan_cl100k(s, pos, end, 1);
 }
 
+/* ---- o200k ---------------------------------------------------------------- */
+
+/* [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}] and [\p{Ll}\p{Lm}\p{Lo}\p{M}] */
+static bool is_upper(enum aim__letter l)
+{
+    return l == AIM__UPPER || l == AIM__UNCASED;
+}
+
+static bool is_lower(enum aim__letter l)
+{
+    return l == AIM__LOWER || l == AIM__UNCASED;
+}
+
+/* The end of the run of letters that are as asked, from pos. */
+static size_t skip_letters(const unsigned char *s, size_t pos, size_t end,
+                           bool (*is_one)(enum aim__letter l))
+{
+    size_t n;
+    while (pos < end && is_one(aim__letter_at(s + pos, &n)))
+        pos += n;
+    return pos;
+}
+
+/* [upper]*[lower]+ at pos; pos if there is none. Where no lower-case letter
+ * ends the run of [upper], the expression gives back what follows the last
+ * letter without case. */
+static size_t ends_lower(const unsigned char *s, size_t pos, size_t end)
+{
+    size_t n, stop = skip_letters(s, pos, end, is_upper);
+    if (stop < end && aim__letter_at(s + stop, &n) == AIM__LOWER)
+        return skip_letters(s, stop, end, is_lower);
+    while (stop > pos) {
+        size_t last = aim__utf8_before(s, stop);
+        if (aim__letter_at(s + last, &n) == AIM__UNCASED)
+            break;
+        stop = last;
+    }
+    return stop;
+}
+
+/* [upper]+[lower]* at pos; pos if there is none. */
+static size_t starts_upper(const unsigned char *s, size_t pos, size_t end)
+{
+    size_t stop = skip_letters(s, pos, end, is_upper);
+    return stop > pos ? skip_letters(s, stop, end, is_lower) : pos;
+}
+
+/* A word in one of the two forms, with or without a character before it; pos if
+ * there is none. */
+static size_t cased_word(const unsigned char *s, size_t pos, size_t end)
+{
+    size_t n, from = pos, stop;
+    enum aim__class c = aim__class_at(s + pos, &n);
+    if (c != AIM__NEWLINE && c != AIM__LETTER && c != AIM__NUMBER)
+        from = pos + n;
+    if ((stop = ends_lower(s, from, end)) > from || (stop = ends_lower(s, pos, end)) > pos ||
+        (stop = starts_upper(s, from, end)) > from)
+        return stop;
+    return starts_upper(s, pos, end);
+}
+
+static size_t scan_o200k(const unsigned char *s, size_t pos, size_t end)
+{
+    size_t n, stop = cased_word(s, pos, end);
+    if (stop > pos)
+        return stop < end && s[stop] == '\'' ? contraction(s, stop, end, true) : stop;
+    if (aim__class_at(s + pos, &n) == AIM__NUMBER)
+        return scan_digits(s, pos, end, 3);
+    size_t from = s[pos] == ' ' ? pos + 1 : pos;
+    stop = skip(s, from, end, AIM__OTHER);
+    if (stop == from)
+        return scan_space(s, pos, end, true);
+    while (stop < end && (s[stop] == '\r' || s[stop] == '\n' || s[stop] == '/'))
+        stop++;
+    return stop;
+}
+
 const struct aim__known_pattern aim__known_patterns[] = {
     {"gpt2", "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
      aim__scan_gpt2},
@@ -125,6 +204,11 @@ const struct aim__known_pattern aim__known_patterns[] = {
      "?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+",
      scan_three_digits},
     {"qwen2", CONTRACTIONS WORDS "|\\p{N}" REST, scan_one_digit},
+    {"o200k",
+     "[^\\r\\n\\p{L}\\p{N}]?" UPPER "*" LOWER "+" CONTRACTIONS "?|[^\\r\\n\\p{L}\\p{N}]?" UPPER
+     "+" LOWER "*" CONTRACTIONS
+     "?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+     scan_o200k},
     {NULL, NULL, NULL},
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scan.h - hand-written, linear scanners for the published pre-tokenizer
- * patterns. Each cuts text exactly as its regular expression does. */
+ * patterns, each of which cuts text exactly as its regular expression does, and
+ * for the pre-tokenizers that cut by classes of characters. */
 #ifndef AIM_TEXT_SCAN_H
 #define AIM_TEXT_SCAN_H
 
@@ -11,6 +12,15 @@
 typedef size_t aim__scan_fn(const unsigned char *s, size_t pos, size_t end);
 
 size_t aim__scan_gpt2(const unsigned char *s, size_t pos, size_t end);
+
+/* Runs of numbers (\p{N}), and what lies between them. */
+size_t aim__scan_numbers(const unsigned char *s, size_t pos, size_t end);
+/* Single numbers, and what lies between them. */
+size_t aim__scan_digits(const unsigned char *s, size_t pos, size_t end);
+/* Runs of white space, and what lies between them. */
+size_t aim__scan_white_space(const unsigned char *s, size_t pos, size_t end);
+/* Runs of white space, of \w, and of [^\s\w]. */
+size_t aim__scan_words(const unsigned char *s, size_t pos, size_t end);
 
 struct aim__known_pattern {
     const char *name, *pattern;

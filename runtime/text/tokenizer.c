@@ -33,6 +33,10 @@ static int read_parts(aim_tokenizer *t, const json_t *root, aim_error *err)
     int code = aim__read_normalizer(t, root, err);
     if (!code)
         code = aim__read_pretokenizer(t, root, err);
+    if (!code && !t->pretokenizer.byte_level)
+        code = aim_fail_param(err, AIM_EUNSUPPORTED, "pre_tokenizer",
+                              AIM__TOKENIZER_JSON
+                              ": pre_tokenizer: without ByteLevel at its end is not supported");
     if (!code)
         code = aim__read_decoder(root, err);
     if (!code)

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { TOKENIZERS = 5 }; /* four published patterns, and one for PCRE2 */
+enum { TOKENIZERS = 6 }; /* five published patterns, and one for PCRE2 */
 
 static aim_tokenizer *tokenizers[TOKENIZERS];
 
