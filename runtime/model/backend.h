@@ -20,6 +20,15 @@ typedef struct aim_compute {
     aim_pool *pool;
 } aim_compute;
 
+/* One tensor of a linear layer, and what goes with it; NULL: there is none. */
+typedef struct aim_linear_part {
+    const aim_tensor *weight; /* [its outputs, in] */
+    const aim_tensor *bias;   /* [its outputs]; the decoder adds it, in float32 */
+    /* [tiles] the range of inputs that the layer's converters were trained with
+     * (aihwkit-lightning); backends without converters have no use for it. */
+    const aim_tensor *input_range;
+} aim_linear_part;
+
 typedef struct aim_backend {
     const char *name; /* "f32", "int8" */
     bool kv_bf16;     /* element of the KV cache it is served with */
@@ -28,7 +37,7 @@ typedef struct aim_backend {
      * key and value of one layer, say), or, if parts is NULL, random weights
      * keyed by (random_seed, element): for benchmarks. Loads in parallel on the pool.
      * NULL on failure. */
-    aim_linear *(*load)(const aim_compute *c, const aim_tensor *const *parts, int n_parts, int out,
+    aim_linear *(*load)(const aim_compute *c, const aim_linear_part *parts, int n_parts, int out,
                         int in, uint64_t random_seed, aim_error *err);
     void (*free)(aim_linear *l);
     /* Bytes of weights one pass over the layer reads. */

@@ -28,7 +28,7 @@ static void f32_free(aim_linear *l)
     aim_free(l);
 }
 
-static aim_linear *f32_load(const aim_compute *c, const aim_tensor *const *parts, int n_parts,
+static aim_linear *f32_load(const aim_compute *c, const aim_linear_part *parts, int n_parts,
                             int out, int in, uint64_t random_seed, aim_error *err)
 {
     aim_linear *l = aim_calloc(1, sizeof *l);

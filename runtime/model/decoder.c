@@ -6,81 +6,86 @@
 #include "model/rope.h"
 #include "model/weight_names.h"
 
-#include <math.h>
-
 /* Where weights come from: a checkpoint's tensors, or a seed. */
 struct source {
     const aim_compute *compute;
-    const aim_llama_weights *weights; /* NULL: random */
-    uint64_t seed;                    /* of the next random layer */
+    const aim_decoder_weights *weights; /* NULL: random */
+    uint64_t seed;                      /* of the next random layer */
     aim_error *err;
 };
 
-/* Sizes of the linear layers. */
-static int q_width(const aim_hf_config *c)
+/* The linear layer `which` of a block or the head, from n_parts consecutive entries
+ * of table t; random if t is NULL. */
+static bool load_linear(const aim_decoder *d, struct source *s, aim_projection *p, int which,
+                        const aim_linear_part *t, int first, int n_parts)
 {
-    return c->heads * c->head_dim;
+    aim_linear_shape shapes[AIM_LINEARS];
+    aim__linear_shapes(&d->config, shapes);
+    return aim__projection_load(p, d->backend, s->compute, t ? t + first : NULL, n_parts,
+                                shapes[which], s->seed++, s->err);
 }
 
-static int qkv_width(const aim_hf_config *c)
+/* RMSNorm weights [n] from table t; all 1 if t is NULL. */
+static float *load_norm(const aim_linear_part *t, int index, int n, aim_error *err)
 {
-    return (c->heads + 2 * c->kv_heads) * c->head_dim;
-}
-
-/* A linear layer [out, in] of n_parts consecutive tensors of table t, stacked;
- * random if t is NULL. */
-static aim_linear *load_linear(const aim_decoder *d, struct source *s, const aim_tensor *const *t,
-                               int first, int n_parts, int out, int in)
-{
-    return d->backend->load(s->compute, t ? t + first : NULL, n_parts, out, in, s->seed++, s->err);
-}
-
-/* RMSNorm weights [hidden] from table t; all 1 if t is NULL. */
-static float *load_norm(const aim_decoder *d, const aim_tensor *const *t, int index, aim_error *err)
-{
-    int n = d->config.hidden;
-    float *w = aim_array((size_t)n, sizeof *w);
-    if (!w) {
-        aim_fail_nomem(err, "norm weights");
-        return NULL;
-    }
-    for (int i = 0; i < n; i++)
-        w[i] = 1.0f;
     if (t)
-        aim_tensor_read(t[index], 0, (size_t)n, w);
-    for (int i = 0; i < n; i++)
-        if (!isfinite(w[i])) {
-            aim_fail(err, AIM_EFORMAT, "tensor \"%s\" holds NaN or infinity", t[index]->name);
-            aim_free(w);
-            return NULL;
-        }
+        return aim__load_vector(t[index].weight, n, err);
+    float *w = aim_array((size_t)n, sizeof *w);
+    if (!w)
+        aim_fail_nomem(err, "norm weights");
+    for (int i = 0; w && i < n; i++)
+        w[i] = 1.0f;
     return w;
+}
+
+static bool load_head_norms(const aim_decoder *d, struct source *s, aim_layer *l,
+                            const aim_linear_part *t)
+{
+    int n = d->config.head_dim;
+    return !d->config.qk_norm || ((l->q_norm = load_norm(t, AIM_W_Q_NORM, n, s->err)) &&
+                                  (l->k_norm = load_norm(t, AIM_W_K_NORM, n, s->err)));
+}
+
+static bool load_qkv(const aim_decoder *d, struct source *s, aim_layer *l, const aim_linear_part *t)
+{
+    if (d->config.fused_qkv)
+        return load_linear(d, s, &l->qkv, AIM_QKV, t, AIM_W_QKV, 1);
+    return load_linear(d, s, &l->qkv, AIM_QKV, t, AIM_W_Q, 3);
+}
+
+static bool load_gate_up(const aim_decoder *d, struct source *s, aim_layer *l,
+                         const aim_linear_part *t)
+{
+    if (d->config.fused_gate_up)
+        return load_linear(d, s, &l->gate_up, AIM_GATE_UP, t, AIM_W_GATE_UP, 1);
+    return load_linear(d, s, &l->gate_up, AIM_GATE_UP, t, AIM_W_GATE, 2);
 }
 
 static bool load_layer(const aim_decoder *d, struct source *s, int index)
 {
     const aim_hf_config *c = &d->config;
     aim_layer *l = &d->layers[index];
-    const aim_tensor *const *t = s->weights ? s->weights->layers[index] : NULL;
-    return (l->attention_norm = load_norm(d, t, AIM_W_ATTENTION_NORM, s->err)) &&
-           (l->qkv = load_linear(d, s, t, AIM_W_Q, 3, qkv_width(c), c->hidden)) &&
-           (l->o = load_linear(d, s, t, AIM_W_O, 1, c->hidden, q_width(c))) &&
-           (l->ffn_norm = load_norm(d, t, AIM_W_FFN_NORM, s->err)) &&
-           (l->gate_up = load_linear(d, s, t, AIM_W_GATE, 2, 2 * c->ffn, c->hidden)) &&
-           (l->down = load_linear(d, s, t, AIM_W_DOWN, 1, c->hidden, c->ffn));
+    const aim_linear_part *t = s->weights ? s->weights->layers[index] : NULL;
+    l->window = c->window_layer[index] ? c->sliding_window : 0;
+    return (l->attention_norm = load_norm(t, AIM_W_ATTENTION_NORM, c->hidden, s->err)) &&
+           load_qkv(d, s, l, t) && load_head_norms(d, s, l, t) &&
+           load_linear(d, s, &l->o, AIM_O, t, AIM_W_O, 1) &&
+           (l->ffn_norm = load_norm(t, AIM_W_FFN_NORM, c->hidden, s->err)) &&
+           load_gate_up(d, s, l, t) && load_linear(d, s, &l->down, AIM_DOWN, t, AIM_W_DOWN, 1);
 }
 
 static bool load_ends(aim_decoder *d, struct source *s)
 {
     const aim_hf_config *c = &d->config;
-    const aim_llama_weights *w = s->weights;
-    d->embedding_part = w ? w->embedding : NULL;
+    const aim_decoder_weights *w = s->weights;
+    if (w)
+        d->embedding_part = w->embedding;
     d->embedding =
         (aim_weight_rows){w ? &d->embedding_part : NULL, 1, c->vocab, c->hidden, s->seed};
     /* A tied random head uses the embedding's seed. */
     s->seed += c->tied_embeddings ? 0 : 1;
-    d->lm_head = load_linear(d, s, w ? &w->lm_head : NULL, 0, 1, c->vocab, c->hidden);
-    return d->lm_head && (d->final_norm = load_norm(d, w ? &w->final_norm : NULL, 0, s->err));
+    return load_linear(d, s, &d->lm_head, AIM_LM_HEAD, w ? &w->lm_head : NULL, 0, 1) &&
+           (d->final_norm = load_norm(w ? &w->final_norm : NULL, 0, c->hidden, s->err));
 }
 
 static void report(aim_progress_fn *progress, void *arg, int done, int all)
@@ -104,6 +109,18 @@ static bool load_all(aim_decoder *d, struct source *s, aim_progress_fn *progress
     return true;
 }
 
+/* Those of long sequences differ from the others in one kind of rotation only. */
+static bool make_frequencies(aim_decoder *d)
+{
+    for (int is_long = 0; is_long < 2; is_long++) {
+        float *f = aim_array((size_t)d->config.rope.dim / 2, sizeof *f);
+        if (f)
+            aim__rope_frequencies(f, &d->config.rope, is_long);
+        d->inv_freq[is_long] = f;
+    }
+    return d->inv_freq[0] && d->inv_freq[1];
+}
+
 static aim_decoder *build(const aim_hf_config *config, const aim_backend *backend, struct source *s,
                           aim_progress_fn *progress, void *arg)
 {
@@ -115,30 +132,26 @@ static aim_decoder *build(const aim_hf_config *config, const aim_backend *backen
     d->config = *config;
     d->backend = backend;
     d->layers = aim_calloc((size_t)config->layers, sizeof *d->layers);
-    d->inv_freq = aim_array((size_t)config->head_dim / 2, sizeof *d->inv_freq);
-    if (!d->layers || !d->inv_freq) {
+    if (d->layers && make_frequencies(d)) {
+        if (load_all(d, s, progress, arg))
+            return d;
+    } else {
         aim_fail_nomem(s->err, "decoder");
-        aim_decoder_free(d);
-        return NULL;
     }
-    aim__rope_frequencies(d->inv_freq, config->head_dim, config->rope.theta);
-    if (!load_all(d, s, progress, arg)) {
-        aim_decoder_free(d);
-        return NULL;
-    }
-    return d;
+    aim_decoder_free(d);
+    return NULL;
 }
 
 aim_decoder *aim_decoder_load(const aim_hf_config *config, const aim_checkpoint *c,
                               const aim_backend *backend, const aim_compute *compute,
                               aim_progress_fn *progress, void *arg, aim_error *err)
 {
-    aim_llama_weights weights;
-    if (aim__llama_weights_find(config, c, &weights, err) != AIM_OK)
+    aim_decoder_weights weights;
+    if (aim__decoder_weights_find(config, c, &weights, err) != AIM_OK)
         return NULL;
     struct source s = {.compute = compute, .weights = &weights, .err = err};
     aim_decoder *d = build(config, backend, &s, progress, arg);
-    aim__llama_weights_fini(&weights);
+    aim__decoder_weights_fini(&weights);
     return d;
 }
 
@@ -158,14 +171,17 @@ void aim_decoder_free(aim_decoder *d)
         aim_layer *l = &d->layers[i];
         aim_free(l->attention_norm);
         aim_free(l->ffn_norm);
-        d->backend->free(l->qkv);
-        d->backend->free(l->o);
-        d->backend->free(l->gate_up);
-        d->backend->free(l->down);
+        aim_free(l->q_norm);
+        aim_free(l->k_norm);
+        aim__projection_free(&l->qkv, d->backend);
+        aim__projection_free(&l->o, d->backend);
+        aim__projection_free(&l->gate_up, d->backend);
+        aim__projection_free(&l->down, d->backend);
     }
-    d->backend->free(d->lm_head);
+    aim__projection_free(&d->lm_head, d->backend);
     aim_free(d->final_norm);
-    aim_free(d->inv_freq);
+    aim_free(d->inv_freq[0]);
+    aim_free(d->inv_freq[1]);
     aim_free(d->layers);
     aim_free(d);
 }
@@ -188,19 +204,47 @@ aim_kv_shape aim_decoder_kv_shape(const aim_decoder *d)
 size_t aim_decoder_weight_bytes(const aim_decoder *d)
 {
     const aim_backend *b = d->backend;
-    size_t total = b->bytes(d->lm_head);
+    size_t total = b->bytes(d->lm_head.linear);
     for (int i = 0; i < d->config.layers; i++) {
         const aim_layer *l = &d->layers[i];
-        total += b->bytes(l->qkv) + b->bytes(l->o) + b->bytes(l->gate_up) + b->bytes(l->down);
+        total += b->bytes(l->qkv.linear) + b->bytes(l->o.linear) + b->bytes(l->gate_up.linear) +
+                 b->bytes(l->down.linear);
     }
     return total;
 }
 
 size_t aim_decoder_macs(const aim_decoder *d, bool with_lm_head)
 {
-    const aim_hf_config *c = &d->config;
-    size_t hidden = (size_t)c->hidden;
-    size_t per_input = (size_t)qkv_width(c) + (size_t)q_width(c) + 3 * (size_t)c->ffn;
-    size_t total = (size_t)c->layers * per_input * hidden;
-    return with_lm_head ? total + hidden * (size_t)c->vocab : total;
+    aim_linear_shape shapes[AIM_LINEARS];
+    aim__linear_shapes(&d->config, shapes);
+    size_t total = 0;
+    for (int i = 0; i < AIM_LINEARS; i++) {
+        size_t count = i == AIM_LM_HEAD ? with_lm_head : (size_t)d->config.layers;
+        total += count * (size_t)shapes[i].out * (size_t)shapes[i].in;
+    }
+    return total;
+}
+
+static int learned_ranges(const aim_projection *p)
+{
+    int n = 0;
+    for (int i = 0; i < AIM_MAX_PARTS; i++)
+        n += p->ranges[i].n > 0;
+    return n;
+}
+
+int aim_decoder_learned_ranges(const aim_decoder *d)
+{
+    int n = learned_ranges(&d->lm_head);
+    for (int i = 0; i < d->config.layers; i++) {
+        const aim_layer *l = &d->layers[i];
+        n += learned_ranges(&l->qkv) + learned_ranges(&l->o) + learned_ranges(&l->gate_up) +
+             learned_ranges(&l->down);
+    }
+    return n;
+}
+
+bool aim_decoder_long_rope(const aim_hf_config *config, int n_tokens)
+{
+    return config->rope.kind == AIM_ROPE_LONGROPE && n_tokens > config->rope.original_positions;
 }

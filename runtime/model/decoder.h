@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* decoder.h - the decoder of the Llama family: token ids in, logits out.
+/* decoder.h - the decoder of the Llama family and its relatives, by the switches
+ * of the configuration: token ids in, logits out.
  *
  * Threading: a decoder is immutable after load; a workspace belongs to one
  * engine thread, which calls forward. */
@@ -37,16 +38,27 @@ aim_kv_shape aim_decoder_kv_shape(const aim_decoder *d);
 size_t aim_decoder_weight_bytes(const aim_decoder *d);
 /* Multiply-adds of the linear layers for one row, without and with lm_head. */
 size_t aim_decoder_macs(const aim_decoder *d, bool with_lm_head);
+/* Linear layers (query, key and value apart, where the checkpoint has them so)
+ * that came with learned input ranges: more than 0 in checkpoints trained for
+ * analog hardware. */
+int aim_decoder_learned_ranges(const aim_decoder *d);
+
+/* Must a sequence of so many tokens, the next one's row not counted, be computed
+ * with the rotary factors for long sequences? All its rows then are: those of a
+ * sequence that grows beyond this length are no longer of use. */
+bool aim_decoder_long_rope(const aim_hf_config *config, int n_tokens);
 
 /* One flat batch: rows of any number of sequences, in any order, but the rows
  * of one sequence in order of position. Row r is token[r] at position[r] of the
  * sequence with block table blocks[r]; its keys and values are written to the
- * cache first, then it attends to positions [0, position[r]]. */
+ * cache first, then it attends to positions [0, position[r]], or the last of them
+ * in layers with a sliding window. */
 typedef struct aim_batch {
     int n_rows;
     const int32_t *token;
     const int32_t *position;
     const int32_t *const *blocks;
+    const bool *long_rope; /* as aim_decoder_long_rope has it; NULL: none */
     int n_logits;          /* rows whose logits are wanted ... */
     const int *logit_rows; /* ... ascending row numbers */
 } aim_batch;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The forward pass of the Llama family (Touvron et al. 2023): pre-normalised
  * residual blocks of grouped-query attention with rotary positions, and SwiGLU.
+ * Its relatives add biases, norms of query and key heads, and sliding windows.
  *
  * A batch is flat: every row is one token of some sequence, and all but the
  * attention treats rows alone. Steps are split over the pool by rows, which
@@ -23,6 +24,7 @@ struct pass {
     const aim_batch *b;
     int layer;
     const float *norm; /* the weights of the RMSNorm being computed */
+    const float *bias; /* of the linear layer whose output a step reads; NULL: none */
     aim_attention attention;
 };
 
@@ -61,11 +63,19 @@ static float *row_of(float *m, int row, int width)
     return m + (size_t)row * (size_t)width;
 }
 
-/* y [rows, out] = x [rows, in] W^T */
-static void linear(const struct pass *p, const aim_linear *l, const float *x, int rows, float *y)
+/* y [rows, out] = x [rows, in] W^T; the step that reads y adds the bias. */
+static void linear(struct pass *p, const aim_projection *l, const float *x, int rows, float *y)
 {
+    p->bias = l->bias;
     if (rows > 0)
-        p->d->backend->forward(l, p->c, x, rows, y, p->w->linear);
+        p->d->backend->forward(l->linear, p->c, x, rows, y, p->w->linear);
+}
+
+/* row [n] += bias */
+static void add_bias(const struct pass *p, float *row, int n)
+{
+    if (p->bias)
+        p->c->kernels->add(row, p->bias, n);
 }
 
 /* ---- the steps, a row at a time -------------------------------------------- */
@@ -74,12 +84,13 @@ static void linear(const struct pass *p, const aim_linear *l, const float *x, in
 static void embed_row(const struct pass *p, int r)
 {
     const aim_hf_config *f = &p->d->config;
-    int half = f->head_dim / 2;
+    int half = f->rope.dim / 2;
+    bool is_long = p->b->long_rope && p->b->long_rope[r];
     assert(p->b->token[r] >= 0 && p->b->token[r] < f->vocab);
     assert(p->b->position[r] >= 0 && p->b->position[r] < f->max_positions);
     aim__weight_row(&p->d->embedding, p->b->token[r], row_of(p->w->x, r, f->hidden));
-    aim__rope_angles(p->d->inv_freq, f->head_dim, p->b->position[r], row_of(p->w->cos, r, half),
-                     row_of(p->w->sin, r, half));
+    aim__rope_angles(&f->rope, p->d->inv_freq[is_long], p->b->position[r],
+                     row_of(p->w->cos, r, half), row_of(p->w->sin, r, half));
 }
 
 /* h = RMSNorm(x) */
@@ -108,17 +119,30 @@ static void store(const struct pass *p, unsigned char *to, const float *from, in
         memcpy(to, from, (size_t)n * sizeof *from);
 }
 
+/* Normalise each of the heads x [heads, head_dim] if there are weights for it, and
+ * turn it by the position of row r. */
+static void rotate(const struct pass *p, int r, float *x, int heads, const float *norm)
+{
+    const aim_hf_config *f = &p->d->config;
+    int dim = f->head_dim, half = f->rope.dim / 2;
+    for (int h = 0; norm && h < heads; h++)
+        p->c->kernels->rmsnorm(row_of(x, h, dim), row_of(x, h, dim), norm, dim, f->rms_eps);
+    p->c->kernels->rope(x, heads, dim, f->rope.dim, row_of(p->w->cos, r, half),
+                        row_of(p->w->sin, r, half));
+}
+
 /* Turn queries and keys by their position; keys and values go to the cache. */
 static void rotate_and_store_row(const struct pass *p, int r)
 {
     const aim_hf_config *f = &p->d->config;
-    int dim = f->head_dim;
-    float *q = row_of(p->w->qkv, r, (f->heads + 2 * f->kv_heads) * dim); /* [heads, dim] */
-    float *k = q + (size_t)f->heads * (size_t)dim;                       /* [kv_heads, dim] */
-    float *v = k + (size_t)f->kv_heads * (size_t)dim;                    /* [kv_heads, dim] */
-    const float *cos = row_of(p->w->cos, r, dim / 2), *sin = row_of(p->w->sin, r, dim / 2);
-    p->c->kernels->rope(q, f->heads, dim, cos, sin);
-    p->c->kernels->rope(k, f->kv_heads, dim, cos, sin);
+    const aim_layer *l = &p->d->layers[p->layer];
+    int dim = f->head_dim, width = (f->heads + 2 * f->kv_heads) * dim;
+    float *q = row_of(p->w->qkv, r, width);           /* [heads, dim] */
+    float *k = q + (size_t)f->heads * (size_t)dim;    /* [kv_heads, dim] */
+    float *v = k + (size_t)f->kv_heads * (size_t)dim; /* [kv_heads, dim] */
+    add_bias(p, q, width);
+    rotate(p, r, q, f->heads, l->q_norm);
+    rotate(p, r, k, f->kv_heads, l->k_norm);
     int32_t block = p->b->blocks[r][p->b->position[r] / AIM_KV_BLOCK];
     size_t value_offset = aim_kv_value_offset(p->kv);
     for (int head = 0; head < f->kv_heads; head++) {
@@ -133,6 +157,7 @@ static void rotate_and_store_row(const struct pass *p, int r)
 static void residual_row(const struct pass *p, int r)
 {
     int hidden = p->d->config.hidden;
+    add_bias(p, row_of(p->w->y, r, hidden), hidden);
     p->c->kernels->add(row_of(p->w->x, r, hidden), row_of(p->w->y, r, hidden), hidden);
 }
 
@@ -140,14 +165,22 @@ static void residual_row(const struct pass *p, int r)
 static void swiglu_row(const struct pass *p, int r)
 {
     int ffn = p->d->config.ffn;
-    const float *gate = row_of(p->w->gate_up, r, 2 * ffn), *up = gate + ffn;
+    float *gate = row_of(p->w->gate_up, r, 2 * ffn), *up = gate + ffn;
+    add_bias(p, gate, 2 * ffn);
     p->c->kernels->silu_mul(row_of(p->w->act, r, ffn), gate, up, ffn);
 }
 
 /* ---- attention --------------------------------------------------------------- */
 
+/* The first position that row r attends to in this layer. */
+static int first_position(const struct pass *p, int r)
+{
+    int window = p->d->layers[p->layer].window, position = p->b->position[r];
+    return window > 0 && position >= window ? position + 1 - window : 0;
+}
+
 /* Task: one row and the query heads that share one key-value head.
- * h [heads, dim] = softmax(q K^T / sqrt(dim)) V over positions [0, position]. */
+ * h [heads, dim] = softmax(q K^T / sqrt(dim)) V over positions [first, position]. */
 static void attend_group(void *arg, int task, int worker)
 {
     const struct pass *p = arg;
@@ -155,8 +188,8 @@ static void attend_group(void *arg, int task, int worker)
     int r = task / f->kv_heads, group = task % f->kv_heads, per_group = f->heads / f->kv_heads;
     const float *q = row_of(p->w->qkv, r, (f->heads + 2 * f->kv_heads) * f->head_dim);
     float *out = row_of(p->w->h, r, f->heads * f->head_dim);
-    p->c->kernels->attend(&p->attention, p->b->blocks[r], p->b->position[r] + 1, q, out,
-                          group * per_group, (group + 1) * per_group,
+    p->c->kernels->attend(&p->attention, p->b->blocks[r], first_position(p, r),
+                          p->b->position[r] + 1, q, out, group * per_group, (group + 1) * per_group,
                           p->w->attend + (size_t)worker * p->w->attend_room);
 }
 
@@ -166,7 +199,7 @@ static void attention(const struct pass *p)
     int tasks = p->b->n_rows * f->kv_heads;
     int64_t positions = 0;
     for (int r = 0; r < p->b->n_rows; r++)
-        positions += p->b->position[r] + 1;
+        positions += p->b->position[r] + 1 - first_position(p, r);
     if (positions * f->heads * f->head_dim > SMALL_STEP)
         aim_pool_run(p->c->pool, attend_group, (void *)p, tasks);
     else
@@ -191,18 +224,18 @@ static void run_layer(struct pass *p, int index)
     p->layer = index;
     aim_kv_layer(p->kv, index, &p->attention);
 
-    rmsnorm(p, l->attention_norm);         /* h [rows, hidden] */
-    linear(p, l->qkv, w->h, rows, w->qkv); /* qkv [rows, q + 2 kv] */
+    rmsnorm(p, l->attention_norm);          /* h [rows, hidden] */
+    linear(p, &l->qkv, w->h, rows, w->qkv); /* qkv [rows, q + 2 kv] */
     for_rows(p, rotate_and_store_row, rows, q + 2 * kv);
     attention(p);                               /* h [rows, q] */
-    linear(p, l->o, w->h, rows, w->y);          /* y [rows, hidden] */
+    linear(p, &l->o, w->h, rows, w->y);         /* y [rows, hidden] */
     for_rows(p, residual_row, rows, f->hidden); /* x [rows, hidden] */
 
-    rmsnorm(p, l->ffn_norm);                       /* h [rows, hidden] */
-    linear(p, l->gate_up, w->h, rows, w->gate_up); /* gate_up [rows, 2 ffn] */
-    for_rows(p, swiglu_row, rows, 8 * f->ffn);     /* act [rows, ffn] */
-    linear(p, l->down, w->act, rows, w->y);        /* y [rows, hidden] */
-    for_rows(p, residual_row, rows, f->hidden);    /* x [rows, hidden] */
+    rmsnorm(p, l->ffn_norm);                        /* h [rows, hidden] */
+    linear(p, &l->gate_up, w->h, rows, w->gate_up); /* gate_up [rows, 2 ffn] */
+    for_rows(p, swiglu_row, rows, 8 * f->ffn);      /* act [rows, ffn] */
+    linear(p, &l->down, w->act, rows, w->y);        /* y [rows, hidden] */
+    for_rows(p, residual_row, rows, f->hidden);     /* x [rows, hidden] */
 }
 
 const float *aim_decoder_forward(const aim_decoder *d, aim_workspace *w, aim_kv_cache *kv,
@@ -222,7 +255,7 @@ const float *aim_decoder_forward(const aim_decoder *d, aim_workspace *w, aim_kv_
             atomic_fetch_add(heartbeat, 1);
     }
     p.norm = d->final_norm;
-    for_rows(&p, norm_logit_row, batch->n_logits, f->hidden); /* h [n_logits, hidden] */
-    linear(&p, d->lm_head, w->h, batch->n_logits, w->logits); /* logits [n_logits, vocab] */
+    for_rows(&p, norm_logit_row, batch->n_logits, f->hidden);  /* h [n_logits, hidden] */
+    linear(&p, &d->lm_head, w->h, batch->n_logits, w->logits); /* logits [n_logits, vocab] */
     return w->logits;
 }

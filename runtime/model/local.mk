@@ -8,6 +8,7 @@ runtime_libmodel_a_SOURCES = \
 	runtime/model/decoder_impl.h \
 	runtime/model/forward.c \
 	runtime/model/kv_cache.c runtime/model/kv_cache.h \
+	runtime/model/projection.c \
 	runtime/model/rope.c runtime/model/rope.h \
 	runtime/model/sizes.c \
 	runtime/model/weight_names.c runtime/model/weight_names.h \

@@ -20,11 +20,18 @@ static size_t count_of(const aim_hf_config *c, int linear)
     return linear == AIM_LM_HEAD ? 1 : (size_t)c->layers;
 }
 
-/* Norms and rotary frequencies, all float32. */
+/* Norms, biases and rotary frequencies, all float32. Input ranges, of which only
+ * the checkpoint knows, are a few numbers a layer. */
 static size_t vector_bytes(const aim_hf_config *c)
 {
-    size_t hidden = (size_t)c->hidden;
-    size_t floats = (2 * (size_t)c->layers + 1) * hidden + (size_t)c->head_dim / 2;
+    size_t hidden = (size_t)c->hidden, ffn = (size_t)c->ffn, dim = (size_t)c->head_dim;
+    size_t q = (size_t)c->heads * dim, kv = (size_t)c->kv_heads * dim;
+    size_t layer = 2 * hidden;
+    layer += c->qk_norm ? 2 * dim : 0;
+    layer += c->qkv_bias ? q + 2 * kv : 0;
+    layer += c->o_bias ? hidden : 0;
+    layer += c->mlp_bias ? 2 * ffn + hidden : 0;
+    size_t floats = (size_t)c->layers * layer + hidden + (size_t)c->rope.dim;
     return floats * sizeof(float);
 }
 

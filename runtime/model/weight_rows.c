@@ -17,10 +17,10 @@ static const aim_tensor *part_of(const aim_weight_rows *w, int row, size_t *loca
 {
     int64_t r = row;
     int i = 0;
-    while (i + 1 < w->n_parts && r >= w->parts[i]->shape[0])
-        r -= w->parts[i++]->shape[0];
+    while (i + 1 < w->n_parts && r >= w->parts[i].weight->shape[0])
+        r -= w->parts[i++].weight->shape[0];
     *local = (size_t)r;
-    return w->parts[i];
+    return w->parts[i].weight;
 }
 
 /* Uniform on [-sqrt(3 / in), sqrt(3 / in)]: eight 16-bit numbers a draw. */

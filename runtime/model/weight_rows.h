@@ -10,7 +10,7 @@
  * NULL, random numbers of mean 0 and standard deviation 1 / sqrt(in), a function
  * of (seed, element) alone. */
 typedef struct aim_weight_rows {
-    const aim_tensor *const *parts;
+    const aim_linear_part *parts;
     int n_parts;
     int rows, in;
     uint64_t seed;

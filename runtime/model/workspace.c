@@ -50,7 +50,7 @@ static void carve_all(struct carver *c, aim_workspace *w, const aim_hf_config *f
     size_t rows = (size_t)w->max_rows, hidden = (size_t)f->hidden, ffn = (size_t)f->ffn;
     size_t q = (size_t)f->heads * (size_t)f->head_dim;
     size_t kv = (size_t)f->kv_heads * (size_t)f->head_dim;
-    size_t half = (size_t)f->head_dim / 2;
+    size_t half = (size_t)f->rope.dim / 2;
     w->x = carve(c, rows, hidden * sizeof(float));
     w->h = carve(c, larger(rows, (size_t)w->max_logits), larger(hidden, q) * sizeof(float));
     w->y = carve(c, rows, hidden * sizeof(float));

@@ -6,8 +6,8 @@
  * AIM__ATTEND_GROUP of them, so that a cache element is loaded and widened
  * once. Each head computes on its own: scores in order of position, softmax,
  * then the weighted sum of values, position after position in each lane. The
- * result depends on length and values alone, not on where blocks lie or which
- * heads went together. */
+ * result depends on the positions [first, length) and their values alone, not on
+ * where blocks lie or which heads went together. */
 
 enum { VALUE_CHUNKS = NATIVE_LANES / 4 }; /* 16-lane chunks of a value in registers at once */
 
@@ -15,9 +15,9 @@ enum { VALUE_CHUNKS = NATIVE_LANES / 4 }; /* 16-lane chunks of a value in regist
 struct group {
     const aim_attention *a;
     const int32_t *blocks;
-    int length;
+    int first, length; /* positions [first, length) */
     int kv_head;
-    float *scores; /* [heads of the group][stride] */
+    float *scores; /* [heads of the group][stride], of position first + i */
     size_t stride;
 };
 
@@ -26,21 +26,21 @@ INLINE size_t element_size(const aim_attention *a)
     return a->kv_is_bf16 ? sizeof(uint16_t) : sizeof(float);
 }
 
-/* Key of slot 0 of the group's head in the block of position `at`; positions
- * follow each other head_dim elements apart. */
-static const unsigned char *block_keys(const struct group *g, int at)
+/* The group's head's key of position `at`; those of the same block follow each
+ * other head_dim elements apart. */
+static const unsigned char *keys_from(const struct group *g, int at)
 {
     const aim_attention *a = g->a;
-    size_t head = (size_t)g->kv_head * (size_t)a->block_tokens * (size_t)a->head_dim;
+    size_t slot = (size_t)g->kv_head * (size_t)a->block_tokens + (size_t)(at % a->block_tokens);
     size_t block = (size_t)g->blocks[at / a->block_tokens];
-    return a->base + block * a->block_stride + head * element_size(a);
+    return a->base + block * a->block_stride + slot * (size_t)a->head_dim * element_size(a);
 }
 
-/* Positions of the block that begins at `at` which are in use. */
+/* Positions from `at` to the end of its block that are in use. */
 static int block_used(const struct group *g, int at)
 {
-    int left = g->length - at;
-    return left < g->a->block_tokens ? left : g->a->block_tokens;
+    int left = g->length - at, room = g->a->block_tokens - at % g->a->block_tokens;
+    return left < room ? left : room;
 }
 
 INLINE lanes load_cached(const unsigned char *row, int i, const bool bf16)
@@ -80,15 +80,16 @@ INLINE void score(const struct group *g, const float *q, const unsigned char *ke
         }
     }
     for (int h = 0; h < heads; h++)
-        g->scores[(size_t)h * g->stride + (size_t)at] = lanes_sum(acc[h]) * g->a->scale;
+        g->scores[(size_t)h * g->stride + (size_t)(at - g->first)] =
+            lanes_sum(acc[h]) * g->a->scale;
 }
 
 INLINE void score_all(const struct group *g, const float *q, const int heads, const bool bf16)
 {
     const size_t step = (size_t)g->a->head_dim * (bf16 ? sizeof(uint16_t) : sizeof(float));
-    for (int at = 0; at < g->length; at += g->a->block_tokens) {
-        const unsigned char *key = block_keys(g, at);
-        int used = block_used(g, at);
+    for (int at = g->first, used; at < g->length; at += used) {
+        const unsigned char *key = keys_from(g, at);
+        used = block_used(g, at);
         for (int t = 0; t < used; t++)
             score(g, q, key + (size_t)t * step, at + t, heads, bf16);
     }
@@ -105,16 +106,17 @@ INLINE void weigh(const struct group *g, float *out, int i, int last, const int 
     for (int h = 0; h < heads; h++)
         for (int c = 0; c < chunks; c++)
             acc[h][c] = lanes_set(0);
-    for (int at = 0; at < g->length; at += a->block_tokens) {
-        const unsigned char *value = block_keys(g, at) + a->v_offset;
-        int used = block_used(g, at);
+    for (int at = g->first, used; at < g->length; at += used) {
+        const unsigned char *value = keys_from(g, at) + a->v_offset;
+        const float *weights = g->scores + (at - g->first);
+        used = block_used(g, at);
         for (int t = 0; t < used; t++, value += step)
             for (int c = 0; c < chunks; c++) {
                 int from = i + c * LANES;
                 lanes v = last < LANES ? load_cached_some(value, from, last, bf16)
                                        : load_cached(value, from, bf16);
                 for (int h = 0; h < heads; h++) {
-                    float weight = g->scores[(size_t)h * g->stride + (size_t)(at + t)];
+                    float weight = weights[(size_t)h * g->stride + (size_t)t];
                     acc[h][c] = lanes_mul_add(acc[h][c], lanes_set(weight), v);
                 }
             }
@@ -162,7 +164,7 @@ INLINE void attend_group(const struct group *g, const float *q, float *out, cons
 {
     score_all(g, q, heads, bf16);
     for (int h = 0; h < heads; h++)
-        softmax(g->scores + (size_t)h * g->stride, g->length);
+        softmax(g->scores + (size_t)h * g->stride, g->length - g->first);
     weigh_all(g, out, heads, bf16);
 }
 
@@ -196,13 +198,13 @@ static void attend_f32(const struct group *g, const float *q, float *out, int he
     attend_heads(g, q, out, heads, false);
 }
 
-static void attend(const aim_attention *a, const int32_t *blocks, int length, const float *q,
-                   float *out, int head0, int head1, float *scratch)
+static void attend(const aim_attention *a, const int32_t *blocks, int first, int length,
+                   const float *q, float *out, int head0, int head1, float *scratch)
 {
     const int per_kv = a->heads / a->kv_heads;
     for (int head = head0; head < head1;) {
-        size_t stride = aim_attention_scratch(length) / AIM__ATTEND_GROUP;
-        struct group g = {a, blocks, length, head / per_kv, scratch, stride};
+        size_t stride = aim_attention_scratch(length - first) / AIM__ATTEND_GROUP;
+        struct group g = {a, blocks, first, length, head / per_kv, scratch, stride};
         int heads = (g.kv_head + 1) * per_kv - head;
         heads = heads < head1 - head ? heads : head1 - head;
         heads = heads < AIM__ATTEND_GROUP ? heads : AIM__ATTEND_GROUP;

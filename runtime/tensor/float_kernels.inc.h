@@ -88,9 +88,9 @@ static void rmsnorm(float *y, const float *x, const float *weight, int n, float 
         y[i] = x[i] * inverse * weight[i];
 }
 
-static void rope(float *x, int heads, int dim, const float *cos, const float *sin)
+static void rope(float *x, int heads, int dim, int turned, const float *cos, const float *sin)
 {
-    int half = dim / 2;
+    int half = turned / 2;
     for (int h = 0; h < heads; h++) {
         float *a = x + (size_t)h * (size_t)dim, *b = a + half;
         for (int i = 0; i < half; i++) {

@@ -83,9 +83,10 @@ typedef struct aim_kernels {
     /* y = x / sqrt(mean(x^2) + eps) * weight (Zhang & Sennrich 2019). */
     void (*rmsnorm)(float *y, const float *x, const float *weight, int n, float eps);
 
-    /* Rotate pairs (i, i + dim/2) of each head in place: the half-split layout
-     * of Hugging Face's Llama. cos, sin: [dim / 2] for this position. */
-    void (*rope)(float *x, int heads, int dim, const float *cos, const float *sin);
+    /* Rotate pairs (i, i + turned/2) of the first `turned` elements of each head
+     * x [heads, dim] in place: the half-split layout of Hugging Face's Llama.
+     * cos, sin: [turned / 2] for this position. */
+    void (*rope)(float *x, int heads, int dim, int turned, const float *cos, const float *sin);
 
     /* y[i] = silu(gate[i]) * up[i], silu(v) = v / (1 + exp(-v)). */
     void (*silu_mul)(float *y, const float *gate, const float *up, int n);
@@ -95,11 +96,12 @@ typedef struct aim_kernels {
     float (*dot)(const float *a, const float *b, int n);
 
     /* One query row q [heads, head_dim] at position `length - 1` over cached
-     * positions [0, length), for heads [head0, head1): out [heads, head_dim].
-     * blocks: block table of the sequence. scratch: at least
-     * aim_attention_scratch(length) floats for this call alone. */
-    void (*attend)(const aim_attention *a, const int32_t *blocks, int length, const float *q,
-                   float *out, int head0, int head1, float *scratch);
+     * positions [first, length), for heads [head0, head1): out [heads, head_dim].
+     * first > 0: a sliding window; what lies before it is not touched. blocks:
+     * block table of the sequence. scratch: at least
+     * aim_attention_scratch(length - first) floats for this call alone. */
+    void (*attend)(const aim_attention *a, const int32_t *blocks, int first, int length,
+                   const float *q, float *out, int head0, int head1, float *scratch);
 
     float (*max)(const float *x, int n);             /* NaN if any is NaN */
     double (*sum_exp)(const float *x, int n, float max); /* sum of exp(x - max) */
@@ -108,7 +110,7 @@ typedef struct aim_kernels {
     void (*bf16_to_f32)(float *y, const uint16_t *x, int n);
 } aim_kernels;
 
-size_t aim_attention_scratch(int length);
+size_t aim_attention_scratch(int positions);
 
 /* All rows compiled in, fastest first, "portable" last. */
 const aim_kernels *const *aim_kernels_all(int *count);

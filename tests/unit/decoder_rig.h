@@ -84,6 +84,7 @@ static inline void step(struct rig *r, struct sequence *s, int n, int chunk)
 {
     int32_t token[MAX_ROWS], position[MAX_ROWS];
     const int32_t *blocks[MAX_ROWS];
+    bool long_rope[MAX_ROWS];
     int rows[MAX_ROWS], owner[MAX_ROWS], count = 0;
     for (int c = 0; c < chunk; c++)
         for (int i = 0; i < n; i++) {
@@ -93,10 +94,17 @@ static inline void step(struct rig *r, struct sequence *s, int n, int chunk)
             token[count] = s[i].tokens[s[i].done];
             position[count] = s[i].done++;
             blocks[count] = s[i].table;
+            long_rope[count] = aim_decoder_long_rope(&r->config, s[i].n);
             rows[count] = count;
             owner[count++] = i;
         }
-    aim_batch batch = {count, token, position, blocks, count, rows};
+    aim_batch batch = {.n_rows = count,
+                       .token = token,
+                       .position = position,
+                       .blocks = blocks,
+                       .long_rope = long_rope,
+                       .n_logits = count,
+                       .logit_rows = rows};
     const float *logits =
         aim_decoder_forward(r->decoder, r->workspace, r->kv, &r->compute, &batch, NULL);
     size_t vocab = (size_t)r->config.vocab;

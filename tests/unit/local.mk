@@ -40,6 +40,10 @@ UNIT_TESTS += tests/unit/test_kv_cache
 tests_unit_test_kv_cache_SOURCES = tests/unit/test_kv_cache.c
 tests_unit_test_kv_cache_LDADD = runtime/libmodel.a runtime/libbase.a $(UNIT_LDADD)
 
+UNIT_TESTS += tests/unit/test_rope
+tests_unit_test_rope_SOURCES = tests/unit/test_rope.c
+tests_unit_test_rope_LDADD = runtime/libmodel.a runtime/libbase.a $(UNIT_LDADD) -lm
+
 UNIT_TESTS += tests/unit/test_model
 tests_unit_test_model_SOURCES = tests/unit/test_model.c tests/unit/decoder_rig.h
 tests_unit_test_model_LDADD = runtime/libmodel.a runtime/libcheckpoint.a $(TENSOR_LIBS) \
@@ -89,6 +93,10 @@ tests_unit_test_scan_SOURCES = tests/unit/test_scan.c $(TEXT_TEST_SHARED)
 tests_unit_test_scan_LDADD = $(TEXT_TEST_LDADD)
 tests_unit_test_pretokenizer_SOURCES = tests/unit/test_pretokenizer.c $(TEXT_TEST_SHARED)
 tests_unit_test_pretokenizer_LDADD = $(TEXT_TEST_LDADD)
+UNIT_TESTS += tests/unit/test_chat_fixtures
+tests_unit_test_chat_fixtures_SOURCES = tests/unit/test_chat_fixtures.c $(TEXT_TEST_SHARED)
+tests_unit_test_chat_fixtures_LDADD = $(TEXT_TEST_LDADD)
+EXTRA_DIST += tests/data/chat tests/reference/make_chat_fixtures.py
 tests_unit_test_chat_template_SOURCES = tests/unit/test_chat_template.c $(TEXT_TEST_SHARED)
 tests_unit_test_chat_template_LDADD = $(TEXT_TEST_LDADD)
 EXTRA_DIST += tests/data/text tests/reference/make_text_fixtures.py \

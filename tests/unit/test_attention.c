@@ -109,35 +109,53 @@ static void fill_query(void)
         q[i] = unit(6, (uint64_t)i);
 }
 
-static void attend_all(const aim_kernels *k, const struct cache *c, int length, float *out)
+static void attend_from(const aim_kernels *k, const struct cache *c, int first, int length,
+                        float *out)
 {
     ck_assert_uint_le(aim_attention_scratch(length), sizeof scratch / sizeof scratch[0]);
     memset(scratch, 0xff, sizeof scratch);
-    k->attend(&c->a, c->blocks, length, q, out, 0, c->a.heads, scratch);
+    k->attend(&c->a, c->blocks, first, length, q, out, 0, c->a.heads, scratch);
 }
 
-static void attend_plainly(const struct shape *s, int length, int head, double *out)
+static void attend_all(const aim_kernels *k, const struct cache *c, int length, float *out)
+{
+    attend_from(k, c, 0, length, out);
+}
+
+static void attend_plainly(const struct shape *s, int first, int length, int head, double *out)
 {
     double score[MAX_LENGTH], max = -INFINITY, sum = 0;
     int kv = head / (s->heads / s->kv_heads);
-    for (int t = 0; t < length; t++) {
+    for (int t = first; t < length; t++) {
         score[t] = 0;
         for (int i = 0; i < s->dim; i++)
             score[t] += (double)q[head * s->dim + i] * element(0, kv, t, i);
         score[t] *= 0.3f;
         max = fmax(max, score[t]);
     }
-    for (int t = 0; t < length; t++)
+    for (int t = first; t < length; t++)
         sum += score[t] = exp(score[t] - max);
     for (int i = 0; i < s->dim; i++) {
         out[i] = 0;
-        for (int t = 0; t < length; t++)
+        for (int t = first; t < length; t++)
             out[i] += score[t] / sum * element(1, kv, t, i);
     }
 }
 
 static const int lengths[] = {1, 2, 15, 16, 17, 33, 100, MAX_LENGTH};
 enum { N_LENGTHS = sizeof lengths / sizeof lengths[0] };
+
+static void check_value(const struct shape *s, int first, int length)
+{
+    for (int h = 0; h < s->heads; h++) {
+        double out[MAX_DIM];
+        attend_plainly(s, first, length, h, out);
+        for (int j = 0; j < s->dim; j++)
+            if (!(fabs(got[h * s->dim + j] - out[j]) < 2e-5))
+                ck_abort_msg("shape %td positions %d-%d: head %d [%d] is %g, not %g", s - shapes,
+                             first, length - 1, h, j, got[h * s->dim + j], out[j]);
+    }
+}
 
 START_TEST(attention_is_right)
 {
@@ -149,16 +167,44 @@ START_TEST(attention_is_right)
         struct cache c;
         cache_init(&c, s, length, 0);
         attend_all(k, &c, length, got);
-        for (int h = 0; h < s->heads; h++) {
-            double out[MAX_DIM];
-            attend_plainly(s, length, h, out);
-            for (int j = 0; j < s->dim; j++)
-                if (!(fabs(got[h * s->dim + j] - out[j]) < 2e-5))
-                    ck_abort_msg("shape %d length %d: head %d [%d] is %g, not %g", i / N_LENGTHS,
-                                 length, h, j, got[h * s->dim + j], out[j]);
-        }
+        check_value(s, 0, length);
         aim_free(c.memory);
     }
+}
+END_TEST
+
+/* Positions before the window are poison, so that a look at one would show. */
+static void poison_before(const struct cache *c, int first)
+{
+    const aim_attention *a = &c->a;
+    size_t element = a->kv_is_bf16 ? 2 : 4, row = (size_t)a->head_dim * element;
+    for (int at = 0; at < first; at++)
+        for (int h = 0; h < a->kv_heads; h++) {
+            size_t slot = (size_t)(h * a->block_tokens + at % a->block_tokens);
+            unsigned char *key =
+                c->memory + (size_t)c->blocks[at / a->block_tokens] * a->block_stride + slot * row;
+            memset(key, 0xff, row);
+            memset(key + a->v_offset, 0xff, row);
+        }
+}
+
+START_TEST(a_window_hides_what_lies_before_it)
+{
+    static const int firsts[] = {1, 15, 16, 17, 40, 99};
+    const aim_kernels *k = row_or_skip(_i);
+    fill_query();
+    for (int i = 0; k && i < N_SHAPES; i++)
+        for (size_t f = 0; f < sizeof firsts / sizeof firsts[0]; f++) {
+            struct cache c;
+            cache_init(&c, &shapes[i], 100, 0);
+            poison_before(&c, firsts[f]);
+            attend_from(k, &c, firsts[f], 100, got);
+            check_value(&shapes[i], firsts[f], 100);
+            attend_from(portable(), &c, firsts[f], 100, want);
+            size_t n = (size_t)(shapes[i].heads * shapes[i].dim);
+            ck_assert_int_eq(memcmp(got, want, n * sizeof *got), 0);
+            aim_free(c.memory);
+        }
 }
 END_TEST
 
@@ -213,7 +259,7 @@ START_TEST(split_of_heads_does_not_matter)
             for (int h1 = h0 + 1; h1 <= s->heads; h1++) {
                 for (int j = 0; j < s->heads * s->dim; j++)
                     got[j] = -7;
-                k->attend(&c.a, c.blocks, 50, q, got, h0, h1, scratch);
+                k->attend(&c.a, c.blocks, 0, 50, q, got, h0, h1, scratch);
                 for (int j = 0; j < s->heads * s->dim; j++) {
                     bool inside = j >= h0 * s->dim && j < h1 * s->dim;
                     if (got[j] != (inside ? want[j] : -7))
@@ -254,6 +300,7 @@ int main(void)
     TCase *t = tcase_create("attention");
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, attention_is_right, 0, n);
+    tcase_add_loop_test(t, a_window_hides_what_lies_before_it, 0, n);
     tcase_add_loop_test(t, attention_has_the_bits_of_the_portable_row, 0, n);
     tcase_add_loop_test(t, placement_of_blocks_does_not_matter, 0, n);
     tcase_add_loop_test(t, split_of_heads_does_not_matter, 0, n);

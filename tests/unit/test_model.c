@@ -3,7 +3,6 @@
  * implementation, and the same bits however the work is cut up. */
 #include "base/alloc.h"
 #include "base/json.h"
-#include "model/rope.h"
 #include "model/weight_rows.h"
 #include "tests/unit/decoder_rig.h"
 
@@ -260,7 +259,12 @@ START_TEST(logit_rows_and_heartbeat)
         blocks[i] = s.table;
     }
     const int wanted[] = {0, 5, s.n - 1};
-    aim_batch batch = {s.n, s.tokens, position, blocks, 3, wanted};
+    aim_batch batch = {.n_rows = s.n,
+                       .token = s.tokens,
+                       .position = position,
+                       .blocks = blocks,
+                       .n_logits = 3,
+                       .logit_rows = wanted};
     _Atomic uint64_t heartbeat = 0;
     size_t vocab = (size_t)r.config.vocab;
     const float *some =
@@ -589,27 +593,6 @@ END_TEST
 
 /* ---- small parts ------------------------------------------------------------------- */
 
-/* Every angle is the float32 product; cos and sin are right to float32. */
-START_TEST(rope_angles)
-{
-    static const int positions[] = {0, 1, 511, 4095, 131071, 1048575};
-    enum { DIM = 64 };
-    float inv_freq[DIM / 2], cosines[DIM / 2], sines[DIM / 2];
-    aim__rope_frequencies(inv_freq, DIM, 500000.0);
-    ck_assert_float_eq(inv_freq[0], 1.0f);
-    for (int i = 0; i < DIM / 2; i++)
-        ck_assert_double_eq_tol(inv_freq[i] / pow(500000.0, -2.0 * i / DIM), 1, 1e-7);
-    for (size_t p = 0; p < COUNT(positions); p++) {
-        aim__rope_angles(inv_freq, DIM, positions[p], cosines, sines);
-        for (int i = 0; i < DIM / 2; i++) {
-            float angle = (float)positions[p] * inv_freq[i];
-            ck_assert_double_eq_tol(cosines[i], cos((double)angle), 1e-7);
-            ck_assert_double_eq_tol(sines[i], sin((double)angle), 1e-7);
-        }
-    }
-}
-END_TEST
-
 START_TEST(backends_by_name)
 {
     ck_assert_str_eq(aim_backends()[0]->name, "int8"); /* the default */
@@ -651,7 +634,6 @@ int main(void)
     tcase_add_loop_test(t, random_weights_depend_on_the_seed_alone, 0, n_backends);
     tcase_add_loop_test(t, scratch_covers_smaller_batches, 0, n_backends);
     tcase_add_test(t, random_rows_are_spread_as_promised);
-    tcase_add_test(t, rope_angles);
     tcase_add_test(t, backends_by_name);
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);
