@@ -26,6 +26,11 @@ tests_fuzz_fuzz_safetensors_SOURCES = tests/fuzz/fuzz_safetensors.c $(FUZZ_SOURC
 tests_fuzz_fuzz_safetensors_LDADD = runtime/libcheckpoint.a runtime/libbase.a \
 	$(JANSSON_LIBS) $(PTHREAD_LIBS) -lm $(FUZZ_LDADD)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_torch
+tests_fuzz_fuzz_torch_SOURCES = tests/fuzz/fuzz_torch.c tests/unit/torch_archive.h $(FUZZ_SOURCES)
+tests_fuzz_fuzz_torch_LDADD = runtime/libcheckpoint.a runtime/libbase.a \
+	$(JANSSON_LIBS) $(PTHREAD_LIBS) -lm $(FUZZ_LDADD)
+
 FUZZ_TARGETS += tests/fuzz/fuzz_hf_config
 tests_fuzz_fuzz_hf_config_SOURCES = tests/fuzz/fuzz_hf_config.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_hf_config_LDADD = runtime/libcheckpoint.a runtime/libbase.a \

@@ -17,6 +17,15 @@ tests_unit_test_hf_config_SOURCES = tests/unit/test_hf_config.c
 tests_unit_test_hf_config_LDADD = runtime/libcheckpoint.a runtime/libbase.a \
 	$(UNIT_LDADD) $(JANSSON_LIBS) $(PTHREAD_LIBS) -lm
 
+UNIT_TESTS += tests/unit/test_torch tests/unit/test_torch_hostile
+TORCH_TEST_LDADD = runtime/libcheckpoint.a runtime/libbase.a $(UNIT_LDADD) $(JANSSON_LIBS) \
+	$(PTHREAD_LIBS) -lm
+tests_unit_test_torch_SOURCES = tests/unit/test_torch.c
+tests_unit_test_torch_LDADD = $(TORCH_TEST_LDADD)
+tests_unit_test_torch_hostile_SOURCES = tests/unit/test_torch_hostile.c tests/unit/torch_archive.h
+tests_unit_test_torch_hostile_LDADD = $(TORCH_TEST_LDADD)
+EXTRA_DIST += tests/data/torch tests/reference/make_torch_fixtures.py
+
 UNIT_TESTS += tests/unit/test_sampler tests/unit/test_engine
 tests_unit_test_sampler_SOURCES = tests/unit/test_sampler.c
 tests_unit_test_sampler_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
@@ -93,6 +102,10 @@ tests_unit_test_scan_SOURCES = tests/unit/test_scan.c $(TEXT_TEST_SHARED)
 tests_unit_test_scan_LDADD = $(TEXT_TEST_LDADD)
 tests_unit_test_pretokenizer_SOURCES = tests/unit/test_pretokenizer.c $(TEXT_TEST_SHARED)
 tests_unit_test_pretokenizer_LDADD = $(TEXT_TEST_LDADD)
+UNIT_TESTS += tests/unit/test_chat_fixtures
+tests_unit_test_chat_fixtures_SOURCES = tests/unit/test_chat_fixtures.c $(TEXT_TEST_SHARED)
+tests_unit_test_chat_fixtures_LDADD = $(TEXT_TEST_LDADD)
+EXTRA_DIST += tests/data/chat tests/reference/make_chat_fixtures.py
 tests_unit_test_chat_template_SOURCES = tests/unit/test_chat_template.c $(TEXT_TEST_SHARED)
 tests_unit_test_chat_template_LDADD = $(TEXT_TEST_LDADD)
 EXTRA_DIST += tests/data/text tests/reference/make_text_fixtures.py \
