@@ -101,7 +101,8 @@ tests_unit_test_tokenizer_file_LDADD = $(TEXT_TEST_LDADD)
 tests_unit_test_scan_SOURCES = tests/unit/test_scan.c $(TEXT_TEST_SHARED)
 tests_unit_test_scan_LDADD = $(TEXT_TEST_LDADD)
 tests_unit_test_pretokenizer_SOURCES = tests/unit/test_pretokenizer.c $(TEXT_TEST_SHARED)
-tests_unit_test_pretokenizer_LDADD = $(TEXT_TEST_LDADD)tests_unit_test_chat_template_SOURCES = tests/unit/test_chat_template.c $(TEXT_TEST_SHARED)
+tests_unit_test_pretokenizer_LDADD = $(TEXT_TEST_LDADD)
+tests_unit_test_chat_template_SOURCES = tests/unit/test_chat_template.c $(TEXT_TEST_SHARED)
 tests_unit_test_chat_template_LDADD = $(TEXT_TEST_LDADD)
 EXTRA_DIST += tests/data/text tests/reference/make_text_fixtures.py \
 	tests/reference/make_pretokenizer_fixtures.py
