@@ -24,7 +24,8 @@ static int build(aim_engine *e, aim_error *err)
         e->stepper = aim__stepper_new(&e->config, e->decoder, &e->compute, logit_room, err);
     if (!e->stepper)
         return AIM_ENOMEM;
-    aim__scheduler_init(&e->scheduler, &e->config, e->kv, score_rows(e));
+    aim__scheduler_init(&e->scheduler, &e->config, aim_decoder_config(e->decoder), e->kv,
+                        score_rows(e));
     aim__event_list_init(&e->events);
     e->stats.kv_total = e->stats.kv_available = aim_kv_total(e->kv);
     if (pthread_create(&e->thread, NULL, aim__engine_main, e) != 0)

@@ -24,10 +24,10 @@ static aim_group *pop_group(aim_group_list *l)
     return g;
 }
 
-void aim__scheduler_init(aim_scheduler *s, const aim_engine_config *config, aim_kv_cache *kv,
-                         int score_rows)
+void aim__scheduler_init(aim_scheduler *s, const aim_engine_config *config,
+                         const aim_hf_config *model, aim_kv_cache *kv, int score_rows)
 {
-    *s = (aim_scheduler){.config = config, .kv = kv, .score_rows = score_rows};
+    *s = (aim_scheduler){.config = config, .model = model, .kv = kv, .score_rows = score_rows};
     s->waiting.tail = &s->waiting.head;
     s->live.tail = &s->live.head;
     s->running.tail = &s->running.head;
@@ -133,7 +133,7 @@ static void resume_preempted(aim_scheduler *s)
     for (aim_sequence *q; (q = *first_to_resume(s)) && make_room(s, q->n_tokens);) {
         unlink_sequence(&s->preempted, first_to_resume(s));
         q->state = AIM_SEQ_RUNNING;
-        aim__sequence_match(q, s->kv);
+        aim__sequence_match(q, s->kv, s->model);
         push_sequence(&s->running, q);
     }
 }
@@ -154,7 +154,7 @@ static aim_sequence *start_next(aim_scheduler *s, uint64_t now_ns, aim_start_fn 
     g->started_ns = now_ns;
     if (!start(arg, g))
         return NULL;
-    g->cached_tokens = aim__sequence_match(leader, s->kv);
+    g->cached_tokens = aim__sequence_match(leader, s->kv, s->model);
     s->prefix_queries += (uint64_t)leader->n_tokens;
     s->prefix_hits += (uint64_t)g->cached_tokens;
     push_sequence(&s->running, leader);
@@ -229,6 +229,18 @@ static void plan_running(aim_scheduler *s, budget *b)
     }
 }
 
+/* Sequences that outgrew their rotary factors keep their place and are prefilled
+ * anew. */
+static void restart_outgrown(aim_scheduler *s)
+{
+    for (aim_sequence *q = s->running.head; q; q = q->next) {
+        if (!aim__sequence_outgrown(q, s->model))
+            continue;
+        aim__sequence_release(q, s->kv);
+        aim__sequence_match(q, s->kv, s->model);
+    }
+}
+
 static int planned_rows(const aim_scheduler *s)
 {
     int n = 0;
@@ -245,6 +257,7 @@ static bool has_room(const budget *b)
 int aim__scheduler_plan(aim_scheduler *s, uint64_t now_ns, aim_start_fn *start, void *arg)
 {
     budget b = {s->config->max_batch_tokens, s->config->prefill_chunk, s->score_rows};
+    restart_outgrown(s);
     resume_preempted(s);
     plan_running(s, &b);
     while (s->waiting.head && !*first_to_resume(s) && has_room(&b) &&

@@ -7,7 +7,8 @@
  * prefill_chunk prompt rows a step, so that a long prompt does not hold up the
  * answers of others. When blocks run out, a sequence whose reader is slow, else
  * the youngest, gives its blocks up and is recomputed later, to the same bits.
- * A slow reader keeps its slot, but no blocks that others want. */
+ * A slow reader keeps its slot, but no blocks that others want. A sequence whose
+ * length comes to need other rotary factors is recomputed in the same way. */
 #ifndef AIM_ENGINE_SCHEDULER_H
 #define AIM_ENGINE_SCHEDULER_H
 
@@ -23,6 +24,7 @@ typedef struct aim_group_list {
 
 typedef struct aim_scheduler {
     const aim_engine_config *config;
+    const aim_hf_config *model;
     aim_kv_cache *kv;
     int score_rows;              /* prompt rows a step can score */
     aim_group_list waiting;      /* not started */
@@ -33,8 +35,8 @@ typedef struct aim_scheduler {
     uint64_t preemptions, prefix_queries, prefix_hits;
 } aim_scheduler;
 
-void aim__scheduler_init(aim_scheduler *s, const aim_engine_config *config, aim_kv_cache *kv,
-                         int score_rows);
+void aim__scheduler_init(aim_scheduler *s, const aim_engine_config *config,
+                         const aim_hf_config *model, aim_kv_cache *kv, int score_rows);
 void aim__scheduler_add(aim_scheduler *s, aim_group *g);
 
 /* Choose the rows of the next step: sets step_rows of the running sequences and

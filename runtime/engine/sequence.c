@@ -109,11 +109,23 @@ bool aim__sequence_wants_prompt_logits(const aim_sequence *s)
     return r->prompt_logprobs >= 0 && s->candidate == 0 && s->group->scored < r->n_tokens;
 }
 
-int aim__sequence_match(aim_sequence *s, aim_kv_cache *kv)
+/* Blocks computed with other rotary factors are never shared. */
+static uint64_t prefix_salt(const aim_sequence *s)
 {
+    return s->long_rope;
+}
+
+bool aim__sequence_outgrown(const aim_sequence *s, const aim_hf_config *model)
+{
+    return !s->long_rope && aim_decoder_long_rope(model, s->n_tokens);
+}
+
+int aim__sequence_match(aim_sequence *s, aim_kv_cache *kv, const aim_hf_config *model)
+{
+    s->long_rope = aim_decoder_long_rope(model, s->n_tokens);
     /* The row before a token gives its logits, so it must be computed. */
     int last_row = aim__sequence_wants_prompt_logits(s) ? s->group->scored - 1 : s->n_tokens - 1;
-    s->n_blocks = aim_kv_match(kv, 0, s->tokens, last_row, s->table);
+    s->n_blocks = aim_kv_match(kv, prefix_salt(s), s->tokens, last_row, s->table);
     s->registered = s->n_blocks;
     s->computed = s->n_blocks * AIM_KV_BLOCK;
     return s->computed;
@@ -137,7 +149,7 @@ bool aim__sequence_reserve(aim_sequence *s, aim_kv_cache *kv, int rows)
 void aim__sequence_register(aim_sequence *s, aim_kv_cache *kv)
 {
     for (; (s->registered + 1) * AIM_KV_BLOCK <= s->computed; s->registered++)
-        aim_kv_register(kv, 0, s->table, s->registered, s->tokens);
+        aim_kv_register(kv, prefix_salt(s), s->table, s->registered, s->tokens);
 }
 
 void aim__sequence_fork(aim_sequence *s, const aim_sequence *leader, aim_kv_cache *kv)
@@ -148,5 +160,6 @@ void aim__sequence_fork(aim_sequence *s, const aim_sequence *leader, aim_kv_cach
         aim_kv_hold(kv, s->table[i]);
     s->computed = leader->computed;
     s->registered = leader->registered;
+    s->long_rope = leader->long_rope;
     s->state = AIM_SEQ_RUNNING;
 }

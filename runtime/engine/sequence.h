@@ -37,6 +37,7 @@ struct aim_sequence {
     int n_tokens, computed;
     int32_t *table; /* block numbers; room for the longest answer */
     int n_blocks, registered;
+    bool long_rope; /* rows are computed as aim_decoder_long_rope has it */
     aim_detok detok;
     aim_buf held;    /* text that a stop string could still begin in */
     aim_event *last; /* kept ready, so that the end is told even without memory */
@@ -74,7 +75,10 @@ int aim__request_max_tokens(const aim_request *r);
 void aim__sequence_release(aim_sequence *s, aim_kv_cache *kv);
 /* Start from the longest cached beginning; tokens whose logits are still wanted
  * are computed anew. Returns the number of tokens found. */
-int aim__sequence_match(aim_sequence *s, aim_kv_cache *kv);
+int aim__sequence_match(aim_sequence *s, aim_kv_cache *kv, const aim_hf_config *model);
+/* Has it grown into a length whose rotary factors are others than those its blocks
+ * were computed with? It must then give them up and start again. */
+bool aim__sequence_outgrown(const aim_sequence *s, const aim_hf_config *model);
 /* Make positions [computed, computed + rows) writable: new blocks at the end, a
  * private copy of a shared last block. false if no block was left; what was
  * taken stays with the sequence. */

@@ -24,6 +24,7 @@ struct aim_stepper {
     /* The batch: [max_batch_tokens] and [logit_room]. */
     int32_t *token, *position;
     const int32_t **blocks;
+    bool *long_rope;
     int *logit_rows;
     pick *picks; /* [logit_room + max_sequences] */
     int n_picks;
@@ -39,10 +40,12 @@ static bool allocate(aim_stepper *st, const aim_engine_config *c, int logit_room
     st->token = aim_array(rows, sizeof *st->token);
     st->position = aim_array(rows, sizeof *st->position);
     st->blocks = aim_array(rows, sizeof *st->blocks);
+    st->long_rope = aim_array(rows, sizeof *st->long_rope);
     st->logit_rows = aim_array((size_t)logit_room, sizeof *st->logit_rows);
     st->picks = aim_array((size_t)(logit_room + c->max_sequences), sizeof *st->picks);
     st->scratch = aim_big_alloc(st->scratch_bytes);
-    if (st->token && st->position && st->blocks && st->logit_rows && st->picks && st->scratch)
+    if (st->token && st->position && st->blocks && st->long_rope && st->logit_rows && st->picks &&
+        st->scratch)
         return true;
     aim_fail_nomem(err, "engine");
     return false;
@@ -76,6 +79,7 @@ void aim__stepper_free(aim_stepper *st)
     aim_big_free(st->scratch, st->scratch_bytes);
     aim_free(st->picks);
     aim_free(st->logit_rows);
+    aim_free(st->long_rope);
     aim_free(st->blocks);
     aim_free(st->position);
     aim_free(st->token);
@@ -92,6 +96,7 @@ static void add_rows(aim_stepper *st, aim_batch *b, const aim_sequence *q)
         st->token[row] = q->tokens[position];
         st->position[row] = position;
         st->blocks[row] = q->table;
+        st->long_rope[row] = q->long_rope;
         if (position >= first_logit)
             st->logit_rows[b->n_logits++] = row;
     }
@@ -102,6 +107,7 @@ static aim_batch make_batch(aim_stepper *st, const aim_scheduler *s)
     aim_batch b = {.token = st->token,
                    .position = st->position,
                    .blocks = st->blocks,
+                   .long_rope = st->long_rope,
                    .logit_rows = st->logit_rows};
     for (const aim_sequence *q = s->running.head; q; q = q->next)
         add_rows(st, &b, q);
