@@ -54,6 +54,7 @@ static void fill_echo(aimd_prompt_part *p, const aimd_format *f, const aim_event
     }
     size_t before = p->text.len;
     aim_detok_flush(&detok, &p->text);
+    aim_detok_free(&detok);
     p->chars += count_behind(&p->text, before);
 }
 
@@ -152,6 +153,7 @@ void aimd_choice_sent(aimd_choice *c)
 void aimd_choice_free(aimd_choice *c)
 {
     aim_buf_free(&c->text);
+    aim_detok_free(&c->detok);
     aim_ids_free(&c->ids);
     aimd_arrays_free(&c->arrays);
     aim_buf_free(&c->chat_logprobs);

@@ -83,6 +83,7 @@ void aim__group_free(aim_group *g)
         aim_free(g->sequences[i].tokens);
         aim_free(g->sequences[i].table);
         aim_buf_free(&g->sequences[i].held);
+        aim_detok_free(&g->sequences[i].detok);
         aim_event_free(g->sequences[i].last);
     }
     aim_free(g->sequences);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "text/added_tokens.h"
 
-#include "text/char_class.h"
+#include "base/alloc.h"
+#include "text/white_space.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,13 @@ static int compare(const void *a, const void *b)
     const struct aim__added_token *x = a, *y = b;
     int order = memcmp(x->text, y->text, x->len < y->len ? x->len : y->len);
     return order ? order : (x->len > y->len) - (x->len < y->len);
+}
+
+void aim__added_fini(struct aim__added_set *set)
+{
+    for (size_t i = 0; i < set->n; i++)
+        aim_free(set->v[i].owned);
+    aim_free(set->v);
 }
 
 void aim__added_sort(struct aim__added_set *set)
@@ -34,17 +42,23 @@ const struct aim__added_token *aim__added_find(const struct aim__added_set *set,
     return bsearch(&key, set->v, set->n, sizeof *set->v, compare);
 }
 
-static bool overlaps(const aim_span *spans, size_t n, size_t start, size_t stop)
+size_t aim__first_span(const aim_span *spans, size_t n, size_t pos)
 {
     size_t lo = 0, hi = n;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        if (spans[mid].end > start)
+        if (spans[mid].end > pos)
             hi = mid;
         else
             lo = mid + 1;
     }
-    return lo < n && spans[lo].start < stop;
+    return lo;
+}
+
+static bool overlaps(const aim_span *spans, size_t n, size_t start, size_t stop)
+{
+    size_t first = aim__first_span(spans, n, start);
+    return first < n && spans[first].start < stop;
 }
 
 static bool counts(const struct aim__added_token *t, const struct aim__special_rule *rule,
@@ -106,34 +120,14 @@ static bool word_after(const unsigned char *s, size_t pos, size_t len)
     return pos < len && aim__is_word(aim__utf8_get(s + pos, &n));
 }
 
-static size_t spaces_before(const unsigned char *s, size_t pos, size_t from)
-{
-    size_t n;
-    while (pos > from) {
-        size_t before = aim__utf8_before(s, pos);
-        if (!aim__is_space(aim__class_at(s + before, &n)))
-            break;
-        pos = before;
-    }
-    return pos;
-}
-
-static size_t spaces_after(const unsigned char *s, size_t pos, size_t len)
-{
-    size_t n;
-    while (pos < len && aim__is_space(aim__class_at(s + pos, &n)))
-        pos += n;
-    return pos;
-}
-
 bool aim__added_next(const struct aim__added_set *set, const struct aim__special_rule *rule,
-                     const char *text, size_t len, size_t base, size_t from,
-                     struct aim__added_match *m)
+                     const char *text, size_t len, size_t base, struct aim__added_match *m)
 {
     const unsigned char *s = (const unsigned char *)text;
+    size_t done = m->stop;
     if (set->n == 0)
         return false;
-    for (size_t pos = from; pos < len;) {
+    for (size_t pos = m->next; pos < len;) {
         const struct aim__added_token *t = NULL;
         if (set->first[s[pos]] < set->first[s[pos] + 1])
             t = longest_at(set, rule, text, len, base, pos);
@@ -141,8 +135,9 @@ bool aim__added_next(const struct aim__added_set *set, const struct aim__special
         bool part_of_word =
             t && t->single_word && (word_before(s, pos) || word_after(s, stop, len));
         if (t && !part_of_word) {
-            m->start = t->lstrip ? spaces_before(s, pos, from) : pos;
-            m->stop = t->rstrip ? spaces_after(s, stop, len) : stop;
+            m->start = t->lstrip && pos > done ? aim__spaces_before(s, pos, done) : pos;
+            m->stop = t->rstrip ? aim__spaces_after(s, stop, len) : stop;
+            m->next = stop;
             m->id = t->id;
             return true;
         }

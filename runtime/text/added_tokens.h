@@ -9,8 +9,9 @@
 #include "text/tokenizer.h"
 
 struct aim__added_token {
-    const char *text; /* borrowed from the vocabulary, len >= 1 */
-    uint32_t len;
+    const char *text; /* what is searched for: the content, or this in normal form, */
+    char *owned;      /* which is freed with the set; else NULL */
+    uint32_t len;     /* >= 1 */
     int32_t id;
     bool special, lstrip, rstrip, single_word;
 };
@@ -19,11 +20,14 @@ struct aim__added_set {
     struct aim__added_token *v; /* sorted by bytes */
     size_t n;
     uint32_t first[257]; /* v[first[b]] to v[first[b + 1]] start with byte b */
+    bool any_special;
 };
+
+void aim__added_fini(struct aim__added_set *set);
 
 /* Bring v[0, n) in order, once all are there. */
 void aim__added_sort(struct aim__added_set *set);
-/* The token with exactly this text, or NULL. */
+/* The token that is searched for by exactly this text, or NULL. */
 const struct aim__added_token *aim__added_find(const struct aim__added_set *set, const char *text,
                                                size_t len);
 
@@ -34,15 +38,19 @@ struct aim__special_rule {
     size_t n_plain;
 };
 
+/* The first of n sorted spans that ends behind pos; n if there is none. */
+size_t aim__first_span(const aim_span *spans, size_t n, size_t pos);
+
 struct aim__added_match {
     size_t start, stop; /* with the white space it takes along */
+    size_t next;        /* where the search goes on: white space can be taken twice */
     int32_t id;
 };
 
-/* The leftmost match at or after from, the longest there; false if there is
- * none. The spans of the rule count from text - base. */
+/* From one match, zeroed to begin with, to the next: the leftmost one, the
+ * longest there; false if there is none. It may start before the stop of the
+ * one before. The spans of the rule count from text - base. */
 bool aim__added_next(const struct aim__added_set *set, const struct aim__special_rule *rule,
-                     const char *text, size_t len, size_t base, size_t from,
-                     struct aim__added_match *m);
+                     const char *text, size_t len, size_t base, struct aim__added_match *m);
 
 #endif

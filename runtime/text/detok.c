@@ -1,73 +1,166 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* detok.c - ids to text. Tokens are bytes; what is certain of the text they
- * make goes out at once, an unfinished character waits. A maximal part of a
- * character that cannot go on becomes one U+FFFD (Unicode 3.9, "U+FFFD
- * substitution of maximal subparts"), which is what Python does. */
-#include "text/tokenizer.h"
+/* detok.c - ids to text. What is certain of the text goes out at once.
+ *
+ * The tokens of a byte-level vocabulary are bytes: an unfinished character
+ * waits, and a maximal part of a character that cannot go on becomes one U+FFFD
+ * (Unicode 3.9, "U+FFFD substitution of maximal subparts"), which is what Python
+ * does.
+ *
+ * The tokens of other vocabularies are text, but for byte tokens: these in a row
+ * are text only if all of them together are UTF-8, so that they wait for the
+ * first token of another kind. */
+#include "text/tokenizer_internal.h"
 
 #include "text/utf8.h"
 
-static void replace(aim_buf *out)
+#include <string.h>
+
+/* Text that is certain, but for what is cut off the start. */
+static void put(aim_detok *d, const void *bytes, size_t len, aim_buf *out)
 {
-    aim_buf_append(out, "\xEF\xBF\xBD", 3);
+    const char *text = bytes, *cut = d->t->decoder.of_text.character;
+    size_t n = strlen(cut);
+    while (d->to_strip > 0 && len > 0) {
+        bool same = len >= n && memcmp(text, cut, n) == 0;
+        d->to_strip = same ? d->to_strip - 1 : 0;
+        text += same ? n : 0;
+        len -= same ? n : 0;
+    }
+    aim_buf_append(out, text, len);
 }
 
-/* b starts a character, or cannot. */
-static void start(aim_detok *d, unsigned char b, aim_buf *out)
+static void put_replacements(aim_detok *d, size_t n, aim_buf *out)
 {
-    size_t n = aim_utf8_length(b);
-    if (n == 1) {
-        aim_buf_append(out, &b, 1);
-    } else if (n == 0) {
-        replace(out);
-    } else {
-        d->pending[0] = b;
-        d->n_pending = 1;
-    }
+    for (size_t i = 0; i < n; i++)
+        put(d, "\xEF\xBF\xBD", 3, out);
 }
+
+enum progress { UNFINISHED, WHOLE, BROKEN };
+
+/* Add a byte to the pending character, unless it cannot follow there. */
+static enum progress add_pending(aim_detok *d, unsigned char b)
+{
+    bool fits = d->n_pending > 0 ? aim_utf8_follows(d->pending[0], d->n_pending, b)
+                                 : aim_utf8_length(b) > 0;
+    if (!fits)
+        return BROKEN;
+    d->pending[d->n_pending++] = b;
+    return d->n_pending < aim_utf8_length(d->pending[0]) ? UNFINISHED : WHOLE;
+}
+
+/* ---- byte-level vocabularies --------------------------------------------------- */
 
 static void add_byte(aim_detok *d, unsigned char b, aim_buf *out)
 {
-    if (d->n_pending == 0) {
-        start(d, b, out);
-    } else if (!aim_utf8_follows(d->pending[0], d->n_pending, b)) {
-        replace(out);
+    enum progress progress = add_pending(d, b);
+    if (progress == BROKEN && d->n_pending > 0) {
+        /* b may start a character of its own. */
+        put_replacements(d, 1, out);
         d->n_pending = 0;
-        start(d, b, out);
-    } else {
-        d->pending[d->n_pending++] = b;
-        if (d->n_pending < aim_utf8_length(d->pending[0]))
-            return;
-        aim_buf_append(out, d->pending, d->n_pending);
+        progress = add_pending(d, b);
+    }
+    if (progress == BROKEN)
+        put_replacements(d, 1, out);
+    if (progress == WHOLE) {
+        put(d, d->pending, d->n_pending, out);
         d->n_pending = 0;
     }
 }
 
-void aim_detok_init(aim_detok *d, const aim_tokenizer *t, bool skip_special)
+static void push_bytes(aim_detok *d, const char *bytes, size_t len, aim_buf *out)
 {
-    *d = (aim_detok){.t = t, .skip_special = skip_special};
-}
-
-void aim_detok_push(aim_detok *d, int32_t id, aim_buf *out)
-{
-    size_t len, valid = 0;
-    if (d->skip_special && aim_tokenizer_is_special(d->t, id))
-        return;
-    const char *bytes = aim_tokenizer_bytes(d->t, id, &len);
+    size_t valid = 0;
     /* Most tokens are whole characters. */
     if (d->n_pending == 0) {
         valid = aim__utf8_check(bytes, len);
-        aim_buf_append(out, bytes, valid);
+        put(d, bytes, valid, out);
     }
     for (size_t i = valid; i < len; i++)
         add_byte(d, (unsigned char)bytes[i], out);
 }
 
-void aim_detok_flush(aim_detok *d, aim_buf *out)
+/* ---- byte tokens ----------------------------------------------------------------- */
+
+static void end_run(aim_detok *d, aim_buf *out)
 {
     if (d->n_pending > 0)
-        replace(out);
+        put_replacements(d, d->run.len, out);
+    else
+        put(d, d->run.data, d->run.len, out);
+    aim_buf_clear(&d->run);
     d->n_pending = 0;
+    d->broken = false;
+}
+
+static void add_to_run(aim_detok *d, unsigned char b, aim_buf *out)
+{
+    enum progress progress = d->broken ? BROKEN : add_pending(d, b);
+    aim_buf_append(&d->run, &b, 1);
+    if (progress != UNFINISHED)
+        d->n_pending = 0;
+    if (progress == BROKEN) {
+        put_replacements(d, d->run.len, out);
+        aim_buf_clear(&d->run);
+        d->broken = true;
+    }
+    out->failed |= d->run.failed;
+}
+
+/* ---- tokens ------------------------------------------------------------------------ */
+
+static void put_first(aim_detok *d, const struct aim__token *token, aim_buf *out)
+{
+    aim_buf text = AIM_BUF_INIT;
+    bool byte;
+    if (aim__decoder_read(&d->t->decoder, token->text, token->len, true, &text, &byte, NULL))
+        out->failed = true;
+    put(d, text.data, text.len, out);
+    aim_buf_free(&text);
+}
+
+void aim_detok_init(aim_detok *d, const aim_tokenizer *t, bool skip_special)
+{
+    *d = (aim_detok){.t = t, .skip_special = skip_special, .to_strip = t->decoder.of_text.start};
+}
+
+void aim_detok_push(aim_detok *d, int32_t id, aim_buf *out)
+{
+    const aim_tokenizer *t = d->t;
+    const struct aim__token *token = id >= 0 && id < t->vocab.size ? &t->vocab.v[id] : NULL;
+    if (!token || !(token->flags & AIM__TOKEN_PRESENT) ||
+        (d->skip_special && token->flags & AIM__TOKEN_SPECIAL))
+        return;
+    size_t len;
+    const char *text = aim__vocab_reading(&t->vocab, id, &len);
+    bool first = !d->started;
+    d->started = true;
+    if (t->decoder.byte_level) {
+        push_bytes(d, text, len, out);
+    } else if (token->flags & AIM__TOKEN_BYTE) {
+        add_to_run(d, (unsigned char)text[0], out);
+    } else {
+        end_run(d, out);
+        if (!first && t->decoder.spaced)
+            put(d, " ", 1, out);
+        if (first && aim__decoder_first_differs(&t->decoder))
+            put_first(d, token, out);
+        else
+            put(d, text, len, out);
+    }
+}
+
+void aim_detok_flush(aim_detok *d, aim_buf *out)
+{
+    if (d->t->decoder.byte_level && d->n_pending > 0)
+        put_replacements(d, 1, out);
+    else if (!d->t->decoder.byte_level)
+        end_run(d, out);
+    d->n_pending = 0;
+}
+
+void aim_detok_free(aim_detok *d)
+{
+    aim_buf_free(&d->run);
 }
 
 int aim_tokenizer_decode(const aim_tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
@@ -78,5 +171,6 @@ int aim_tokenizer_decode(const aim_tokenizer *t, const int32_t *ids, size_t n, b
     for (size_t i = 0; i < n; i++)
         aim_detok_push(&d, ids[i], out);
     aim_detok_flush(&d, out);
+    aim_detok_free(&d);
     return out->failed ? aim_fail_nomem(err, "the text of the tokens") : AIM_OK;
 }

@@ -4,12 +4,11 @@
 #include "text/tokenizer_internal.h"
 
 #include "base/alloc.h"
-#include "text/nfc.h"
 #include "text/utf8.h"
 
 struct encoder {
     const aim_tokenizer *t;
-    struct aim__special_rule rule;
+    bool at_start; /* the text in work is the start of the whole */
     struct aim__bpe_work work;
     aim_ids *out;
     aim_error *err;
@@ -32,51 +31,72 @@ static int on_word(void *arg, const char *word, size_t n)
     return aim__bpe_encode(&t->bpe, &t->vocab, word, n, &e->work, e->out) ? AIM_OK : fail_nomem(e);
 }
 
-static int encode_words(struct encoder *e, const char *text, size_t len, bool at_start)
+/* A stretch of text between added tokens; base is its place in the whole
+ * text, rule tells where special tokens count in it. */
+typedef int stretch_fn(struct encoder *e, const struct aim__special_rule *rule, const char *text,
+                       size_t len, size_t base);
+
+/* Find the added tokens of one set; the stretches between them go on to fn. */
+static int encode_added(struct encoder *e, int set, const struct aim__special_rule *rule,
+                        const char *text, size_t len, size_t base, stretch_fn *fn)
 {
-    return aim__pretokenizer_run(&e->t->pretokenizer, text, len, at_start, on_word, e, e->err);
-}
-
-/* Text without added tokens of the first set; base is its place in the whole
- * text. */
-typedef int stretch_fn(struct encoder *e, const char *text, size_t len, size_t base);
-
-static int encode_stretch(struct encoder *e, const char *text, size_t len, size_t base);
-static int normalize(struct encoder *e, const char *text, size_t len, size_t base);
-
-/* Find the added tokens of one set; the stretches between them go on. */
-static int encode_added(struct encoder *e, int set, const char *text, size_t len, size_t base)
-{
-    stretch_fn *next = set == 0 ? normalize : encode_stretch;
-    struct aim__added_match m;
+    struct aim__added_match m = {0};
     size_t done = 0;
     int code = AIM_OK;
-    while (!code && aim__added_next(&e->t->added[set], &e->rule, text, len, base, done, &m)) {
-        code = next(e, text + done, m.start - done, base + done);
+    while (!code && aim__added_next(&e->t->added[set], rule, text, len, base, &m)) {
+        if (m.start > done)
+            code = fn(e, rule, text + done, m.start - done, base + done);
         if (!code)
             code = push(e, m.id);
         done = m.stop;
     }
-    return code ? code : next(e, text + done, len - done, base + done);
+    if (!code && done < len)
+        code = fn(e, rule, text + done, len - done, base + done);
+    return code;
 }
 
-static int encode_stretch(struct encoder *e, const char *text, size_t len, size_t base)
+/* The last stretches: nothing but words. */
+static int encode_words(struct encoder *e, const struct aim__special_rule *rule, const char *text,
+                        size_t len, size_t base)
 {
-    return encode_words(e, text, len, base == 0);
+    (void)rule;
+    bool at_start = e->at_start && base == 0;
+    return aim__pretokenizer_run(&e->t->pretokenizer, text, len, at_start, on_word, e, e->err);
 }
 
-/* Special tokens are not searched in text that was changed, so that base may
- * be wrong from here on. */
-static int normalize(struct encoder *e, const char *text, size_t len, size_t base)
+/* Let out->plain be what the stretch text[0, len) at base has of the rule's
+ * spans, if a special token could be found in it once it is normalised. */
+static int clip_spans(const struct encoder *e, const struct aim__special_rule *rule, size_t len,
+                      size_t base, struct aim__normal_text *out)
 {
-    if (!e->t->nfc)
-        return encode_added(e, 1, text, len, base);
-    size_t n;
-    char *normal = aim__nfc(text, len, &n);
-    if (!normal)
-        return fail_nomem(e);
-    int code = encode_added(e, 1, normal, n, base);
-    aim_free(normal);
+    if (!rule->parse || !e->t->added[1].any_special)
+        return AIM_OK;
+    size_t i = aim__first_span(rule->plain, rule->n_plain, base);
+    for (; i < rule->n_plain && rule->plain[i].start < base + len; i++) {
+        const aim_span *s = &rule->plain[i];
+        if (!aim_grow(&out->plain, &out->room_plain, out->n_plain + 1, sizeof *out->plain))
+            return fail_nomem(e);
+        out->plain[out->n_plain++] = (aim_span){s->start > base ? s->start - base : 0,
+                                                s->end < base + len ? s->end - base : len};
+    }
+    return AIM_OK;
+}
+
+static int normalize(struct encoder *e, const struct aim__special_rule *rule, const char *text,
+                     size_t len, size_t base)
+{
+    if (e->t->normalizer.n == 0)
+        return encode_added(e, 1, rule, text, len, base, encode_words);
+    struct aim__normal_text normal = {0};
+    int code = clip_spans(e, rule, len, base, &normal);
+    if (!code)
+        code = aim__normalize(&e->t->normalizer, text, len, &normal, e->err);
+    if (!code) {
+        struct aim__special_rule inner = {rule->parse, normal.plain, normal.n_plain};
+        e->at_start = base == 0 && normal.at_start;
+        code = encode_added(e, 1, &inner, normal.bytes.data, normal.bytes.len, 0, encode_words);
+    }
+    aim__normal_text_free(&normal);
     return code;
 }
 
@@ -93,16 +113,17 @@ int aim_tokenizer_encode(const aim_tokenizer *t, const char *text, size_t len, u
 {
     struct encoder e = {
         .t = t,
-        .rule = {flags & AIM_PARSE_SPECIAL, plain, n_plain},
+        .at_start = true,
         .out = out,
         .err = err,
     };
+    const struct aim__special_rule rule = {flags & AIM_PARSE_SPECIAL, plain, n_plain};
     size_t had = out->n, valid = aim__utf8_check(text, len);
     if (valid < len)
         return aim_fail(err, AIM_EINVAL, "the text is not valid UTF-8 at byte %zu", valid);
     int code = flags & AIM_ADD_SPECIAL ? push_all(&e, &t->before) : AIM_OK;
     if (!code)
-        code = encode_added(&e, 0, text, len, 0);
+        code = encode_added(&e, 0, &rule, text, len, 0, normalize);
     if (!code && flags & AIM_ADD_SPECIAL)
         code = push_all(&e, &t->after);
     aim__bpe_work_fini(&e.work);

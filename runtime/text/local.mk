@@ -11,21 +11,29 @@ runtime_libtext_a_SOURCES = \
 	runtime/text/chat_rows.c runtime/text/chat_rows.h \
 	runtime/text/chat_slice.c runtime/text/chat_slice.h \
 	runtime/text/chat_template.c runtime/text/chat_template.h \
+	runtime/text/decoder.c runtime/text/decoder.h \
 	runtime/text/detok.c \
 	runtime/text/encode.c \
-	runtime/text/nfc.c runtime/text/nfc.h \
+	runtime/text/normal_form.c runtime/text/normal_form.h \
+	runtime/text/normalizer.c runtime/text/normalizer.h \
 	runtime/text/pattern.c runtime/text/pattern.h \
 	runtime/text/pretokenizer.c runtime/text/pretokenizer.h \
 	runtime/text/scan.c runtime/text/scan.h \
 	runtime/text/scan_class.c \
+	runtime/text/spelling.c runtime/text/spelling.h \
 	runtime/text/split.c runtime/text/split.h \
 	runtime/text/tokenizer.c runtime/text/tokenizer.h \
 	runtime/text/tokenizer_added.c \
 	runtime/text/tokenizer_config.c \
+	runtime/text/tokenizer_decoder.c \
+	runtime/text/tokenizer_fields.c \
 	runtime/text/tokenizer_internal.h \
+	runtime/text/tokenizer_merges.c \
 	runtime/text/tokenizer_model.c \
+	runtime/text/tokenizer_normalizer.c \
 	runtime/text/tokenizer_post.c \
 	runtime/text/tokenizer_pretokenizer.c \
-	runtime/text/tokenizer_steps.c \
+	runtime/text/tokenizer_vocab.c \
 	runtime/text/utf8.c runtime/text/utf8.h \
-	runtime/text/vocab.c runtime/text/vocab.h
+	runtime/text/vocab.c runtime/text/vocab.h \
+	runtime/text/white_space.h

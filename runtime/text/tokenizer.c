@@ -33,12 +33,8 @@ static int read_parts(aim_tokenizer *t, const json_t *root, aim_error *err)
     int code = aim__read_normalizer(t, root, err);
     if (!code)
         code = aim__read_pretokenizer(t, root, err);
-    if (!code && !t->pretokenizer.byte_level)
-        code = aim_fail_param(err, AIM_EUNSUPPORTED, "pre_tokenizer",
-                              AIM__TOKENIZER_JSON
-                              ": pre_tokenizer: without ByteLevel at its end is not supported");
     if (!code)
-        code = aim__read_decoder(root, err);
+        code = aim__read_decoder(t, root, err);
     if (!code)
         code = aim__read_model(t, root, err);
     if (!code)
@@ -124,9 +120,11 @@ void aim_tokenizer_free(aim_tokenizer *t)
         return;
     aim__vocab_fini(&t->vocab);
     aim__bpe_fini(&t->bpe);
+    aim__normalizer_fini(&t->normalizer);
     aim__pretokenizer_fini(&t->pretokenizer);
-    aim_free(t->added[0].v);
-    aim_free(t->added[1].v);
+    aim__decoder_fini(&t->decoder);
+    aim__added_fini(&t->added[0]);
+    aim__added_fini(&t->added[1]);
     aim_ids_free(&t->before);
     aim_ids_free(&t->after);
     aim_free(t->bos);
@@ -145,9 +143,8 @@ int32_t aim_tokenizer_size(const aim_tokenizer *t)
 
 const char *aim_tokenizer_bytes(const aim_tokenizer *t, int32_t id, size_t *len)
 {
-    bool known = id >= 0 && id < t->vocab.size;
-    *len = known ? t->vocab.v[id].len : 0;
-    return known ? t->vocab.v[id].bytes : "";
+    *len = 0;
+    return id >= 0 && id < t->vocab.size ? aim__vocab_reading(&t->vocab, id, len) : "";
 }
 
 bool aim_tokenizer_is_special(const aim_tokenizer *t, int32_t id)
@@ -159,9 +156,11 @@ int32_t aim_tokenizer_find(const aim_tokenizer *t, const char *text)
 {
     size_t len = strlen(text);
     for (int s = 0; s < 2; s++) {
-        const struct aim__added_token *added = aim__added_find(&t->added[s], text, len);
-        if (added)
-            return added->id;
+        for (size_t i = 0; i < t->added[s].n; i++) {
+            const struct aim__token *token = &t->vocab.v[t->added[s].v[i].id];
+            if (token->len == len && memcmp(token->text, text, len) == 0)
+                return t->added[s].v[i].id;
+        }
     }
     return aim__vocab_find(&t->vocab, text, len);
 }

@@ -50,30 +50,39 @@ int aim_tokenizer_encode(const aim_tokenizer *t, const char *text, size_t len, u
 
 /* Ids in [0, size); size is one more than the highest id. */
 int32_t aim_tokenizer_size(const aim_tokenizer *t);
-/* Raw bytes the id stands for ("" for ids without a token; special tokens give
- * their text). Borrowed, may hold partial UTF-8 and NUL. */
+/* Raw bytes the id stands for behind other text ("" for ids without a token;
+ * special tokens give their text, <0xE2> the byte). Borrowed, may hold partial
+ * UTF-8 and NUL. */
 const char *aim_tokenizer_bytes(const aim_tokenizer *t, int32_t id, size_t *len);
 bool aim_tokenizer_is_special(const aim_tokenizer *t, int32_t id);
 /* The id of a token by its exact text, or -1. */
 int32_t aim_tokenizer_find(const aim_tokenizer *t, const char *text);
 
-/* Whole-text decode: invalid UTF-8 becomes U+FFFD as Python's
- * bytes.decode("utf-8", errors="replace") does. */
+/* Whole-text decode, as the decoder of tokenizer.json has it. Invalid UTF-8 of
+ * byte-level tokens becomes U+FFFD as Python's bytes.decode("utf-8",
+ * errors="replace") does; byte tokens in a row (<0xE2>) that together are not
+ * UTF-8 become one U+FFFD each. */
 int aim_tokenizer_decode(const aim_tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
                          aim_buf *out, aim_error *err);
 
 /* Incremental decode: the pieces put together equal aim_tokenizer_decode. */
 typedef struct aim_detok {
     const aim_tokenizer *t;
-    bool skip_special, started;
+    bool skip_special;
+    bool started;             /* a token was read */
+    bool broken;              /* the byte tokens in a row are not UTF-8 */
+    uint32_t to_strip;        /* how much may still be cut off the start of the text */
     unsigned char pending[8]; /* an unfinished UTF-8 character */
     size_t n_pending;
+    aim_buf run; /* byte tokens in a row, for as long as they may be UTF-8 */
 } aim_detok;
 void aim_detok_init(aim_detok *d, const aim_tokenizer *t, bool skip_special);
-/* Append the text that has become certain to out. */
+/* Append the text that has become certain to out, which fails when memory runs
+ * out. */
 void aim_detok_push(aim_detok *d, int32_t id, aim_buf *out);
 /* The end: what is unfinished becomes U+FFFD. */
 void aim_detok_flush(aim_detok *d, aim_buf *out);
+void aim_detok_free(aim_detok *d);
 
 /* From tokenizer_config.json; NULL or -1 if not given. */
 const char *aim_tokenizer_bos(const aim_tokenizer *t);

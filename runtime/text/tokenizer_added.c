@@ -3,7 +3,6 @@
 #include "text/tokenizer_internal.h"
 
 #include "base/alloc.h"
-#include "text/nfc.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -48,21 +47,26 @@ static int read_content(struct entry *e, const json_t *obj, const char *where, a
     return AIM_OK;
 }
 
-/* Under a normalizer, a token that is searched after it must be in normal
- * form itself, and a special one must not move: its place is known in the
- * original text only. */
-static int check_normalized(const struct entry *e, const json_t *obj, const char *where,
-                            aim_error *err)
+/* What is searched for in normalised text is normalised itself. */
+static int normalize_content(const aim_tokenizer *t, struct aim__added_token *token,
+                             const char *where, aim_error *err)
 {
-    size_t n;
-    if (e->token.special)
-        return aim__refuse(json_object_get(obj, "normalized"), where, "normalized", err);
-    char *normal = aim__nfc(e->token.text, e->token.len, &n);
-    if (!normal)
-        return aim_fail_nomem(err, where);
-    bool same = n == e->token.len && memcmp(normal, e->token.text, n) == 0;
-    aim_free(normal);
-    return same ? AIM_OK : aim__refuse(json_object_get(obj, "content"), where, "content", err);
+    struct aim__normal_text normal = {0};
+    int code = aim__normalize(&t->normalizer, token->text, token->len, &normal, err);
+    if (!code && normal.bytes.len == 0)
+        code = aim_fail_param(err, AIM_EUNSUPPORTED, "content",
+                              "%s: nothing is left of \"content\" by the normalizer, which is not "
+                              "supported",
+                              where);
+    if (!code) {
+        size_t len = 0;
+        token->owned = aim_buf_steal(&normal.bytes, &len);
+        token->text = token->owned;
+        token->len = (uint32_t)len;
+        code = token->owned ? AIM_OK : aim_fail_nomem(err, where);
+    }
+    aim__normal_text_free(&normal);
+    return code;
 }
 
 /* A token may stand in the vocabulary too, then with the same id; otherwise
@@ -80,6 +84,25 @@ static int check_id(const aim_tokenizer *t, const struct entry *e, const json_t 
     return AIM_OK;
 }
 
+/* From now on the id reads as the content is written, whatever the vocabulary
+ * gave it. */
+static int add_entry(aim_tokenizer *t, struct entry *e, const char *where, aim_error *err)
+{
+    aim__vocab_set(&t->vocab, e->token.id, e->token.text, e->token.len);
+    struct aim__token *token = &t->vocab.v[e->token.id];
+    token->flags |= e->token.special ? AIM__TOKEN_SPECIAL : 0;
+    e->token.text = token->text;
+    int code = aim__set_reading(t, e->token.id, e->token.text, e->token.len, err);
+    if (!code && e->normalized && t->normalizer.n > 0)
+        code = normalize_content(t, &e->token, where, err);
+    if (code)
+        return code;
+    struct aim__added_set *set = &t->added[e->normalized];
+    set->v[set->n++] = e->token;
+    set->any_special |= e->token.special;
+    return AIM_OK;
+}
+
 static int read_entry(aim_tokenizer *t, const json_t *obj, const json_t *vocab, const char *where,
                       aim_error *err)
 {
@@ -89,34 +112,24 @@ static int read_entry(aim_tokenizer *t, const json_t *obj, const json_t *vocab, 
     int code = read_content(&e, obj, where, err);
     if (!code)
         code = read_flags(&e, obj, where, err);
-    if (!code && e.normalized && t->nfc)
-        code = check_normalized(&e, obj, where, err);
     if (!code)
         code = check_id(t, &e, vocab, where, err);
-    if (code)
-        return code;
-    /* From now on the id reads as the content is written, whatever bytes the
-     * vocabulary gave it. */
-    aim__vocab_set(&t->vocab, e.token.id, e.token.text, e.token.len);
-    struct aim__token *token = &t->vocab.v[e.token.id];
-    token->flags |= e.token.special ? AIM__TOKEN_SPECIAL : 0;
-    e.token.text = token->bytes;
-    struct aim__added_set *set = &t->added[e.normalized];
-    set->v[set->n++] = e.token;
-    return AIM_OK;
+    return code ? code : add_entry(t, &e, where, err);
 }
 
-static int check_twice(const struct aim__added_set sets[2], aim_error *err)
+/* No two tokens may have the same content, or the same in normal form. */
+static int check_twice(const aim_tokenizer *t, aim_error *err)
 {
     for (int s = 0; s < 2; s++) {
-        for (size_t i = 0; i < sets[s].n; i++) {
-            const struct aim__added_token *a = &sets[s].v[i], *next = a + 1;
-            bool twice = i + 1 < sets[s].n && a->len == next->len &&
+        for (size_t i = 0; i < t->added[s].n; i++) {
+            const struct aim__added_token *a = &t->added[s].v[i], *next = a + 1;
+            const struct aim__token *token = &t->vocab.v[a->id];
+            bool twice = i + 1 < t->added[s].n && a->len == next->len &&
                          memcmp(a->text, next->text, a->len) == 0;
-            if (twice || (s == 1 && aim__added_find(&sets[0], a->text, a->len)))
+            if (twice || (s == 1 && aim__added_find(&t->added[0], token->text, token->len)))
                 return aim_fail_param(err, AIM_EFORMAT, "content",
                                       AIM__TOKENIZER_JSON ": added_tokens: \"%.*s\" is there twice",
-                                      a->len < 64 ? (int)a->len : 64, a->text);
+                                      token->len < 64 ? (int)token->len : 64, token->text);
         }
     }
     return AIM_OK;
@@ -143,5 +156,5 @@ int aim__read_added_tokens(aim_tokenizer *t, const json_t *root, aim_error *err)
     }
     for (int s = 0; s < 2; s++)
         aim__added_sort(&t->added[s]);
-    return code ? code : check_twice(t->added, err);
+    return code ? code : check_twice(t, err);
 }

@@ -3,7 +3,6 @@
 #include "text/tokenizer_internal.h"
 
 #include "base/alloc.h"
-#include "text/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -145,40 +144,20 @@ static int read_split(struct aim__pretokenizer *p, const json_t *obj, const char
         {"Contiguous", AIM__CONTIGUOUS},
         {NULL, 0},
     };
-    const json_t *pattern = json_object_get(obj, "pattern");
-    const char *regex = NULL, *text = NULL;
+    const char *regex, *text;
     int behavior = AIM__ISOLATED;
     bool invert = false;
     int code = read_choice(obj, "behavior", behaviors, true, where, &behavior, err);
     if (!code)
         code = aim_json_bool(obj, "invert", false, where, &invert, err);
     if (!code)
-        code = aim_json_string(pattern, "String", false, where, &text, err);
-    if (!code && !text)
-        code = aim_json_string(pattern, "Regex", true, where, &regex, err);
-    if (!code && text && !*text)
-        code = aim__refuse(pattern, where, "pattern", err);
+        code = aim__read_pattern(obj, where, &text, &regex, err);
     if (code)
         return code;
     struct aim__split split = {.behavior = (enum aim__split_behavior)behavior, .invert = invert};
     if (regex)
         return add_pattern(p, regex, split, where, err);
     return add_split_at(p, text, split.behavior, invert, where, err);
-}
-
-/* replacement must be one character. */
-static int read_replacement(const json_t *obj, const char *where, char out[5], aim_error *err)
-{
-    const char *text;
-    int code = aim_json_string(obj, "replacement", true, where, &text, err);
-    if (code)
-        return code;
-    size_t n = strlen(text);
-    if (n == 0 || n != aim_utf8_length((unsigned char)text[0]))
-        return aim_fail_param(err, AIM_EFORMAT, "replacement",
-                              "%s: \"replacement\" must be one character", where);
-    memcpy(out, text, n + 1);
-    return AIM_OK;
 }
 
 /* prepend_scheme, or add_prefix_space as older files have it: false stands for
@@ -205,16 +184,22 @@ static int read_prepend(const json_t *obj, const char *where, enum aim__prepend_
     return code;
 }
 
+int aim__read_metaspace(const json_t *obj, const char *where, struct aim__metaspace *m, bool *split,
+                        aim_error *err)
+{
+    *split = true;
+    int code = aim__read_character(obj, "replacement", where, m->replacement, err);
+    if (!code)
+        code = read_prepend(obj, where, &m->prepend, err);
+    return code ? code : aim_json_bool(obj, "split", false, where, split, err);
+}
+
 static int read_metaspace(struct aim__pretokenizer *p, const json_t *obj, const char *where,
                           aim_error *err)
 {
     struct aim__metaspace m;
-    bool split = true;
-    int code = read_replacement(obj, where, m.replacement, err);
-    if (!code)
-        code = read_prepend(obj, where, &m.prepend, err);
-    if (!code)
-        code = aim_json_bool(obj, "split", false, where, &split, err);
+    bool split;
+    int code = aim__read_metaspace(obj, where, &m, &split, err);
     if (code)
         return code;
     struct aim__step *step = add_step(p, where, err);

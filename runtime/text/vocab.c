@@ -21,7 +21,7 @@ bool aim__vocab_init(struct aim__vocab *v, int32_t size, size_t arena_bytes, siz
     for (size_t i = 0; i < slots; i++)
         v->slots[i] = -1;
     for (int32_t id = 0; id < size; id++)
-        v->v[id].bytes = "";
+        v->v[id].text = "";
     return true;
 }
 
@@ -29,15 +29,16 @@ void aim__vocab_fini(struct aim__vocab *v)
 {
     aim_free(v->v);
     aim_free(v->arena);
+    aim_buf_free(&v->readings);
     aim_free(v->slots);
 }
 
-void aim__vocab_set(struct aim__vocab *v, int32_t id, const char *bytes, size_t len)
+void aim__vocab_set(struct aim__vocab *v, int32_t id, const char *text, size_t len)
 {
     char *at = v->arena + v->used;
-    memcpy(at, bytes, len);
+    memcpy(at, text, len);
     v->used += len;
-    v->v[id].bytes = at;
+    v->v[id].text = at;
     v->v[id].len = (uint32_t)len;
     v->v[id].flags |= AIM__TOKEN_PRESENT;
 }
@@ -49,41 +50,41 @@ static uint64_t mix(uint64_t h)
     return h ^ h >> 32;
 }
 
-static size_t slot_of(const struct aim__vocab *v, const char *bytes, size_t len)
+static size_t slot_of(const struct aim__vocab *v, const char *text, size_t len)
 {
     uint64_t h = v->seed + len, word;
-    for (; len >= sizeof word; bytes += sizeof word, len -= sizeof word) {
-        memcpy(&word, bytes, sizeof word);
+    for (; len >= sizeof word; text += sizeof word, len -= sizeof word) {
+        memcpy(&word, text, sizeof word);
         h = mix(h ^ word);
     }
     word = 0;
-    memcpy(&word, bytes, len);
+    memcpy(&word, text, len);
     return (size_t)(mix(mix(h ^ word)) >> (64 - v->bits));
 }
 
-static bool same(const struct aim__token *t, const char *bytes, size_t len)
+static bool same(const struct aim__token *t, const char *text, size_t len)
 {
-    return t->len == len && memcmp(t->bytes, bytes, len) == 0;
+    return t->len == len && memcmp(t->text, text, len) == 0;
 }
 
 void aim__vocab_index(struct aim__vocab *v, int32_t id)
 {
     const struct aim__token *t = &v->v[id];
-    size_t mask = ((size_t)1 << v->bits) - 1, i = slot_of(v, t->bytes, t->len);
+    size_t mask = ((size_t)1 << v->bits) - 1, i = slot_of(v, t->text, t->len);
     for (; v->slots[i] >= 0; i = (i + 1) & mask)
-        if (same(&v->v[v->slots[i]], t->bytes, t->len))
+        if (same(&v->v[v->slots[i]], t->text, t->len))
             return;
     v->slots[i] = id;
     if (t->len > v->longest)
         v->longest = t->len;
 }
 
-int32_t aim__vocab_find(const struct aim__vocab *v, const char *bytes, size_t len)
+int32_t aim__vocab_find(const struct aim__vocab *v, const char *text, size_t len)
 {
     if (len > v->longest)
         return -1;
-    size_t mask = ((size_t)1 << v->bits) - 1, i = slot_of(v, bytes, len);
-    while (v->slots[i] >= 0 && !same(&v->v[v->slots[i]], bytes, len))
+    size_t mask = ((size_t)1 << v->bits) - 1, i = slot_of(v, text, len);
+    while (v->slots[i] >= 0 && !same(&v->v[v->slots[i]], text, len))
         i = (i + 1) & mask;
     return v->slots[i];
 }

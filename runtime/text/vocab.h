@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* vocab.h - the table of tokens: id to bytes, and bytes to id.
+/* vocab.h - the table of tokens: what the model joins them from, what they read
+ * as, and their ids.
  *
  * Threading: immutable once filled. */
 #ifndef AIM_TEXT_VOCAB_H
 #define AIM_TEXT_VOCAB_H
+
+#include "base/buf.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,12 +15,14 @@
 enum aim__token_flag {
     AIM__TOKEN_PRESENT = 1 << 0,
     AIM__TOKEN_SPECIAL = 1 << 1,
-    AIM__TOKEN_WHOLE = 1 << 2, /* merging its own bytes gives this one token */
+    AIM__TOKEN_WHOLE = 1 << 2, /* merging its own text gives this one token */
+    AIM__TOKEN_BYTE = 1 << 3,  /* stands for a byte that need not be a character */
 };
 
 struct aim__token {
-    const char *bytes; /* in the arena, or "" */
+    const char *text; /* in the arena, or ""; bytes if the vocabulary is byte-level */
     uint32_t len;
+    uint32_t reading, reading_len; /* place in the readings */
     uint8_t flags;
 };
 
@@ -26,12 +31,13 @@ struct aim__vocab {
     int32_t size;         /* one more than the highest id */
     char *arena;
     size_t used, room;
-    /* Open addressing from bytes to id, -1 where empty; the seed keeps a file
+    aim_buf readings; /* what the tokens read as, one after the other */
+    /* Open addressing from text to id, -1 where empty; the seed keeps a file
      * from choosing keys that collide. */
     int32_t *slots; /* [1 << bits] */
     int bits;
     uint64_t seed;
-    uint32_t longest; /* bytes of the longest token that can be looked up */
+    uint32_t longest; /* bytes of the longest text that can be looked up */
 };
 
 /* Room for ids in [0, size) with arena_bytes of text, and count tokens to look
@@ -39,12 +45,24 @@ struct aim__vocab {
 bool aim__vocab_init(struct aim__vocab *v, int32_t size, size_t arena_bytes, size_t count);
 void aim__vocab_fini(struct aim__vocab *v);
 
-/* Give id, in range, its bytes. The arena must have room. */
-void aim__vocab_set(struct aim__vocab *v, int32_t id, const char *bytes, size_t len);
-/* Make id findable by its bytes; where two tokens have the same bytes the
- * first stays. */
+/* Give id, in range, its text. The arena must have room. */
+void aim__vocab_set(struct aim__vocab *v, int32_t id, const char *text, size_t len);
+/* Make id findable by its text; where two tokens have the same text the first
+ * stays. */
 void aim__vocab_index(struct aim__vocab *v, int32_t id);
-/* The id of these bytes, or -1. */
-int32_t aim__vocab_find(const struct aim__vocab *v, const char *bytes, size_t len);
+/* The id of this text, or -1. */
+int32_t aim__vocab_find(const struct aim__vocab *v, const char *text, size_t len);
+
+/* What the bytes appended to the readings since start are: the reading of id. */
+static inline void aim__vocab_set_reading(struct aim__vocab *v, int32_t id, size_t start)
+{
+    v->v[id].reading = (uint32_t)start;
+    v->v[id].reading_len = (uint32_t)(v->readings.len - start);
+}
+static inline const char *aim__vocab_reading(const struct aim__vocab *v, int32_t id, size_t *len)
+{
+    *len = v->v[id].reading_len;
+    return *len > 0 ? v->readings.data + v->v[id].reading : "";
+}
 
 #endif

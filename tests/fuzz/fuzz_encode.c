@@ -91,6 +91,7 @@ static void expect_text(const aim_tokenizer *t, const aim_ids *ids, const char *
     for (size_t i = 0; i < ids->n; i++)
         aim_detok_push(&d, ids->v[i], &pieces);
     aim_detok_flush(&d, &pieces);
+    aim_detok_free(&d);
     FUZZ_EXPECT(pieces.len == len && (len == 0 || memcmp(pieces.data, text, len) == 0));
     aim_buf_free(&whole);
     aim_buf_free(&pieces);

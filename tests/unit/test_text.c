@@ -71,6 +71,7 @@ static void check_decoding(const aim_tokenizer *t, const json_t *from, const jso
                               pieces.len - had);
     }
     aim_detok_flush(&d, &pieces);
+    aim_detok_free(&d);
     aim_buf whole = decode(t, ids, n, false);
     expect_bytes(&whole, json_string_value(want), json_string_length(want));
     expect_bytes(&pieces, whole.data, whole.len);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "text/nfc.h"
+#include "text/normal_form.h"
 
+#include "base/alloc.h"
 #include "text/utf8.h"
 
 #include <string.h>
 #include <utf8proc.h>
+
+/* No character decomposes to more code points (U+FDFA does to 18). */
+enum { MAX_DECOMPOSITION = 32 };
 
 /* Code points, decomposed. */
 struct points {
@@ -12,17 +16,16 @@ struct points {
     size_t n, room;
 };
 
-static bool decompose(struct points *p, const unsigned char *s, size_t len)
+static bool decompose(struct points *p, int options, const unsigned char *s, size_t len)
 {
     size_t n;
     for (size_t pos = 0; pos < len; pos += n) {
         utf8proc_int32_t cp = aim__utf8_get(s + pos, &n);
         int boundary = 0;
-        /* No character has a canonical decomposition longer than this. */
-        if (!aim_grow(&p->v, &p->room, p->n + 8, sizeof *p->v))
+        if (!aim_grow(&p->v, &p->room, p->n + MAX_DECOMPOSITION, sizeof *p->v))
             return false;
         utf8proc_ssize_t got =
-            utf8proc_decompose_char(cp, p->v + p->n, 8, UTF8PROC_DECOMPOSE, &boundary);
+            utf8proc_decompose_char(cp, p->v + p->n, MAX_DECOMPOSITION, options, &boundary);
         p->n += got > 0 ? (size_t)got : 0;
     }
     return true;
@@ -64,27 +67,34 @@ static bool reorder(struct points *p)
     return true;
 }
 
-static char *encode(const struct points *p, size_t n, size_t *out_len)
+static void encode(const struct points *p, aim_buf *out)
 {
-    size_t room;
-    if (!aim_mul(n, 4, &room))
-        return NULL;
-    char *out = aim_malloc(room);
-    *out_len = 0;
-    for (size_t i = 0; out && i < n; i++)
-        *out_len += (size_t)utf8proc_encode_char(p->v[i], (utf8proc_uint8_t *)out + *out_len);
-    return out;
+    for (size_t i = 0; i < p->n && !out->failed; i++) {
+        utf8proc_uint8_t bytes[4];
+        aim_buf_append(out, bytes, (size_t)utf8proc_encode_char(p->v[i], bytes));
+    }
 }
 
-char *aim__nfc(const char *text, size_t len, size_t *out_len)
+static void compose(struct points *p)
 {
+    utf8proc_ssize_t n = utf8proc_normalize_utf32(p->v, (utf8proc_ssize_t)p->n,
+                                                  UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    p->n = n > 0 ? (size_t)n : 0;
+}
+
+void aim__normal_form(enum aim__normal_form form, const char *text, size_t len, aim_buf *out)
+{
+    bool compatible = form == AIM__NFKC || form == AIM__NFKD;
+    bool composed = form == AIM__NFC || form == AIM__NFKC;
     struct points p = {0};
-    char *out = NULL;
-    if (decompose(&p, (const unsigned char *)text, len) && reorder(&p)) {
-        utf8proc_ssize_t n = utf8proc_normalize_utf32(p.v, (utf8proc_ssize_t)p.n,
-                                                      UTF8PROC_STABLE | UTF8PROC_COMPOSE);
-        out = encode(&p, n > 0 ? (size_t)n : 0, out_len);
+    if (!decompose(&p, UTF8PROC_DECOMPOSE | (compatible ? UTF8PROC_COMPAT : 0),
+                   (const unsigned char *)text, len) ||
+        !reorder(&p)) {
+        out->failed = true;
+    } else {
+        if (composed)
+            compose(&p);
+        encode(&p, out);
     }
     aim_free(p.v);
-    return out;
 }

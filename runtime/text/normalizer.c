@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "text/normalizer.h"
+
+#include "base/alloc.h"
+#include "text/split.h"
+#include "text/white_space.h"
+
+#include <string.h>
+
+enum { MAX_TEXT = 256 << 20 }; /* bytes of a text in the making */
+
+static int fail_nomem(aim_error *err)
+{
+    return aim_fail_nomem(err, "normalising the text");
+}
+
+/* ---- replacing -------------------------------------------------------------- */
+
+struct replacement {
+    const char *text, *content;
+    size_t n_content;
+    aim_buf *out;
+};
+
+static int on_stretch(void *arg, size_t start, size_t stop, bool match)
+{
+    const struct replacement *r = arg;
+    if (match)
+        aim_buf_append(r->out, r->content, r->n_content);
+    else
+        aim_buf_append(r->out, r->text + start, stop - start);
+    return r->out->len > MAX_TEXT ? AIM_ETOOLARGE : AIM_OK;
+}
+
+static int replace(const struct aim__normalizer_step *s, const char *text, size_t len, aim_buf *out,
+                   aim_error *err)
+{
+    struct replacement r = {text, s->content, strlen(s->content), out};
+    return s->pattern ? aim__pattern_find_all(s->pattern, text, len, on_stretch, &r, err)
+                      : aim__find_text(s->wanted, text, len, on_stretch, &r);
+}
+
+/* ---- following the plain spans ------------------------------------------------ */
+
+/* A step that looks at characters and their neighbours only. */
+static int change(const struct aim__normalizer_step *s, const char *text, size_t len, aim_buf *out,
+                  aim_error *err)
+{
+    if (len == 0)
+        return AIM_OK;
+    if (s->kind == AIM__REPLACE)
+        return replace(s, text, len, out, err);
+    aim__normal_form(s->form, text, len, out);
+    return AIM_OK;
+}
+
+static bool same(const aim_buf *a, const aim_buf *b)
+{
+    return a->len == b->len && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
+}
+
+/* Move the ends of the plain spans to where they are after the step. For that
+ * the pieces between the ends are changed one by one; if together they are not
+ * the whole text changed, the step looked across an end, and all is plain. */
+static int follow(const struct aim__normalizer_step *s, struct aim__normal_text *t,
+                  const aim_buf *whole, aim_error *err)
+{
+    aim_buf pieces = AIM_BUF_INIT;
+    size_t done = 0;
+    int code = AIM_OK;
+    for (size_t i = 0; i < 2 * t->n_plain && !code; i++) {
+        size_t *end = i % 2 ? &t->plain[i / 2].end : &t->plain[i / 2].start;
+        code = change(s, t->bytes.data + done, *end - done, &pieces, err);
+        done = *end;
+        *end = pieces.len;
+    }
+    if (!code)
+        code = change(s, t->bytes.data + done, t->bytes.len - done, &pieces, err);
+    if (!code && pieces.failed)
+        code = fail_nomem(err);
+    if (!code && !same(&pieces, whole)) {
+        t->plain[0] = (aim_span){0, whole->len};
+        t->n_plain = 1;
+    }
+    aim_buf_free(&pieces);
+    return code;
+}
+
+static void move_spans(struct aim__normal_text *t, size_t forward, size_t back)
+{
+    for (size_t i = 0; i < 2 * t->n_plain; i++) {
+        size_t *end = i % 2 ? &t->plain[i / 2].end : &t->plain[i / 2].start;
+        size_t at = *end + forward < back ? 0 : *end + forward - back;
+        *end = at < t->bytes.len ? at : t->bytes.len;
+    }
+}
+
+/* ---- steps ---------------------------------------------------------------------- */
+
+static int step_change(const struct aim__normalizer_step *s, struct aim__normal_text *t,
+                       aim_error *err)
+{
+    aim_buf out = AIM_BUF_INIT;
+    int code = change(s, t->bytes.data, t->bytes.len, &out, err);
+    if (!code && t->n_plain > 0)
+        code = follow(s, t, &out, err);
+    aim_buf_free(&t->bytes);
+    t->bytes = out;
+    return code;
+}
+
+static void step_prepend(const struct aim__normalizer_step *s, struct aim__normal_text *t)
+{
+    aim_buf out = AIM_BUF_INIT;
+    if (t->bytes.len == 0)
+        return;
+    aim_buf_puts(&out, s->content);
+    aim_buf_append(&out, t->bytes.data, t->bytes.len);
+    aim_buf_free(&t->bytes);
+    t->bytes = out;
+    move_spans(t, strlen(s->content), 0);
+}
+
+static void step_strip(const struct aim__normalizer_step *s, struct aim__normal_text *t)
+{
+    const unsigned char *text = (const unsigned char *)t->bytes.data;
+    size_t start = s->left ? aim__spaces_after(text, 0, t->bytes.len) : 0;
+    size_t stop = s->right ? aim__spaces_before(text, t->bytes.len, start) : t->bytes.len;
+    if (start > 0)
+        t->at_start = false;
+    t->bytes.len = stop;
+    aim_buf_consume(&t->bytes, start);
+    move_spans(t, 0, start);
+}
+
+static int run_step(const struct aim__normalizer_step *s, struct aim__normal_text *t,
+                    aim_error *err)
+{
+    int code = AIM_OK;
+    if (s->kind == AIM__PREPEND)
+        step_prepend(s, t);
+    else if (s->kind == AIM__STRIP)
+        step_strip(s, t);
+    else
+        code = step_change(s, t, err);
+    if (t->bytes.failed)
+        return fail_nomem(err);
+    if (code == AIM_ETOOLARGE || t->bytes.len > MAX_TEXT)
+        return aim_fail(err, AIM_ETOOLARGE, "the normalised text has more than %d bytes", MAX_TEXT);
+    return code;
+}
+
+int aim__normalize(const struct aim__normalizer *n, const char *text, size_t len,
+                   struct aim__normal_text *out, aim_error *err)
+{
+    int code = AIM_OK;
+    out->at_start = true;
+    aim_buf_append(&out->bytes, text, len);
+    if (out->bytes.failed)
+        return fail_nomem(err);
+    for (int i = 0; i < n->n && !code; i++)
+        code = run_step(&n->step[i], out, err);
+    return code;
+}
+
+void aim__normal_text_free(struct aim__normal_text *text)
+{
+    aim_buf_free(&text->bytes);
+    aim_free(text->plain);
+}
+
+void aim__normalizer_fini(struct aim__normalizer *n)
+{
+    for (int i = 0; i < n->n; i++) {
+        aim__pattern_free(n->step[i].pattern);
+        aim_free(n->step[i].wanted);
+        aim_free(n->step[i].content);
+    }
+}
