@@ -6,6 +6,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 /* -1: off; 0: the next allocation fails. */
 static _Thread_local long fail_after = -1;
 
@@ -72,6 +76,13 @@ void aim_free(void *p)
     free(p);
 }
 
+void aim_trim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 bool aim_grow(void *p, size_t *room, size_t want, size_t size)
 {
     if (want <= *room)
@@ -93,6 +104,8 @@ bool aim_grow(void *p, size_t *room, size_t want, size_t size)
 /* From this size on a mapping of its own pays, and huge pages can help. */
 enum { BIG = 4 << 20 };
 
+static _Atomic size_t big_held;
+
 static size_t round_up(size_t size, size_t unit)
 {
     return (size + unit - 1) / unit * unit;
@@ -105,13 +118,16 @@ void *aim_big_alloc(size_t size)
     if (size < BIG) {
         size_t rounded = round_up(size ? size : 1, 64);
         void *p = aligned_alloc(64, rounded);
-        if (p)
-            memset(p, 0, rounded);
+        if (!p)
+            return NULL;
+        memset(p, 0, rounded);
+        big_held += size;
         return p;
     }
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return NULL;
+    big_held += size;
     madvise(p, size, MADV_HUGEPAGE); /* a hint: failure does not matter */
     return p;
 }
@@ -120,8 +136,14 @@ void aim_big_free(void *p, size_t size)
 {
     if (!p)
         return;
+    big_held -= size;
     if (size < BIG)
         free(p);
     else
         munmap(p, size);
+}
+
+size_t aim_big_held(void)
+{
+    return big_held;
 }

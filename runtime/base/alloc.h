@@ -29,6 +29,11 @@ AIM_MUST_USE bool aim_grow(void *p, size_t *room, size_t want, size_t size);
  * handed back to aim_big_free. */
 AIM_MUST_USE void *aim_big_alloc(size_t size);
 void aim_big_free(void *p, size_t size);
+/* Bytes that such pieces have now, over all threads, touched or not. */
+size_t aim_big_held(void);
+
+/* Give freed memory back to the system: after a phase that took much of it. */
+void aim_trim(void);
 
 /* Test hook: let the next n allocations of this thread succeed and fail the
  * one after; n < 0 switches the hook off. Returns nothing, affects only the

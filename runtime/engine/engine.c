@@ -4,28 +4,20 @@
 
 #include "base/alloc.h"
 
-/* Prompt rows a step can score: a chunk, but at most 64 MiB of logits. */
-static int score_rows(const aim_engine *e)
-{
-    int most = (64 << 20) / (int)sizeof(float) / aim_decoder_config(e->decoder)->vocab;
-    int rows = e->config.prefill_chunk < most ? e->config.prefill_chunk : most;
-    return rows > 0 ? rows : 1;
-}
-
 static int build(aim_engine *e, aim_error *err)
 {
-    int code = aim__engine_resolve_config(&e->config, e->decoder, err);
+    const aim_hf_config *model = aim_decoder_config(e->decoder);
+    int code = aim__engine_resolve_config(&e->config, model, aim_decoder_backend(e->decoder), err);
     if (code != AIM_OK)
         return code;
     aim_kv_shape shape = aim_decoder_kv_shape(e->decoder);
-    int logit_room = e->config.max_sequences + score_rows(e);
     e->kv = aim_kv_new(&shape, e->config.kv_blocks, e->config.prefix_cache, err);
     if (e->kv)
-        e->stepper = aim__stepper_new(&e->config, e->decoder, &e->compute, logit_room, err);
+        e->stepper = aim__stepper_new(&e->config, e->decoder, &e->compute, err);
     if (!e->stepper)
         return AIM_ENOMEM;
-    aim__scheduler_init(&e->scheduler, &e->config, aim_decoder_config(e->decoder), e->kv,
-                        score_rows(e));
+    aim__scheduler_init(&e->scheduler, &e->config, model, e->kv,
+                        aim__engine_score_rows(&e->config, model->vocab));
     aim__event_list_init(&e->events);
     e->stats.kv_total = e->stats.kv_available = aim_kv_total(e->kv);
     if (pthread_create(&e->thread, NULL, aim__engine_main, e) != 0)

@@ -2,6 +2,7 @@
 #include "engine/engine_impl.h"
 
 #include "base/memory.h"
+#include "base/pool.h"
 
 void aim_engine_config_init(aim_engine_config *c)
 {
@@ -30,11 +31,25 @@ static int default_blocks(int context_blocks, size_t block)
     return n > context_blocks ? n : context_blocks;
 }
 
-int aim__engine_resolve_config(aim_engine_config *c, const aim_decoder *d, aim_error *err)
+int aim__engine_threads(const aim_engine_config *c)
 {
-    aim_kv_shape shape = aim_decoder_kv_shape(d);
+    return c->threads > 0 ? c->threads : aim_cpu_count();
+}
+
+/* A chunk, but at most 64 MiB of logits. */
+int aim__engine_score_rows(const aim_engine_config *c, int vocab)
+{
+    int most = (64 << 20) / (int)sizeof(float) / vocab;
+    int rows = c->prefill_chunk < most ? c->prefill_chunk : most;
+    return rows > 0 ? rows : 1;
+}
+
+int aim__engine_resolve_config(aim_engine_config *c, const aim_hf_config *model,
+                               const aim_backend *backend, aim_error *err)
+{
+    aim_kv_shape shape = aim_hf_config_kv_shape(model, backend);
     size_t block = aim_kv_block_bytes(&shape);
-    int positions = aim_decoder_config(d)->max_positions;
+    int positions = model->max_positions;
     if (c->max_context == 0)
         c->max_context = positions;
     if (c->max_context > positions)

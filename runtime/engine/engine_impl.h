@@ -54,7 +54,11 @@ struct aim_engine {
 
 /* Fill in the defaults that depend on the model and the machine; refuse what
  * cannot work. */
-int aim__engine_resolve_config(aim_engine_config *c, const aim_decoder *d, aim_error *err);
+int aim__engine_resolve_config(aim_engine_config *c, const aim_hf_config *model,
+                               const aim_backend *backend, aim_error *err);
+int aim__engine_threads(const aim_engine_config *c);
+/* Prompt rows a step can score. */
+int aim__engine_score_rows(const aim_engine_config *c, int vocab);
 
 /* The engine thread; arg is the engine. */
 void *aim__engine_main(void *arg);

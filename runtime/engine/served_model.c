@@ -2,7 +2,56 @@
 #include "engine/served_model.h"
 
 #include "base/alloc.h"
+#include "base/memory.h"
+#include "engine/engine_impl.h"
 #include "engine/random_shapes.h"
+
+/* The shape to serve and the arithmetic to do it with. */
+static int describe(const aim_model_options *o, aim_hf_config *config, const aim_backend **backend,
+                    aim_error *err)
+{
+    *backend = o->backend ? aim_backend_find(o->backend, err) : aim_backends()[0];
+    if (!*backend)
+        return AIM_EUNSUPPORTED;
+    int code = aim_hf_config_load(o->dir, config, err);
+    return code || !o->random_weights ? code : aim_random_shape(o->random_weights, config, err);
+}
+
+/* 0 if there is none: loading it tells why. */
+static size_t tokenizer_bytes(const char *dir)
+{
+    aim_map map;
+    if (aim_map_open(dir, "tokenizer.json", &map, NULL))
+        return 0;
+    size_t size = map.size;
+    aim_map_close(&map);
+    return size;
+}
+
+static int plan(const aim_model_options *o, const aim_hf_config *config, const aim_backend *backend,
+                aim_memory_plan *out, aim_error *err)
+{
+    return aim_memory_plan_make(o->name ? o->name : o->dir, config, backend, &o->engine,
+                                tokenizer_bytes(o->dir), out, err);
+}
+
+int aim_model_plan(const aim_model_options *o, aim_memory_plan *out, aim_error *err)
+{
+    const aim_backend *backend;
+    aim_hf_config config;
+    int code = describe(o, &config, &backend, err);
+    return code ? code : plan(o, &config, backend, out, err);
+}
+
+static int plan_memory(aim_model *m, const aim_model_options *o, aim_error *err)
+{
+    if (o->plan) {
+        m->memory = *o->plan;
+        return AIM_OK;
+    }
+    int code = plan(o, &m->config, m->backend, &m->memory, err);
+    return code ? code : aim_memory_plan_fit(&m->memory, 1, aim_memory_read("").available, err);
+}
 
 /* Does every id that the model can produce have a token, and the other way
  * round? Tokenizers may have fewer (padded embedding tables), never more. */
@@ -19,6 +68,7 @@ static int check_vocabulary(const aim_model *m, aim_error *err)
 static int load_text(aim_model *m, const char *chat_template, aim_error *err)
 {
     m->tokenizer = aim_tokenizer_load(m->dir, err);
+    aim_trim(); /* the parsed JSON took several times the size of its text */
     if (!m->tokenizer)
         return AIM_EFORMAT;
     m->chat = aim_chat_template_find(m->tokenizer, chat_template, &m->chat_error);
@@ -32,34 +82,51 @@ static int start_compute(aim_model *m, const aim_model_options *o, aim_error *er
     m->compute.kernels = aim_kernels_pick(o->kernels, err);
     if (!m->compute.kernels)
         return AIM_EUNSUPPORTED;
-    int threads = o->engine.threads > 0 ? o->engine.threads : aim_cpu_count();
-    m->compute.pool = aim_pool_new(threads, err);
+    m->compute.pool = aim_pool_new(aim__engine_threads(&o->engine), err);
     return m->compute.pool ? AIM_OK : AIM_ENOMEM;
 }
 
 /* The seed is fixed: two runs of a benchmark measure the same numbers. */
-static int random_decoder(aim_model *m, const char *shape, const aim_backend *backend,
-                          aim_error *err)
+static int random_decoder(aim_model *m, aim_error *err)
 {
-    if (aim_random_shape(shape, &m->config, err) != AIM_OK)
-        return AIM_EUNSUPPORTED;
-    m->decoder = aim_decoder_random(&m->config, backend, &m->compute, 1, err);
+    m->decoder = aim_decoder_random(&m->config, m->backend, &m->compute, 1, err);
     return m->decoder ? AIM_OK : AIM_ENOMEM;
 }
 
-static int load_decoder(aim_model *m, const aim_model_options *o, aim_progress_fn *progress,
-                        void *progress_arg, aim_error *err)
+static int load_decoder(aim_model *m, aim_progress_fn *progress, void *progress_arg, aim_error *err)
 {
-    const aim_backend *backend = o->backend ? aim_backend_find(o->backend, err) : aim_backends()[0];
-    if (!backend)
-        return AIM_EUNSUPPORTED;
-    if (o->random_weights)
-        return random_decoder(m, o->random_weights, backend, err);
     m->checkpoint = aim_checkpoint_open(m->dir, err);
     if (m->checkpoint)
-        m->decoder = aim_decoder_load(&m->config, m->checkpoint, backend, &m->compute, progress,
+        m->decoder = aim_decoder_load(&m->config, m->checkpoint, m->backend, &m->compute, progress,
                                       progress_arg, err);
     return m->decoder ? AIM_OK : AIM_EFORMAT;
+}
+
+/* The cache is as large as planned, which may be less than the configuration's default. */
+static int start_engine(aim_model *m, const aim_model_options *o, aim_event_sink *sink,
+                        void *sink_arg, aim_error *err)
+{
+    aim_engine_config config = o->engine;
+    config.kv_blocks = m->memory.kv_blocks;
+    m->engine = aim_engine_new(&config, m->decoder, m->tokenizer, &m->compute, sink, sink_arg, err);
+    return m->engine ? AIM_OK : AIM_ENOMEM;
+}
+
+/* Everything in the order of its cost, so that what is wrong shows early. */
+static int build(aim_model *m, const aim_model_options *o, aim_event_sink *sink, void *sink_arg,
+                 aim_progress_fn *progress, void *progress_arg, aim_error *err)
+{
+    int code = describe(o, &m->config, &m->backend, err);
+    if (!code)
+        code = plan_memory(m, o, err);
+    if (!code)
+        code = load_text(m, o->chat_template, err);
+    if (!code)
+        code = start_compute(m, o, err);
+    if (!code)
+        code = o->random_weights ? random_decoder(m, err)
+                                 : load_decoder(m, progress, progress_arg, err);
+    return code ? code : start_engine(m, o, sink, sink_arg, err);
 }
 
 aim_model *aim_model_open(const aim_model_options *o, aim_event_sink *sink, void *sink_arg,
@@ -71,12 +138,7 @@ aim_model *aim_model_open(const aim_model_options *o, aim_event_sink *sink, void
         aim_fail_nomem(err, o->dir);
         return NULL;
     }
-    if (aim_hf_config_load(m->dir, &m->config, err) == AIM_OK &&
-        load_text(m, o->chat_template, err) == AIM_OK && start_compute(m, o, err) == AIM_OK &&
-        load_decoder(m, o, progress, progress_arg, err) == AIM_OK)
-        m->engine =
-            aim_engine_new(&o->engine, m->decoder, m->tokenizer, &m->compute, sink, sink_arg, err);
-    if (m->engine)
+    if (build(m, o, sink, sink_arg, progress, progress_arg, err) == AIM_OK)
         return m;
     aim_model_close(m);
     return NULL;

@@ -5,10 +5,11 @@
 #ifndef AIM_ENGINE_SERVED_MODEL_H
 #define AIM_ENGINE_SERVED_MODEL_H
 
-#include "engine/engine.h"
+#include "engine/memory_plan.h"
 #include "text/chat_template.h"
 
 typedef struct aim_model_options {
+    const char *name; /* in errors about memory; NULL: dir */
     const char *dir;
     const char *backend; /* NULL: the default */
     const char *kernels; /* NULL: the best this CPU has */
@@ -19,6 +20,9 @@ typedef struct aim_model_options {
      * random_shapes.h); dir then gives the tokenizer alone. NULL: no. */
     const char *random_weights;
     aim_engine_config engine;
+    /* Made by aim_model_plan and fitted, together with other models say; NULL: the
+     * model is planned for alone. */
+    const aim_memory_plan *plan;
 } aim_model_options;
 
 typedef struct aim_model {
@@ -28,12 +32,19 @@ typedef struct aim_model {
     aim_tokenizer *tokenizer;
     const aim_chat_template *chat; /* NULL: see chat_error */
     aim_error chat_error;
+    const aim_backend *backend;
+    aim_memory_plan memory;
     aim_compute compute;
     aim_decoder *decoder;
     aim_engine *engine;
 } aim_model;
 
-/* Load and start; blocks for as long as that takes. NULL on failure. */
+/* Count what a model will take, from its folder's configuration alone. The plan
+ * borrows o->name or o->dir. */
+int aim_model_plan(const aim_model_options *o, aim_memory_plan *out, aim_error *err);
+
+/* Load and start; blocks for as long as that takes. NULL on failure; without a
+ * plan that is AIM_ENOMEM, before anything big is taken, if memory is too short. */
 aim_model *aim_model_open(const aim_model_options *o, aim_event_sink *sink, void *sink_arg,
                           aim_progress_fn *progress, void *progress_arg, aim_error *err);
 void aim_model_close(aim_model *m); /* NULL is fine */

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/cpu.h"
 #include "engine/deliver.h"
+#include "engine/engine_impl.h"
 
 #include <string.h>
 
@@ -32,17 +33,46 @@ struct aim_stepper {
     size_t scratch_slice, scratch_bytes;
 };
 
-static bool allocate(aim_stepper *st, const aim_engine_config *c, int logit_room, aim_error *err)
+/* Rows with logits in one step: one a sequence, and prompt rows to score. */
+static int logit_room(const aim_engine_config *c, int vocab)
+{
+    return c->max_sequences + aim__engine_score_rows(c, vocab);
+}
+
+static size_t picks_room(const aim_engine_config *c, int vocab)
+{
+    return (size_t)logit_room(c, vocab) + (size_t)c->max_sequences;
+}
+
+static size_t scratch_slice(int vocab)
+{
+    return (aim_sampler_scratch(vocab) + 63) / 64 * 64;
+}
+
+size_t aim__stepper_need(const aim_engine_config *c, const aim_hf_config *model,
+                         const aim_backend *backend)
+{
+    const aim_stepper *st;
+    int threads = aim__engine_threads(c), logits = logit_room(c, model->vocab);
+    size_t a_row =
+        sizeof *st->token + sizeof *st->position + sizeof *st->blocks + sizeof *st->long_rope;
+    return aim_workspace_need(model, backend, c->max_batch_tokens, logits, threads) +
+           scratch_slice(model->vocab) * (size_t)threads + (size_t)c->max_batch_tokens * a_row +
+           (size_t)logits * sizeof *st->logit_rows +
+           picks_room(c, model->vocab) * sizeof *st->picks;
+}
+
+static bool allocate(aim_stepper *st, const aim_engine_config *c, aim_error *err)
 {
     size_t rows = (size_t)c->max_batch_tokens;
-    st->scratch_slice = (aim_sampler_scratch(st->vocab) + 63) / 64 * 64;
+    st->scratch_slice = scratch_slice(st->vocab);
     st->scratch_bytes = st->scratch_slice * (size_t)aim_pool_threads(st->compute->pool);
     st->token = aim_array(rows, sizeof *st->token);
     st->position = aim_array(rows, sizeof *st->position);
     st->blocks = aim_array(rows, sizeof *st->blocks);
     st->long_rope = aim_array(rows, sizeof *st->long_rope);
-    st->logit_rows = aim_array((size_t)logit_room, sizeof *st->logit_rows);
-    st->picks = aim_array((size_t)(logit_room + c->max_sequences), sizeof *st->picks);
+    st->logit_rows = aim_array((size_t)logit_room(c, st->vocab), sizeof *st->logit_rows);
+    st->picks = aim_array(picks_room(c, st->vocab), sizeof *st->picks);
     st->scratch = aim_big_alloc(st->scratch_bytes);
     if (st->token && st->position && st->blocks && st->long_rope && st->logit_rows && st->picks &&
         st->scratch)
@@ -52,7 +82,7 @@ static bool allocate(aim_stepper *st, const aim_engine_config *c, int logit_room
 }
 
 aim_stepper *aim__stepper_new(const aim_engine_config *config, const aim_decoder *decoder,
-                              const aim_compute *compute, int logit_room, aim_error *err)
+                              const aim_compute *compute, aim_error *err)
 {
     aim_stepper *st = aim_calloc(1, sizeof *st);
     if (!st) {
@@ -62,9 +92,9 @@ aim_stepper *aim__stepper_new(const aim_engine_config *config, const aim_decoder
     st->decoder = decoder;
     st->compute = compute;
     st->vocab = aim_decoder_config(decoder)->vocab;
-    if (allocate(st, config, logit_room, err))
-        st->workspace =
-            aim_workspace_new(decoder, config->max_batch_tokens, logit_room, compute, err);
+    if (allocate(st, config, err))
+        st->workspace = aim_workspace_new(decoder, config->max_batch_tokens,
+                                          logit_room(config, st->vocab), compute, err);
     if (st->workspace)
         return st;
     aim__stepper_free(st);

@@ -19,7 +19,10 @@ typedef struct aim_step_times {
 } aim_step_times;
 
 aim_stepper *aim__stepper_new(const aim_engine_config *config, const aim_decoder *decoder,
-                              const aim_compute *compute, int logit_room, aim_error *err);
+                              const aim_compute *compute, aim_error *err);
+/* Bytes that aim__stepper_new will take. config is resolved. */
+size_t aim__stepper_need(const aim_engine_config *config, const aim_hf_config *model,
+                         const aim_backend *backend);
 void aim__stepper_free(aim_stepper *st);
 /* Run what the scheduler has planned; adds to times. */
 void aim__stepper_run(aim_stepper *st, aim_scheduler *s, _Atomic uint64_t *heartbeat,

@@ -80,6 +80,12 @@ static size_t bucket_count(int n_blocks)
     return n;
 }
 
+size_t aim_kv_bytes(const aim_kv_shape *shape, int n_blocks)
+{
+    size_t a_block = aim_kv_block_bytes(shape) + sizeof(struct block);
+    return (size_t)n_blocks * a_block + bucket_count(n_blocks) * sizeof(int32_t);
+}
+
 static void push_tail(aim_kv_cache *kv, struct list *l, int32_t i)
 {
     struct block *b = &kv->blocks[i];

@@ -37,6 +37,8 @@ typedef struct aim_kv_shape {
 } aim_kv_shape;
 
 size_t aim_kv_block_bytes(const aim_kv_shape *shape);
+/* Bytes of a cache of n_blocks >= 1 blocks, bookkeeping included. */
+size_t aim_kv_bytes(const aim_kv_shape *shape, int n_blocks);
 aim_kv_cache *aim_kv_new(const aim_kv_shape *shape, int n_blocks, bool prefix_cache,
                          aim_error *err);
 void aim_kv_free(aim_kv_cache *kv);

@@ -26,9 +26,11 @@ tests_unit_test_torch_hostile_SOURCES = tests/unit/test_torch_hostile.c tests/un
 tests_unit_test_torch_hostile_LDADD = $(TORCH_TEST_LDADD)
 EXTRA_DIST += tests/data/torch tests/reference/make_torch_fixtures.py
 
-UNIT_TESTS += tests/unit/test_sampler tests/unit/test_engine
+UNIT_TESTS += tests/unit/test_sampler tests/unit/test_engine tests/unit/test_memory_plan
 tests_unit_test_sampler_SOURCES = tests/unit/test_sampler.c
 tests_unit_test_sampler_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
+tests_unit_test_memory_plan_SOURCES = tests/unit/test_memory_plan.c
+tests_unit_test_memory_plan_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 tests_unit_test_engine_SOURCES = tests/unit/test_engine.c
 tests_unit_test_engine_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 
