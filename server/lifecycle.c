@@ -201,13 +201,22 @@ static void log_ready(const aimd_daemon *d)
     aim_buf_free(&ids);
 }
 
-/* Completions work without a chat template, so that this is no failure. */
-static void warn_of_missing_templates(const aimd_daemon *d)
+/* What is no failure but good to know: completions work without a chat template;
+ * settings that nobody here knows have no effect; digital backends have no use for
+ * the input ranges of an analog model. */
+static void log_remarks(const aimd_model *m)
 {
-    for (size_t i = 0; i < d->n_models; i++)
-        if (!d->models[i].model->chat)
-            aimd_log(AIMD_LOG_WARNING, "no_chat_template", AIMD_STR("model", d->models[i].id),
-                     AIMD_STR("reason", d->models[i].model->chat_error.text));
+    const char *settings = m->model->config.unknown_settings;
+    int ranges = aim_decoder_learned_ranges(m->model->decoder);
+    if (!m->model->chat)
+        aimd_log(AIMD_LOG_WARNING, "no_chat_template", AIMD_STR("model", m->id),
+                 AIMD_STR("reason", m->model->chat_error.text));
+    if (*settings)
+        aimd_log(AIMD_LOG_WARNING, "unknown_settings", AIMD_STR("model", m->id),
+                 AIMD_STR("settings", settings));
+    if (ranges > 0)
+        aimd_log(AIMD_LOG_INFO, "input_ranges", AIMD_STR("model", m->id),
+                 AIMD_INT("layers", ranges));
 }
 
 /* A model file that cannot be read is as little use to the next start as one
@@ -231,7 +240,8 @@ static void on_loaded(aimd_daemon *d, const aim_error *err)
     }
     d->state = AIMD_READY;
     log_ready(d);
-    warn_of_missing_templates(d);
+    for (size_t i = 0; i < d->n_models; i++)
+        log_remarks(&d->models[i]);
     aimd_notify("READY=1\nSTATUS=Serving");
 }
 

@@ -161,6 +161,9 @@ static void resolve(const aimd_scope *scope, aimd_request *r)
     r->top_p = pick_number(p->top_p, scope->config->default_top_p, 1);
     if (r->top_p < 1e-9) /* "the likeliest alone": the sampler wants more than 0 */
         r->top_p = 1e-9;
+    r->min_p = pick_number(p->min_p, scope->config->default_min_p, 0);
+    r->repetition_penalty =
+        pick_number(p->repetition_penalty, scope->config->default_repetition_penalty, 1);
     int64_t top_k = p->top_k != AIMD_UNSET ? p->top_k : scope->config->default_top_k;
     r->top_k = top_k > 0 ? (int)top_k : 0;
     r->seed = p->seed != AIMD_UNSET ? p->seed : (int64_t)aim_rng_fresh_seed();
@@ -295,10 +298,10 @@ static bool copy_sampling(const aimd_request *r, aim_sampling *s)
     s->temperature = r->temperature;
     s->top_p = r->top_p;
     s->top_k = r->top_k;
-    s->min_p = p->min_p;
+    s->min_p = r->min_p;
     s->presence_penalty = p->presence_penalty;
     s->frequency_penalty = p->frequency_penalty;
-    s->repetition_penalty = p->repetition_penalty;
+    s->repetition_penalty = r->repetition_penalty;
     s->min_tokens = (int)p->min_tokens;
     s->ignore_eos = p->ignore_eos;
     if (!copy_array(r->bias, r->n_bias, sizeof *r->bias, &s->bias))

@@ -36,7 +36,7 @@ typedef struct aimd_request {
     enum aimd_body_route route;
     aimd_params params;
     int64_t seed;              /* the client's, or one drawn */
-    double temperature, top_p; /* after the model's defaults */
+    double temperature, top_p, min_p, repetition_penalty; /* after the model's defaults */
     int top_k;
     int logprobs; /* likeliest tokens to list at each place; -1: no logprobs */
     aimd_prompt *prompts;

@@ -35,6 +35,8 @@ static const aim_hf_config config = {
     .eos = {END},
     .default_temperature = -1,
     .default_top_p = -1,
+    .default_min_p = -1,
+    .default_repetition_penalty = -1,
     .default_top_k = -1,
 };
 static aimd_scope scope = {.options = &options, .config = &config, .max_context = CONTEXT};

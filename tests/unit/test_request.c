@@ -27,6 +27,8 @@ static const aim_hf_config config = {
     .eos = {EOS},
     .default_temperature = 0.8,
     .default_top_p = -1,
+    .default_min_p = -1,
+    .default_repetition_penalty = 1.1,
     .default_top_k = -1,
 };
 static aimd_scope scope = {.options = &options, .config = &config, .max_context = CONTEXT};
@@ -340,6 +342,8 @@ START_TEST(defaults_come_from_request_then_model)
     read_ok("{}", C, &r);
     ck_assert_double_eq(r.temperature, 0.8);
     ck_assert_double_eq(r.top_p, 1);
+    ck_assert_double_eq(r.min_p, 0);
+    ck_assert_double_eq(r.repetition_penalty, 1.1);
     ck_assert_int_eq(r.top_k, 0);
     ck_assert_int_eq(r.logprobs, -1);
     ck_assert_int_ge(r.seed, 0);
