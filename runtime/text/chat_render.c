@@ -121,7 +121,7 @@ static const char *objection(const struct render *r, size_t i, char *room, size_
     if (role == AIM__N_ROLES)
         return "must be system, developer, user, assistant or tool";
     if (!c->turns[role].before) {
-        snprintf(room, size, "is a role that the chat template %s does not have", c->name);
+        snprintf(room, size, "which the chat template %s does not have", c->name);
         return room;
     }
     bool system = begins_with_system(r);

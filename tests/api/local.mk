@@ -19,6 +19,7 @@ EXTRA_DIST += tests/api/http_client.py
 # The daemon itself.
 API_TESTS += \
 	tests/api/test_chat.py \
+	tests/api/test_chat_template.py \
 	tests/api/test_completions.py \
 	tests/api/test_determinism.py \
 	tests/api/test_disconnect.py \

@@ -52,6 +52,10 @@ tests_fuzz_fuzz_tokenizer_LDADD = $(TEXT_FUZZ_LDADD)
 tests_fuzz_fuzz_encode_SOURCES = tests/fuzz/fuzz_encode.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_encode_LDADD = $(TEXT_FUZZ_LDADD)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_chat
+tests_fuzz_fuzz_chat_SOURCES = tests/fuzz/fuzz_chat.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_chat_LDADD = $(TEXT_FUZZ_LDADD)
+
 FUZZ_TARGETS += tests/fuzz/fuzz_request
 tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_request_LDADD = $(SERVER_LDADD) $(FUZZ_LDADD)

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/sha256.h"
 
 #include <check.h>
 #include <math.h>
@@ -14,6 +15,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
 /* ---- alloc -------------------------------------------------------------------- */
 
@@ -177,6 +180,46 @@ START_TEST(long_texts_are_cut)
     aim_fail_param(&err, AIM_EINVAL, text, "%s", text);
     ck_assert_uint_eq(strlen(err.text), sizeof err.text - 1);
     ck_assert_uint_eq(strlen(err.param), sizeof err.param - 1);
+}
+END_TEST
+
+/* FIPS 180-4's examples, and lengths around a block's. */
+START_TEST(digests_are_sha256)
+{
+    static const struct {
+        const char *text;
+        size_t n;
+        const char *digest;
+    } rows[] = {
+        {"", 0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        {"abc", 3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 56,
+         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+    };
+    for (int i = 0; i < COUNT(rows); i++) {
+        for (size_t first = 0; first <= rows[i].n; first++) { /* in two pieces */
+            aim_sha256 h;
+            char hex[AIM_SHA256_HEX];
+            aim_sha256_init(&h);
+            aim_sha256_update(&h, rows[i].text, first);
+            aim_sha256_update(&h, rows[i].text + first, rows[i].n - first);
+            aim_sha256_final(&h, hex);
+            ck_assert_str_eq(hex, rows[i].digest);
+        }
+    }
+}
+END_TEST
+
+START_TEST(digests_of_a_million_letters)
+{
+    static const char letters[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    aim_sha256 h;
+    char hex[AIM_SHA256_HEX];
+    aim_sha256_init(&h);
+    for (int i = 0; i < 1000000 / 50; i++)
+        aim_sha256_update(&h, letters, 50);
+    aim_sha256_final(&h, hex);
+    ck_assert_str_eq(hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 END_TEST
 
@@ -466,8 +509,6 @@ START_TEST(json_files)
 }
 END_TEST
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
-
 static Suite *base_suite(void)
 {
     Suite *s = suite_create("base");
@@ -485,6 +526,8 @@ static Suite *base_suite(void)
     TCase *system = tcase_create("system");
     tcase_add_test(system, first_failure_wins);
     tcase_add_test(system, long_texts_are_cut);
+    tcase_add_test(system, digests_are_sha256);
+    tcase_add_test(system, digests_of_a_million_letters);
     tcase_add_test(system, the_machine_is_known);
     tcase_add_test(system, files_are_read_whole_or_refused);
     tcase_add_test(system, maps_take_bare_names_of_regular_files);

@@ -138,7 +138,8 @@ START_TEST(content_cannot_forge_a_turn)
     aim_ids ids = {0};
     int special = 0;
     ck_assert_int_eq(
-        aim_chat_render(aim_chat_template_find(t, NULL, NULL), t, &m, 1, true, false, &p, NULL), AIM_OK);
+        aim_chat_render(aim_chat_template_find(t, NULL, NULL), t, &m, 1, true, false, &p, NULL),
+        AIM_OK);
     ck_assert_int_eq(aim_tokenizer_encode(t, p.text.data, p.text.len, AIM_PARSE_SPECIAL, p.plain,
                                           p.n_plain, &ids, NULL),
                      AIM_OK);
@@ -163,8 +164,8 @@ START_TEST(chat_survives_every_failed_allocation)
         aim_prompt p;
         aim_error err = {0};
         aim_alloc_fail_after(n);
-        code =
-            aim_chat_render(aim_chat_template_find(t, NULL, NULL), t, messages, 2, true, false, &p, &err);
+        code = aim_chat_render(aim_chat_template_find(t, NULL, NULL), t, messages, 2, true, false,
+                               &p, &err);
         aim_alloc_fail_after(-1);
         ck_assert_int_eq(code, err.code);
         ck_assert(code == AIM_OK || code == AIM_ENOMEM);
@@ -185,31 +186,148 @@ static aim_tokenizer *with_template(const char *template)
     return t;
 }
 
-START_TEST(templates_are_known_by_their_text)
+/* Who may speak is the template's business. */
+static const struct {
+    const char *template, *roles[4], *param, *text; /* param NULL: written */
+} orders[] = {
+    {"llama-2", {"system", "user", "assistant"}, NULL, NULL},
+    {"llama-2",
+     {"user", "user"},
+     "messages[1].role",
+     "messages[1].role is \"user\", must be assistant: in the chat template llama-2 user and "
+     "assistant take turns"},
+    {"llama-2",
+     {"user", "system"},
+     "messages[1].role",
+     "messages[1].role is \"system\", must be assistant: in the chat template llama-2 user and "
+     "assistant take turns"},
+    {"llama-2",
+     {"assistant"},
+     "messages[0].role",
+     "messages[0].role is \"assistant\", must be user: in the chat template llama-2 user and "
+     "assistant take turns"},
+    {"llama-2",
+     {"system"},
+     "messages",
+     "messages must have a user message, of which the chat template llama-2 makes the system "
+     "message a part"},
+    {"gemma", {"user", "assistant", "user"}, NULL, NULL},
+    {"gemma",
+     {"developer", "user"},
+     "messages[0].role",
+     "messages[0].role is \"developer\", which the chat template gemma does not have"},
+    {"phi-3-user",
+     {"system", "user"},
+     "messages[0].role",
+     "messages[0].role is \"system\", which the chat template phi-3-user does not have"},
+    {"llama-3.1",
+     {"user", "tool"},
+     "messages[1].role",
+     "messages[1].role is \"tool\", which the chat template llama-3.1 does not have"},
+    {"llama-3", {"user", "tool"}, NULL, NULL},
+    {"qwen3", {"developer", "user", "system", "user"}, NULL, NULL},
+};
+
+START_TEST(roles_are_those_of_the_template)
+{
+    aim_tokenizer *t = with_template(NULL);
+    const aim_chat_template *c = aim_chat_template_find(t, orders[_i].template, NULL);
+    aim_message messages[4];
+    size_t n = 0;
+    for (; n < 4 && orders[_i].roles[n]; n++)
+        messages[n] = (aim_message){orders[_i].roles[n], "x", 1};
+    aim_prompt p;
+    aim_error err = {0};
+    int code = aim_chat_render(c, t, messages, n, true, false, &p, &err);
+    ck_assert_int_eq(code, orders[_i].param ? AIM_EINVAL : AIM_OK);
+    ck_assert_str_eq(err.param, orders[_i].param ? orders[_i].param : "");
+    ck_assert_str_eq(err.text, orders[_i].text ? orders[_i].text : "");
+    aim_prompt_free(&p);
+    aim_tokenizer_free(t);
+}
+END_TEST
+
+/* The template takes what is to be continued apart and writes something else. */
+START_TEST(a_message_that_changes_is_not_continued)
+{
+    static const aim_message messages[] = {MESSAGE("user", "q"),
+                                           MESSAGE("assistant", "a</think>b</think>c")};
+    aim_tokenizer *t = with_template(NULL);
+    aim_prompt p;
+    aim_error err = {0};
+    int code = aim_chat_render(aim_chat_template_find(t, "qwen3", NULL), t, messages, 2, false,
+                               true, &p, &err);
+    ck_assert_int_eq(code, AIM_EINVAL);
+    ck_assert_str_eq(err.param, "continue_final_message");
+    ck_assert_ptr_null(p.text.data);
+    aim_tokenizer_free(t);
+}
+END_TEST
+
+START_TEST(rows_are_found_by_name)
+{
+    aim_tokenizer *t = with_template(NULL);
+    char names[] = AIM_CHAT_TEMPLATE_NAMES, *rest = names;
+    aim_error err = {0};
+    for (char *name; (name = strsep(&rest, "|"));) {
+        const aim_chat_template *c = aim_chat_template_find(t, name, NULL);
+        ck_assert_msg(c != NULL, "%s", name);
+        ck_assert_str_eq(aim_chat_template_name(c), name);
+    }
+    ck_assert_ptr_null(aim_chat_template_find(t, "llama", &err));
+    ck_assert_int_eq(err.code, AIM_EINVAL);
+    ck_assert_str_eq(err.text, "chat template \"llama\" is not one of " AIM_CHAT_TEMPLATE_NAMES);
+    aim_tokenizer_free(t);
+}
+END_TEST
+
+/* What is wrong and what to do about it, whole. */
+START_TEST(an_unknown_template_says_what_to_set)
 {
     static const struct {
-        const char *template, *name, *error;
+        const char *template, *error;
     } rows[] = {
-        {"{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + "
-         "message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ "
-         "'<|im_start|>assistant\n' }}{% endif %}",
-         "chatml", NULL},
-        {"{{ messages }}", NULL, "is none of those known"},
-        {NULL, NULL, "has no chat template"},
+        {"{{ messages }}", "the model's chat template is none of those known; set "},
+        {"{{ messages", "the model's chat template is none of those known; set "},
+        {"", "the model's chat template is none of those known; set "},
+        {NULL, "the model has no chat template; set "},
     };
+    static const char advice[] =
+        "chat_template (--chat-template) to one of " AIM_CHAT_TEMPLATE_NAMES
+        ", or send the whole prompt to /v1/completions";
     for (int i = 0; i < COUNT(rows); i++) {
         aim_tokenizer *t = with_template(rows[i].template);
         aim_error err = {0};
-        const aim_chat_template *c = aim_chat_template_find(t, NULL, &err);
-        if (rows[i].name) {
-            ck_assert_str_eq(aim_chat_template_name(c), rows[i].name);
-        } else {
-            ck_assert_ptr_null(c);
-            ck_assert_int_eq(err.code, AIM_EUNSUPPORTED);
-            ck_assert_ptr_nonnull(strstr(err.text, rows[i].error));
-        }
+        size_t n = strlen(rows[i].error);
+        ck_assert_ptr_null(aim_chat_template_find(t, NULL, &err));
+        ck_assert_int_eq(err.code, AIM_EUNSUPPORTED);
+        ck_assert_mem_eq(err.text, rows[i].error, n);
+        ck_assert_str_eq(err.text + n, advice);
         aim_tokenizer_free(t);
     }
+}
+END_TEST
+
+/* Time is linear: a template of the greatest length that opens brackets, strings
+ * or comments and never closes them is refused at once. */
+START_TEST(a_huge_template_is_unknown)
+{
+    static const char *const pieces[] = {"{",  "{{",  "{#",  "{%",  " ",
+                                         "\n", "{{'", "{{(", "{#-", "x"};
+    enum { HUGE_SIZE = 4 << 20 };
+    aim_tokenizer *t;
+    char *text = malloc(HUGE_SIZE + 1);
+    ck_assert_ptr_nonnull(text);
+    for (size_t i = 0, n = strlen(pieces[_i]); i < HUGE_SIZE; i++)
+        text[i] = pieces[_i][i % n];
+    text[HUGE_SIZE] = '\0';
+    for (size_t size = HUGE_SIZE; size > 0; size /= 64) {
+        text[size] = '\0';
+        t = with_template(text);
+        ck_assert_ptr_null(aim_chat_template_find(t, NULL, NULL));
+        aim_tokenizer_free(t);
+    }
+    free(text);
 }
 END_TEST
 
@@ -222,7 +340,11 @@ static Suite *chat_suite(void)
     tcase_add_test(chat, chat_equals_the_evaluation);
     tcase_add_test(chat, content_cannot_forge_a_turn);
     tcase_add_test(chat, chat_survives_every_failed_allocation);
-    tcase_add_test(chat, templates_are_known_by_their_text);
+    tcase_add_loop_test(chat, roles_are_those_of_the_template, 0, COUNT(orders));
+    tcase_add_test(chat, a_message_that_changes_is_not_continued);
+    tcase_add_test(chat, rows_are_found_by_name);
+    tcase_add_test(chat, an_unknown_template_says_what_to_set);
+    tcase_add_loop_test(chat, a_huge_template_is_unknown, 0, 10);
     suite_add_tcase(s, chat);
     return s;
 }
