@@ -92,7 +92,8 @@ tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
 tests_unit_test_metrics_LDADD = $(SERVER_LDADD) $(UNIT_LDADD)
 
 UNIT_TESTS += tests/unit/test_text tests/unit/test_tokenizer_file \
-	tests/unit/test_scan tests/unit/test_chat_template tests/unit/test_pretokenizer
+	tests/unit/test_scan tests/unit/test_chat_template tests/unit/test_pretokenizer \
+	tests/unit/test_tokenizers
 TEXT_TEST_SHARED = tests/unit/byte_vocab.h tests/unit/text_fixture.h
 TEXT_TEST_LDADD = runtime/libtext.a runtime/libbase.a $(UNIT_LDADD) \
 	$(JANSSON_LIBS) $(PCRE2_LIBS) $(UTF8PROC_LIBS) $(PTHREAD_LIBS) -lm
@@ -104,6 +105,8 @@ tests_unit_test_scan_SOURCES = tests/unit/test_scan.c $(TEXT_TEST_SHARED)
 tests_unit_test_scan_LDADD = $(TEXT_TEST_LDADD)
 tests_unit_test_pretokenizer_SOURCES = tests/unit/test_pretokenizer.c $(TEXT_TEST_SHARED)
 tests_unit_test_pretokenizer_LDADD = $(TEXT_TEST_LDADD)
+tests_unit_test_tokenizers_SOURCES = tests/unit/test_tokenizers.c $(TEXT_TEST_SHARED)
+tests_unit_test_tokenizers_LDADD = $(TEXT_TEST_LDADD)
 UNIT_TESTS += tests/unit/test_chat_fixtures
 tests_unit_test_chat_fixtures_SOURCES = tests/unit/test_chat_fixtures.c $(TEXT_TEST_SHARED)
 tests_unit_test_chat_fixtures_LDADD = $(TEXT_TEST_LDADD)
@@ -111,7 +114,7 @@ EXTRA_DIST += tests/data/chat tests/reference/make_chat_fixtures.py
 tests_unit_test_chat_template_SOURCES = tests/unit/test_chat_template.c $(TEXT_TEST_SHARED)
 tests_unit_test_chat_template_LDADD = $(TEXT_TEST_LDADD)
 EXTRA_DIST += tests/data/text tests/reference/make_text_fixtures.py \
-	tests/reference/make_pretokenizer_fixtures.py
+	tests/reference/make_pretokenizer_fixtures.py tests/reference/text_strings.py
 
 UNIT_TESTS += tests/unit/test_http_rules
 tests_unit_test_http_rules_SOURCES = tests/unit/test_http_rules.c

@@ -9,15 +9,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-/* A generator for test inputs (xorshift64*). */
 static uint64_t random_state;
-static uint32_t random_below(uint32_t n)
-{
-    random_state ^= random_state >> 12;
-    random_state ^= random_state << 25;
-    random_state ^= random_state >> 27;
-    return (uint32_t)((random_state * UINT64_C(2685821657736338717) >> 33) % n);
-}
 
 static size_t put_utf8(uint32_t cp, char *out)
 {
@@ -149,10 +141,11 @@ static size_t random_text(const pcre2_code *unassigned, pcre2_match_data *data, 
         "e\xCC\x81",
     };
     size_t n = 0;
-    for (uint32_t left = 1 + random_below(12); left > 0; left--) {
-        uint32_t cp = random_below(2) ? random_below(0x3000) : random_below(0x110000);
-        if (random_below(3) > 0) {
-            const char *piece = pieces[random_below(COUNT(pieces))];
+    for (uint32_t left = 1 + random_below(&random_state, 12); left > 0; left--) {
+        uint32_t cp = random_below(&random_state, 2) ? random_below(&random_state, 0x3000)
+                                                     : random_below(&random_state, 0x110000);
+        if (random_below(&random_state, 3) > 0) {
+            const char *piece = pieces[random_below(&random_state, COUNT(pieces))];
             memcpy(out + n, piece, strlen(piece));
             n += strlen(piece);
         } else if (is_scalar(cp) && libraries_agree(unassigned, data, cp)) {

@@ -68,6 +68,15 @@ static inline bool same_ids(const json_t *want, const int32_t *ids, size_t n)
     return same;
 }
 
+/* A generator for test inputs (xorshift64*); the state may not be 0. */
+static inline uint32_t random_below(uint64_t *state, uint32_t n)
+{
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return (uint32_t)((*state * UINT64_C(2685821657736338717) >> 33) % n);
+}
+
 /* Run a suite as the main function of a test does. */
 static inline int run_suite(Suite *suite)
 {
