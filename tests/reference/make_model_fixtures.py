@@ -64,6 +64,8 @@ LLAMA3_ROPE = {"factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
 LLAMA3 = {**LLAMA, "hidden_size": 48, "intermediate_size": 64, "num_attention_heads": 4,
           "num_key_value_heads": 2, "head_dim": 16, "rope_theta": 500000.0,
           "rope_scaling": LLAMA3_ROPE, "tie_word_embeddings": True}
+MISTRAL = {**TINY, "architectures": ["MistralForCausalLM"], "model_type": "mistral",
+           "num_key_value_heads": 2, "rope_theta": 10000.0, "tie_word_embeddings": False}
 # Published Phi-3 folders bring code of their own, which nobody needs to run.
 PHI3 = {**TINY, "architectures": ["Phi3ForCausalLM"], "model_type": "phi3",
         "rope_theta": 10000.0, "rope_scaling": None, "tie_word_embeddings": False,
@@ -127,6 +129,9 @@ FOLDERS = [
     Folder("llama-torch", {**LLAMA, "torch_dtype": "float32"}, [UNTIED], torch_zip=True),
     Folder("llama-torch-sharded", {**LLAMA, "torch_dtype": "bfloat16"}, [UNTIED],
            dtype=torch.bfloat16, torch_zip=True, files=2),
+    Folder("mistral", {**MISTRAL, "sliding_window": 6},
+           [{"sliding_window": None}, {"sliding_window": 5}, {"sliding_window": 7}, UNTIED],
+           dtype=torch.bfloat16),
     Folder("phi3", {**PHI3, **SERVED, "sliding_window": 7},
            [{"sliding_window": None}, {"sliding_window": 6}, {"sliding_window": 8}, UNTIED],
            dtype=torch.bfloat16),

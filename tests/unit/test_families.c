@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 #include "tests/unit/decoder_rig.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -16,7 +17,28 @@ enum { MAX_PROMPTS = 5, NEW_TOKENS = 32, MAX_POSITIONS = 8 };
 /* The reference adds in another order and prints five decimals. */
 static const float TOLERANCE = 2e-4f;
 
-static const char *const families[] = {"llama2", "llama-torch", "llama-torch-sharded"};
+static const char *const families[] = {
+    "llama2",
+    "llama3",
+    "llama-linear",
+    "llama-bias",
+    "llama-sharded",
+    "llama-torch",
+    "llama-torch-sharded",
+    "mistral",
+    "phi3",
+    "phi3-longrope",
+    "phi3-su",
+    "phi3-factor",
+    "phi3-partial",
+    "qwen2",
+    "qwen2-tied",
+    "qwen2-window",
+    "qwen3",
+    "qwen3-window",
+    "analog-llama",
+    "analog-phi3",
+};
 
 /* ---- the reference --------------------------------------------------------- */
 
@@ -190,7 +212,7 @@ static double relative_error(const struct bench *b)
     return sqrt(error / size);
 }
 
-/* A setting that int8 misses costs far more than its rounding does. */
+/* Rounding costs 0.02 to 0.12 of these logits; no rope scaling, 0.6 and more. */
 START_TEST(int8_is_close)
 {
     struct bench b;
@@ -199,7 +221,7 @@ START_TEST(int8_is_close)
     for (int i = 0; i < b.ref.n; i++)
         step(&b.rig, &b.sequences[i], 1, MAX_TOKENS);
     double error = relative_error(&b);
-    ck_assert_msg(error < 0.1, "%s: relative error %.3f", families[_i], error);
+    ck_assert_msg(error < 0.15, "%s: relative error %.3f", families[_i], error);
     end(&b);
     bench_close(&b);
 }
@@ -288,10 +310,11 @@ static int check_greedy(aim_engine *e, const struct reference *ref, int from, in
 
 static const struct engine_case {
     int prefill_chunk;
-    bool together, prefix_cache;
+    bool together, prefix_cache, small_cache;
 } engine_cases[] = {
-    {256, false, false}, {1, false, false}, {3, true, false},
-    {7, true, true},     {256, true, true}, {7, false, true},
+    {256, false, false, false}, {1, false, false, false}, {3, true, false, false},
+    {7, true, true, false},     {256, true, true, false}, {7, false, true, false},
+    {256, true, false, true},
 };
 
 /* Twice, so that the second time the prompts are in the prefix cache. */
@@ -304,6 +327,8 @@ static void run_engine_case(const struct engine_case *c, struct rig *rig,
     aim_engine_config_init(&config);
     config.prefill_chunk = c->prefill_chunk;
     config.prefix_cache = c->prefix_cache;
+    if (c->small_cache) /* one context: most prompts must wait or start again */
+        config.kv_blocks = aim_kv_blocks_for(rig->config.max_positions);
     aim_engine *e =
         aim_engine_new(&config, rig->decoder, tokenizer, &rig->compute, sink, NULL, &err);
     ck_assert_msg(e != NULL, "%s", err.text);
@@ -333,6 +358,21 @@ START_TEST(greedy_equals_the_reference)
 }
 END_TEST
 
+/* ---- all of them ------------------------------------------------------------------- */
+
+/* A folder that nobody runs proves nothing. */
+START_TEST(every_folder_is_run)
+{
+    DIR *dir = opendir(data_path(".", "."));
+    ck_assert_ptr_nonnull(dir);
+    size_t folders = 0;
+    for (const struct dirent *entry; (entry = readdir(dir));)
+        folders += entry->d_name[0] != '.' && strcmp(entry->d_name, "tokenizer") != 0;
+    closedir(dir);
+    ck_assert_uint_eq(folders, COUNT(families));
+}
+END_TEST
+
 int main(void)
 {
     aim_json_init();
@@ -344,6 +384,7 @@ int main(void)
     tcase_add_loop_test(t, logits_equal_the_reference_in_a_batch, 0, n);
     tcase_add_loop_test(t, int8_is_close, 0, n);
     tcase_add_loop_test(t, greedy_equals_the_reference, 0, n);
+    tcase_add_test(t, every_folder_is_run);
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_ENV);
