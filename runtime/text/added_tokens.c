@@ -120,6 +120,18 @@ static bool word_after(const unsigned char *s, size_t pos, size_t len)
     return pos < len && aim__is_word(aim__utf8_get(s + pos, &n));
 }
 
+/* With the white space that a match takes along; done is where the one before
+ * stopped. */
+static void widen(struct aim__added_match *m, const struct aim__added_token *t,
+                  const unsigned char *s, size_t pos, size_t len, size_t done)
+{
+    m->start = pos;
+    if (t->lstrip)
+        m->start = pos > done ? aim__spaces_before(s, pos, done) : done;
+    m->stop = t->rstrip ? aim__spaces_after(s, m->next, len) : m->next;
+    m->id = t->id;
+}
+
 bool aim__added_next(const struct aim__added_set *set, const struct aim__special_rule *rule,
                      const char *text, size_t len, size_t base, struct aim__added_match *m)
 {
@@ -127,21 +139,17 @@ bool aim__added_next(const struct aim__added_set *set, const struct aim__special
     size_t done = m->stop;
     if (set->n == 0)
         return false;
-    for (size_t pos = m->next; pos < len;) {
+    for (size_t pos = m->next; pos < len; pos = m->next) {
         const struct aim__added_token *t = NULL;
         if (set->first[s[pos]] < set->first[s[pos] + 1])
             t = longest_at(set, rule, text, len, base, pos);
-        size_t stop = t ? pos + t->len : pos + 1;
-        bool part_of_word =
-            t && t->single_word && (word_before(s, pos) || word_after(s, stop, len));
-        if (t && !part_of_word) {
-            m->start = t->lstrip && pos > done ? aim__spaces_before(s, pos, done) : pos;
-            m->stop = t->rstrip ? aim__spaces_after(s, stop, len) : stop;
-            m->next = stop;
-            m->id = t->id;
+        m->next = t ? pos + t->len : pos + 1;
+        if (!t || (t->single_word && (word_before(s, pos) || word_after(s, m->next, len))))
+            continue;
+        widen(m, t, s, pos, len, done);
+        /* A match of white space may have gone to the one before. */
+        if (m->start < m->stop)
             return true;
-        }
-        pos = stop;
     }
     return false;
 }

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "text/split.h"
+#include "text/utf8.h"
 #include "text/white_space.h"
 
 #include <string.h>
@@ -20,11 +21,22 @@ struct replacement {
     const char *text, *content;
     size_t n_content;
     aim_buf *out;
+    bool *at_start;
 };
+
+/* The reference lets what stands in the place of several characters count for
+ * the last of them, which is not at the start of the text any more. */
+static bool loses_start(const struct replacement *r, size_t start, size_t stop)
+{
+    size_t first = aim_utf8_length((unsigned char)r->text[start]);
+    return start == 0 && stop > 0 && (r->n_content == 0 || stop > first);
+}
 
 static int on_stretch(void *arg, size_t start, size_t stop, bool match)
 {
     const struct replacement *r = arg;
+    if (match && loses_start(r, start, stop))
+        *r->at_start = false;
     if (match)
         aim_buf_append(r->out, r->content, r->n_content);
     else
@@ -33,23 +45,24 @@ static int on_stretch(void *arg, size_t start, size_t stop, bool match)
 }
 
 static int replace(const struct aim__normalizer_step *s, const char *text, size_t len, aim_buf *out,
-                   aim_error *err)
+                   bool *at_start, aim_error *err)
 {
-    struct replacement r = {text, s->content, strlen(s->content), out};
+    struct replacement r = {text, s->content, strlen(s->content), out, at_start};
     return s->pattern ? aim__pattern_find_all(s->pattern, text, len, on_stretch, &r, err)
                       : aim__find_text(s->wanted, text, len, on_stretch, &r);
 }
 
 /* ---- following the plain spans ------------------------------------------------ */
 
-/* A step that looks at characters and their neighbours only. */
+/* A step that looks at characters and their neighbours only; *at_start becomes
+ * false where the first of them goes. */
 static int change(const struct aim__normalizer_step *s, const char *text, size_t len, aim_buf *out,
-                  aim_error *err)
+                  bool *at_start, aim_error *err)
 {
     if (len == 0)
         return AIM_OK;
     if (s->kind == AIM__REPLACE)
-        return replace(s, text, len, out, err);
+        return replace(s, text, len, out, at_start, err);
     aim__normal_form(s->form, text, len, out);
     return AIM_OK;
 }
@@ -66,16 +79,17 @@ static int follow(const struct aim__normalizer_step *s, struct aim__normal_text 
                   const aim_buf *whole, aim_error *err)
 {
     aim_buf pieces = AIM_BUF_INIT;
+    bool ignored;
     size_t done = 0;
     int code = AIM_OK;
     for (size_t i = 0; i < 2 * t->n_plain && !code; i++) {
         size_t *end = i % 2 ? &t->plain[i / 2].end : &t->plain[i / 2].start;
-        code = change(s, t->bytes.data + done, *end - done, &pieces, err);
+        code = change(s, t->bytes.data + done, *end - done, &pieces, &ignored, err);
         done = *end;
         *end = pieces.len;
     }
     if (!code)
-        code = change(s, t->bytes.data + done, t->bytes.len - done, &pieces, err);
+        code = change(s, t->bytes.data + done, t->bytes.len - done, &pieces, &ignored, err);
     if (!code && pieces.failed)
         code = fail_nomem(err);
     if (!code && !same(&pieces, whole)) {
@@ -101,7 +115,7 @@ static int step_change(const struct aim__normalizer_step *s, struct aim__normal_
                        aim_error *err)
 {
     aim_buf out = AIM_BUF_INIT;
-    int code = change(s, t->bytes.data, t->bytes.len, &out, err);
+    int code = change(s, t->bytes.data, t->bytes.len, &out, &t->at_start, err);
     if (!code && t->n_plain > 0)
         code = follow(s, t, &out, err);
     aim_buf_free(&t->bytes);

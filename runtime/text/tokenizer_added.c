@@ -84,23 +84,21 @@ static int check_id(const aim_tokenizer *t, const struct entry *e, const json_t 
     return AIM_OK;
 }
 
-/* From now on the id reads as the content is written, whatever the vocabulary
- * gave it. */
+/* From now on the id reads as it is searched for, whatever the vocabulary gave
+ * it. */
 static int add_entry(aim_tokenizer *t, struct entry *e, const char *where, aim_error *err)
 {
+    int code = AIM_OK;
     aim__vocab_set(&t->vocab, e->token.id, e->token.text, e->token.len);
     struct aim__token *token = &t->vocab.v[e->token.id];
     token->flags |= e->token.special ? AIM__TOKEN_SPECIAL : 0;
     e->token.text = token->text;
-    int code = aim__set_reading(t, e->token.id, e->token.text, e->token.len, err);
-    if (!code && e->normalized && t->normalizer.n > 0)
+    if (e->normalized && t->normalizer.n > 0)
         code = normalize_content(t, &e->token, where, err);
-    if (code)
-        return code;
     struct aim__added_set *set = &t->added[e->normalized];
     set->v[set->n++] = e->token;
     set->any_special |= e->token.special;
-    return AIM_OK;
+    return code ? code : aim__set_reading(t, e->token.id, e->token.text, e->token.len, err);
 }
 
 static int read_entry(aim_tokenizer *t, const json_t *obj, const json_t *vocab, const char *where,
@@ -154,7 +152,9 @@ int aim__read_added_tokens(aim_tokenizer *t, const json_t *root, aim_error *err)
         snprintf(where, sizeof where, AIM__TOKENIZER_JSON ": added_tokens[%zu]", i);
         code = read_entry(t, json_array_get(added, i), vocab, where, err);
     }
+    if (code)
+        return code;
     for (int s = 0; s < 2; s++)
         aim__added_sort(&t->added[s]);
-    return code ? code : check_twice(t, err);
+    return check_twice(t, err);
 }

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* Offset of the first byte at or after pos that is not ASCII. */
-static size_t skip_ascii(const unsigned char *s, size_t pos, size_t len)
+size_t aim__utf8_skip_ascii(const unsigned char *s, size_t pos, size_t len)
 {
     uint64_t word;
     for (; len - pos >= sizeof word; pos += sizeof word) {
@@ -20,7 +19,7 @@ static size_t skip_ascii(const unsigned char *s, size_t pos, size_t len)
 size_t aim__utf8_check(const char *text, size_t len)
 {
     const unsigned char *s = (const unsigned char *)text;
-    size_t pos = skip_ascii(s, 0, len);
+    size_t pos = aim__utf8_skip_ascii(s, 0, len);
     while (pos < len) {
         size_t n = aim_utf8_length(s[pos]);
         if (n == 0 || n > len - pos)
@@ -28,7 +27,7 @@ size_t aim__utf8_check(const char *text, size_t len)
         for (size_t i = 1; i < n; i++)
             if (!aim_utf8_follows(s[pos], i, s[pos + i]))
                 return pos;
-        pos = skip_ascii(s, pos + n, len);
+        pos = aim__utf8_skip_ascii(s, pos + n, len);
     }
     return len;
 }

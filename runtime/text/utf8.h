@@ -65,6 +65,9 @@ static inline size_t aim__utf8_before(const unsigned char *s, size_t pos)
     return pos;
 }
 
+/* Offset of the first byte at or after pos that is not ASCII, len if all are. */
+size_t aim__utf8_skip_ascii(const unsigned char *s, size_t pos, size_t len);
+
 /* Offset of the first byte that is not part of a well-formed character, len if
  * all is well. */
 size_t aim__utf8_check(const char *text, size_t len);
