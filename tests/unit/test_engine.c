@@ -152,6 +152,45 @@ static aim_model *open_model(const aim_model_options *o)
     return m;
 }
 
+/* A stand-in for models whose rotary factors change with the length of a sequence:
+ * random weights in the shipped model's shape and with its tokenizer. Prompts of
+ * the evaluation set are shorter than CHANGE or longer, and answers cross it. The
+ * middle layers see a window only. */
+enum { CHANGE = 96, WINDOW = 21 };
+
+static void stretch(aim_hf_config *c)
+{
+    c->rope.kind = AIM_ROPE_LONGROPE;
+    c->rope.original_positions = CHANGE;
+    c->rope.attention_factor = 1.1;
+    c->rope.n_factors = c->rope.dim / 2;
+    for (int i = 0; i < c->rope.n_factors; i++) {
+        c->rope.short_factor[i] = 1;
+        c->rope.long_factor[i] = 1 + 0.5f * (float)i;
+    }
+    c->sliding_window = WINDOW;
+    for (int i = 1; i < c->layers - 1; i++)
+        c->window_layer[i] = 1;
+}
+
+static aim_model *open_stretched(const aim_model_options *o)
+{
+    aim_error err = {0};
+    aim_model *m = aim_calloc(1, sizeof *m);
+    m->dir = aim_strdup(o->dir);
+    ck_assert_int_eq(aim_hf_config_load(o->dir, &m->config, &err), AIM_OK);
+    stretch(&m->config);
+    m->tokenizer = aim_tokenizer_load(o->dir, &err);
+    m->compute.kernels = aim_kernels_pick(o->kernels, &err);
+    m->compute.pool = aim_pool_new(o->engine.threads, &err);
+    ck_assert_msg(m->tokenizer && m->compute.kernels && m->compute.pool, "%s", err.text);
+    m->decoder = aim_decoder_random(&m->config, aim_backends()[0], &m->compute, 7, &err);
+    ck_assert_msg(m->decoder != NULL, "%s", err.text);
+    m->engine = aim_engine_new(&o->engine, m->decoder, m->tokenizer, &m->compute, sink, NULL, &err);
+    ck_assert_msg(m->engine != NULL, "%s", err.text);
+    return m;
+}
+
 static void close_model(aim_model *m)
 {
     aim_engine_stats st;
@@ -254,7 +293,12 @@ static void same_answers(const client *a, const client *b, int i)
 
 /* ---- tests ------------------------------------------------------------------------------ */
 
-static const char *const backends[] = {"int8", "f32"};
+/* What the ways of running are tried on. */
+static const struct {
+    const char *backend;
+    aim_model *(*open)(const aim_model_options *o);
+} subjects[] = {{"int8", open_model}, {"f32", open_model}, {"int8", open_stretched}};
+enum { N_SUBJECTS = sizeof subjects / sizeof subjects[0] };
 
 START_TEST(greedy_equals_reference)
 {
@@ -303,18 +347,21 @@ static const struct {
 START_TEST(answers_do_not_depend_on_load)
 {
     enum { WAYS = sizeof ways / sizeof ways[0] };
-    bool int8 = _i < (int)WAYS;
     int way = _i % (int)WAYS;
+    const char *backend = subjects[_i / (int)WAYS].backend;
+    aim_model *(*open)(const aim_model_options *o) = subjects[_i / (int)WAYS].open;
+    int n = open == open_stretched ? MIX / 2 : MIX; /* its answers seldom end early */
+    bool int8 = strcmp(backend, "int8") == 0;
     if (TSAN && !int8 && way > 0) /* the engine is the same, the matrices are slow */
         return;
     if (ways[way].kernels && (!int8 || !aim_kernels_pick(ways[way].kernels, NULL)))
         return; /* f32 promises nothing across instruction sets */
     static client alone[MIX], other[MIX];
     aim_model_options o = options();
-    o.backend = backends[!int8];
+    o.backend = backend;
     o.engine.prefix_cache = false;
-    aim_model *m = open_model(&o);
-    run_mix(m, alone, MIX, false);
+    aim_model *m = open(&o);
+    run_mix(m, alone, n, false);
     close_model(m);
 
     o.kernels = ways[way].kernels;
@@ -324,10 +371,10 @@ START_TEST(answers_do_not_depend_on_load)
     o.engine.max_batch_tokens = ways[way].batch;
     o.engine.kv_blocks = ways[way].kv_blocks;
     o.engine.prefix_cache = ways[way].cache;
-    m = open_model(&o);
+    m = open(&o);
     for (int round = 0; round < 2; round++) { /* the second finds the prefixes cached */
-        run_mix(m, other, MIX, ways[way].together);
-        for (int i = 0; i < MIX; i++) {
+        run_mix(m, other, n, ways[way].together);
+        for (int i = 0; i < n; i++) {
             same_answers(&alone[i], &other[i], i);
             client_free(&other[i]);
         }
@@ -341,8 +388,50 @@ START_TEST(answers_do_not_depend_on_load)
     if (!ways[way].cache)
         ck_assert_uint_eq(st.prefix_hits, 0);
     close_model(m);
-    for (int i = 0; i < MIX; i++)
+    for (int i = 0; i < n; i++)
         client_free(&alone[i]);
+}
+END_TEST
+
+/* An answer that grows over the change says what it would if its text so far had
+ * been the prompt: nothing of the rows computed before is left. */
+START_TEST(no_trace_of_short_rotary_factors_is_left)
+{
+    enum { MORE = 40 };
+    aim_model_options o = options();
+    aim_model *m = open_stretched(&o);
+    char *prompt, *greedy;
+    problem(0, &prompt, &greedy);
+    static client grown, fresh;
+    aim_request *r = new_request(m, &grown, prompt);
+    int n = r->n_tokens, before = CHANGE + 1 - n;
+    ck_assert_int_gt(before, 0);
+    int32_t *tokens = aim_array((size_t)(CHANGE + 1), sizeof *tokens);
+    memcpy(tokens, r->tokens, (size_t)n * sizeof *tokens);
+    r->sampling.temperature = 0;
+    r->sampling.ignore_eos = true;
+    r->logprobs = 2;
+    r->max_tokens = before + MORE;
+    submit(m, &grown, r);
+    wait_end(&grown);
+    const char *line = grown.answers[0].trace.data;
+    for (int i = 0; i < before; i++, line = strchr(line, '\n') + 1)
+        tokens[n + i] = (int32_t)strtol(line, NULL, 10);
+
+    r = new_request(m, &fresh, "");
+    aim_free(r->tokens);
+    r->tokens = tokens;
+    r->n_tokens = CHANGE + 1;
+    r->sampling.temperature = 0;
+    r->sampling.ignore_eos = true;
+    r->logprobs = 2;
+    r->max_tokens = MORE;
+    submit(m, &fresh, r);
+    wait_end(&fresh);
+    ck_assert_msg(strcmp(line, fresh.answers[0].trace.data) == 0, "they differ");
+    client_free(&grown);
+    client_free(&fresh);
+    close_model(m);
 }
 END_TEST
 
@@ -674,7 +763,8 @@ int main(void)
     tcase_set_timeout(tc, 300);
     tcase_add_test(tc, greedy_equals_reference);
     tcase_add_loop_test(tc, answers_do_not_depend_on_load, 0,
-                        2 * (int)(sizeof ways / sizeof ways[0]));
+                        N_SUBJECTS * (int)(sizeof ways / sizeof ways[0]));
+    tcase_add_test(tc, no_trace_of_short_rotary_factors_is_left);
     tcase_add_test(tc, candidates_are_a_prefix_of_more_candidates);
     tcase_add_test(tc, stops);
     tcase_add_test(tc, scoring_without_generation);
