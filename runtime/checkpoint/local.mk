@@ -11,6 +11,7 @@ runtime_libcheckpoint_a_SOURCES = \
 	runtime/checkpoint/little_endian.h \
 	runtime/checkpoint/pickle.c runtime/checkpoint/pickle.h \
 	runtime/checkpoint/pickle_globals.c runtime/checkpoint/pickle_globals.h \
+	runtime/checkpoint/pickle_machine.c runtime/checkpoint/pickle_machine.h \
 	runtime/checkpoint/plain_text.h \
 	runtime/checkpoint/safetensors.c \
 	runtime/checkpoint/shard_index.c runtime/checkpoint/shard_index.h \
