@@ -22,12 +22,14 @@ dist_noinst_SCRIPTS += tests/fuzz/replay.sh tests/fuzz/run.sh
 EXTRA_DIST += tests/fuzz/corpus
 
 FUZZ_TARGETS += tests/fuzz/fuzz_safetensors
-tests_fuzz_fuzz_safetensors_SOURCES = tests/fuzz/fuzz_safetensors.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_safetensors_SOURCES = tests/fuzz/fuzz_safetensors.c tests/fuzz/fuzz_tensor.h \
+	$(FUZZ_SOURCES)
 tests_fuzz_fuzz_safetensors_LDADD = runtime/libcheckpoint.a runtime/libbase.a \
 	$(JANSSON_LIBS) $(PTHREAD_LIBS) -lm $(FUZZ_LDADD)
 
 FUZZ_TARGETS += tests/fuzz/fuzz_torch
-tests_fuzz_fuzz_torch_SOURCES = tests/fuzz/fuzz_torch.c tests/unit/torch_archive.h $(FUZZ_SOURCES)
+tests_fuzz_fuzz_torch_SOURCES = tests/fuzz/fuzz_torch.c tests/fuzz/fuzz_tensor.h \
+	tests/unit/torch_archive.h $(FUZZ_SOURCES)
 tests_fuzz_fuzz_torch_LDADD = runtime/libcheckpoint.a runtime/libbase.a \
 	$(JANSSON_LIBS) $(PTHREAD_LIBS) -lm $(FUZZ_LDADD)
 
