@@ -45,7 +45,7 @@ static uint64_t hash_file(uint64_t h, const char *dir, const char *name)
 
 static int is_model_file(const struct dirent *e)
 {
-    static const char *const endings[] = {".safetensors", ".json", ".jinja"};
+    static const char *const endings[] = {".safetensors", ".bin", ".json", ".jinja"};
     size_t len = strlen(e->d_name);
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
         size_t n = strlen(endings[i]);

@@ -240,12 +240,9 @@ static int op_global(struct aim__pickle_machine *m, size_t operand)
     bool opaque = aim__global_is_opaque(module, module_len, name, name_len);
     if (opaque && aim__pickle_below_metadata(m))
         return aim__pickle_push(m, (aim__value){.kind = AIM__OPAQUE_CLASS});
-    return aim__pickle_fail(m, "the global %.*s.%.*s is refused%s",
-                            module_len < 100 ? (int)module_len : 100, module,
-                            name_len < 100 ? (int)name_len : 100, name,
-                            opaque ? " outside of "
-                                     "_metadata"
-                                   : "");
+    return aim__pickle_fail(
+        m, "the global %.*s.%.*s is refused%s", module_len < 100 ? (int)module_len : 100, module,
+        name_len < 100 ? (int)name_len : 100, name, opaque ? " outside of _metadata" : "");
 }
 
 static int call_global(struct aim__pickle_machine *m, const aim__global *g, aim__value arguments)
