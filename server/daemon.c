@@ -83,14 +83,24 @@ bool aimd_daemon_stalled(const aimd_daemon *d)
     return stalled;
 }
 
+double aimd_daemon_progress(const aimd_daemon *d)
+{
+    double sum = 0;
+    for (size_t i = 0; i < d->n_models; i++)
+        sum += atomic_load(&d->models[i].progress);
+    return sum / (double)d->n_models;
+}
+
 /* The model that is being loaded: the first that is not done. */
 static void describe_loading(const aimd_daemon *d, char *text, size_t size)
 {
     size_t i = 0;
     while (i + 1 < d->n_models && atomic_load(&d->models[i].progress) >= 1)
         i++;
-    snprintf(text, size, "Loading model %s: %.0f%%", d->models[i].id,
-             100 * atomic_load(&d->models[i].progress));
+    int used = snprintf(text, size, "Loading model %s: %.0f%%", d->models[i].id,
+                        100 * atomic_load(&d->models[i].progress));
+    if (d->n_models > 1 && used > 0 && (size_t)used < size)
+        snprintf(text + used, size - (size_t)used, " (%zu of %zu)", i + 1, d->n_models);
 }
 
 const char *aimd_daemon_unready(const aimd_daemon *d, char *text, size_t size)

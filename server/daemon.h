@@ -30,7 +30,7 @@ typedef struct aimd_model {
     int64_t created;         /* unix time, the same in every listing of this run */
     char fingerprint[32];    /* system_fingerprint: "fp_" + hash(build, model, backend) */
     aim_model *model;        /* NULL while loading */
-    _Atomic double progress; /* 0..1 while loading */
+    _Atomic double progress; /* of the load, 0..1; any thread */
 } aimd_model;
 
 struct aimd_daemon {
@@ -67,6 +67,8 @@ bool aimd_daemon_stalled(const aimd_daemon *d);
 /* Why requests for a model cannot be served now: "loading", "draining",
  * "stalled" or "failed", with a sentence in text; NULL if they can. */
 const char *aimd_daemon_unready(const aimd_daemon *d, char *text, size_t size);
+/* Of the load, 0 to 1: the mean over all models. */
+double aimd_daemon_progress(const aimd_daemon *d);
 /* Sequences that run and requests that wait, over all models. */
 void aimd_daemon_load(const aimd_daemon *d, int *running, int *waiting);
 

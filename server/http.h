@@ -102,6 +102,8 @@ void aimd_respond_take(aimd_exchange *x, int status, const char *content_type, a
 void aimd_respond_error(aimd_exchange *x, const aim_error *err, const char *code);
 void aimd_respond_status(aimd_exchange *x, int status, const char *type, const char *code,
                          const char *message);
+/* 503 with a JSON body of the caller's, taken over, and Retry-After. */
+void aimd_respond_unavailable(aimd_exchange *x, aim_buf *body);
 /* A stream (text/event-stream). Write copies; it returns false once more than
  * buffer_soft bytes wait for the client, and on_drain is called when these are
  * down to half. A producer cannot stop at once: the rest of what it writes in

@@ -158,3 +158,9 @@ void aimd_respond_status(aimd_exchange *x, int status, const char *type, const c
 {
     respond_error(x, status, type, NULL, code, message);
 }
+
+void aimd_respond_unavailable(aimd_exchange *x, aim_buf *body)
+{
+    add_retry_after(x, 503);
+    aimd_respond_take(x, 503, "application/json", body);
+}

@@ -19,9 +19,9 @@
 #include <unistd.h>
 
 enum {
-    TICK_MS = 1000,         /* engine progress, watchdog */
-    DRAIN_TICK_MS = 20,     /* is the last request done? */
-    EXTEND_USEC = 60000000, /* more time to start, as long as the load goes on */
+    TICK_MS = 1000,          /* engine progress, watchdog */
+    DRAIN_TICK_MS = 20,      /* is the last request done? */
+    EXTEND_USEC = 120000000, /* more time to start, as long as the load goes on */
     FLUSH_MS = 1000,
     STOP_SECONDS = 20, /* for everything after the last request */
 };
@@ -38,7 +38,7 @@ typedef struct lifecycle {
     uv_signal_t signals[N_SIGNALS];
     uint64_t watchdog_ms;  /* between two pings; 0: none */
     uint64_t pinged_ms;    /* loop time of the last ping */
-    double told_progress;  /* of the load, summed over models */
+    double told_progress;  /* of the load; below 0: nothing told yet */
     uint64_t drain_end_ms; /* loop time */
     bool stopping;         /* engines are told to stop, waiting for jobs and clients */
     uint64_t stop_end_ms;  /* loop time; no longer for clients */
@@ -145,9 +145,13 @@ static void ping_watchdog(lifecycle *l)
     int running, waiting;
     if (!l->watchdog_ms || uv_now(&l->loop) - l->pinged_ms < l->watchdog_ms)
         return;
+    l->pinged_ms = uv_now(&l->loop);
+    if (l->daemon.state != AIMD_READY) { /* the status tells of something else */
+        aimd_notify("WATCHDOG=1");
+        return;
+    }
     aimd_daemon_load(&l->daemon, &running, &waiting);
     aimd_notify("WATCHDOG=1\nSTATUS=%d running, %d waiting", running, waiting);
-    l->pinged_ms = uv_now(&l->loop);
 }
 
 /* A load that still makes progress may take longer than the start timeout. */
@@ -155,9 +159,7 @@ static void tick_loading(lifecycle *l)
 {
     aimd_daemon *d = &l->daemon;
     char text[256];
-    double progress = 0;
-    for (size_t i = 0; i < d->n_models; i++)
-        progress += atomic_load(&d->models[i].progress);
+    double progress = aimd_daemon_progress(d);
     if (progress <= l->told_progress || !aimd_daemon_unready(d, text, sizeof text))
         return;
     l->told_progress = progress;
@@ -184,7 +186,8 @@ static void start_tick(lifecycle *l)
     l->watchdog_ms = aimd_watchdog_usec() / 3 / 1000;
     if (l->watchdog_ms && l->watchdog_ms < period)
         period = l->watchdog_ms;
-    uv_timer_start(&l->tick, on_tick, period, period);
+    l->told_progress = -1;
+    uv_timer_start(&l->tick, on_tick, 0, period);
 }
 
 /* ---- the end of the load ------------------------------------------------- */

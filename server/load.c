@@ -3,7 +3,9 @@
 
 #include "base/alloc.h"
 #include "base/cpu.h"
+#include "base/memory.h"
 #include "server/fingerprint.h"
+#include "server/load_log.h"
 #include "server/routes.h"
 
 #include <string.h>
@@ -26,7 +28,8 @@ struct aimd_loader {
     uv_thread_t thread;
     bool started;
     event_path *paths;
-    aim_model **models; /* by index; the loop thread takes them over in on_done */
+    aim_memory_plan *plans; /* of all models, made before the first is loaded */
+    aim_model **models;     /* by index; the loop thread takes them over in on_done */
     double *seconds;
     aim_error error;
 };
@@ -100,46 +103,88 @@ static int self_test(aim_model *m, event_path *p, aim_error *err)
 
 /* ---- the loader's thread ------------------------------------------------- */
 
+struct watch {
+    aimd_model *model;
+    aimd_load_progress log;
+};
+
 static void on_progress(void *arg, double done)
 {
-    aimd_model *m = arg;
-    atomic_store_explicit(&m->progress, done, memory_order_relaxed);
+    struct watch *w = arg;
+    atomic_store_explicit(&w->model->progress, done, memory_order_relaxed);
+    aimd_log_progress(&w->log, w->model, done);
 }
 
-static int load_one(aimd_loader *l, size_t i)
+static aim_model_options model_options(const aimd_loader *l, size_t i)
 {
-    aimd_model *m = &l->daemon->models[i];
+    const aimd_model *m = &l->daemon->models[i];
     const char *kernels = l->daemon->options->kernels, *chat = m->options->chat_template;
-    aim_model_options o = {
+    return (aim_model_options){
+        .name = m->id,
         .dir = m->options->dir,
         .backend = m->options->backend,
         .chat_template = strcmp(chat, "auto") == 0 ? NULL : chat,
         .random_weights = m->options->random_weights,
         .kernels = strcmp(kernels, "auto") == 0 ? NULL : kernels,
         .engine = m->options->engine,
+        .plan = &l->plans[i],
     };
+}
+
+/* All models or none: what lacks memory is told before the first is loaded. */
+static int plan_all(aimd_loader *l)
+{
+    size_t n = l->daemon->n_models;
+    uint64_t available = aim_memory_read("").available;
+    for (size_t i = 0; i < n; i++) {
+        aim_model_options o = model_options(l, i);
+        aim_error err = {0};
+        int rc = aim_model_plan(&o, &l->plans[i], &err);
+        if (rc)
+            return aim_fail(&l->error, err.code, "model %s: %s", o.name, err.text);
+    }
+    return aim_memory_plan_fit(l->plans, n, available, &l->error);
+}
+
+static int load_one(aimd_loader *l, size_t i)
+{
+    aimd_model *m = &l->daemon->models[i];
+    aim_model_options o = model_options(l, i);
     uint64_t start = aim_now_ns();
+    struct watch watch = {m, {.told_ns = start}};
     aim_error err = {0};
-    l->models[i] = aim_model_open(&o, on_engine_events, &l->paths[i], on_progress, m, &err);
+    aimd_log_plan(m, &l->plans[i]);
+    l->models[i] = aim_model_open(&o, on_engine_events, &l->paths[i], on_progress, &watch, &err);
     int rc = l->models[i] ? self_test(l->models[i], &l->paths[i], &err) : (int)err.code;
     if (rc)
         return aim_fail(&l->error, (enum aim_code)rc, "model %s: %s", m->id, err.text);
+    atomic_store(&m->progress, 1);
+    l->seconds[i] = (double)(aim_now_ns() - start) / 1e9;
+    aimd_log_loaded(m, l->models[i], l->seconds[i]);
     aimd_fingerprint(m->options->dir, m->options->backend, l->models[i]->compute.kernels->name,
                      m->fingerprint);
-    l->seconds[i] = (double)(aim_now_ns() - start) / 1e9;
     return 0;
 }
 
 static void load_all(void *arg)
 {
     aimd_loader *l = arg;
-    for (size_t i = 0; i < l->daemon->n_models; i++)
-        if (load_one(l, i))
-            break;
+    int rc = plan_all(l);
+    for (size_t i = 0; rc == 0 && i < l->daemon->n_models; i++)
+        rc = load_one(l, i);
     uv_async_send(&l->done);
 }
 
 /* ---- the loop thread ----------------------------------------------------- */
+
+static void set_gauges(aimd_daemon *d, const aimd_model *m, const aim_memory_plan *plan,
+                       double seconds)
+{
+    aimd_gauge(d->metrics, AIMD_M_LOAD_SECONDS, m->id, seconds);
+    aimd_gauge(d->metrics, AIMD_M_WEIGHTS_BYTES, m->id, (double)plan->weights);
+    aimd_gauge(d->metrics, AIMD_M_KV_CACHE_BYTES, m->id, (double)plan->kv_cache);
+    aimd_gauge(d->metrics, AIMD_M_WORKSPACE_BYTES, m->id, (double)plan->workspace);
+}
 
 static void on_done(uv_async_t *handle)
 {
@@ -149,7 +194,7 @@ static void on_done(uv_async_t *handle)
     for (size_t i = 0; i < d->n_models; i++) {
         d->models[i].model = l->models[i];
         l->models[i] = NULL;
-        aimd_gauge(d->metrics, AIMD_M_LOAD_SECONDS, d->models[i].id, l->seconds[i]);
+        set_gauges(d, &d->models[i], &l->plans[i], l->seconds[i]);
     }
     l->on_loaded(d, &l->error);
 }
@@ -164,6 +209,7 @@ static int init_paths(aimd_loader *l)
 {
     size_t n = l->daemon->n_models;
     l->paths = aim_calloc(n, sizeof *l->paths);
+    l->plans = aim_calloc(n, sizeof *l->plans);
     l->models = aim_calloc(n, sizeof *l->models);
     l->seconds = aim_calloc(n, sizeof *l->seconds);
     for (size_t i = 0; l->paths && i < n; i++) {
@@ -172,7 +218,7 @@ static int init_paths(aimd_loader *l)
         uv_mutex_init(&l->paths[i].lock);
         uv_cond_init(&l->paths[i].changed);
     }
-    return l->paths && l->models && l->seconds ? 0 : -1;
+    return l->paths && l->plans && l->models && l->seconds ? 0 : -1;
 }
 
 static void free_loader(aimd_loader *l)
@@ -182,6 +228,7 @@ static void free_loader(aimd_loader *l)
         uv_cond_destroy(&l->paths[i].changed);
     }
     aim_free(l->paths);
+    aim_free(l->plans);
     aim_free(l->models);
     aim_free(l->seconds);
     aim_free(l);

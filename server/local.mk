@@ -34,6 +34,8 @@ server_libserver_a_SOURCES = \
 	server/listeners.h \
 	server/load.c \
 	server/load.h \
+	server/load_log.c \
+	server/load_log.h \
 	server/log.c \
 	server/log.h \
 	server/logprob_limits.c \

@@ -3,6 +3,8 @@
 #include "config.h"
 
 #include "base/alloc.h"
+#include "base/memory.h"
+#include "server/json_out.h"
 #include "server/routes.h"
 
 #include <string.h>
@@ -12,25 +14,49 @@ static void respond_json(aimd_exchange *x, const char *body)
     aimd_respond(x, 200, "application/json", body, strlen(body));
 }
 
-/* 200 with `body` while requests are served; else 503 with the reason. */
-static void respond_readiness(aimd_daemon *d, aimd_exchange *x, const char *body)
+/* {"status":"loading","progress":0.7500,"models":[{"id":"a","progress":1.0000},
+ * {"id":"b","progress":0.5000}],"error":{...}} */
+static void put_progress(const aimd_daemon *d, const char *code, const char *text, aim_buf *out)
+{
+    aim_buf error = AIM_BUF_INIT;
+    aimd_json_error(&error, text, "unavailable_error", NULL, code);
+    aim_buf_printf(out, "{\"status\":\"%s\",\"progress\":%.4f,\"models\":[", code,
+                   aimd_daemon_progress(d));
+    for (size_t i = 0; i < d->n_models; i++) {
+        aim_buf_puts(out, i ? ",{\"id\":" : "{\"id\":");
+        aimd_json_cstring(out, d->models[i].id);
+        aim_buf_printf(out, ",\"progress\":%.4f}", atomic_load(&d->models[i].progress));
+    }
+    aim_buf_puts(out, "],");
+    if (error.failed)
+        out->failed = true;
+    else
+        aim_buf_append(out, error.data + 1, error.len - 1); /* its member and the end */
+    aim_buf_puts(out, "\n");
+    aim_buf_free(&error);
+}
+
+void aimd_get_health(aimd_daemon *d, aimd_exchange *x)
+{
+    char text[sizeof d->failure.text];
+    const char *code = aimd_daemon_unready(d, text, sizeof text);
+    aim_buf body = AIM_BUF_INIT;
+    if (!code) {
+        respond_json(x, "{\"status\":\"ok\"}");
+        return;
+    }
+    put_progress(d, code, text, &body);
+    aimd_respond_unavailable(x, &body);
+}
+
+void aimd_get_readyz(aimd_daemon *d, aimd_exchange *x)
 {
     char text[sizeof d->failure.text];
     const char *code = aimd_daemon_unready(d, text, sizeof text);
     if (code)
         aimd_respond_status(x, 503, "unavailable_error", code, text);
     else
-        respond_json(x, body);
-}
-
-void aimd_get_health(aimd_daemon *d, aimd_exchange *x)
-{
-    respond_readiness(d, x, "{\"status\":\"ok\"}");
-}
-
-void aimd_get_readyz(aimd_daemon *d, aimd_exchange *x)
-{
-    respond_readiness(d, x, "{\"status\":\"ready\"}");
+        respond_json(x, "{\"status\":\"ready\"}");
 }
 
 /* The process answers: that is all this says. */
@@ -63,6 +89,7 @@ static void set_gauges(aimd_daemon *d)
     char text[sizeof d->failure.text];
     bool ready = !aimd_daemon_unready(d, text, sizeof text);
     aimd_gauge(d->metrics, AIMD_M_READY, NULL, ready);
+    aimd_gauge(d->metrics, AIMD_M_ANONYMOUS_BYTES, NULL, (double)aim_memory_anonymous());
     aimd_gauge(d->metrics, AIMD_M_HTTP_CONNECTIONS, NULL,
                d->main_listener ? aimd_http_connections(d->main_listener) : 0);
 }

@@ -74,6 +74,19 @@ void aim_map_close(aim_map *map)
     map->size = 0;
 }
 
+void aim_map_expect(const aim_map *map, enum aim_map_use use)
+{
+    if (!map->data)
+        return;
+    void *data = (void *)map->data;
+    if (use == AIM_MAP_SEQUENTIAL) {
+        madvise(data, map->size, MADV_SEQUENTIAL);
+    } else {
+        madvise(data, map->size, MADV_NORMAL);
+        madvise(data, map->size, MADV_DONTNEED); /* read-only: nothing is lost */
+    }
+}
+
 static bool read_all(int fd, char *to, size_t size)
 {
     size_t done = 0;

@@ -18,6 +18,14 @@ typedef struct aim_map {
 int aim_map_open(const char *dir, const char *name, aim_map *map, aim_error *err);
 void aim_map_close(aim_map *map);
 
+/* What the system should expect. Hints: they change speed, never content. */
+enum aim_map_use {
+    AIM_MAP_SEQUENTIAL, /* soon read from end to end: read ahead */
+    AIM_MAP_IDLE,       /* read now and then: stop that, and let go of the pages, which
+                           the page cache keeps as long as there is room */
+};
+void aim_map_expect(const aim_map *map, enum aim_map_use use);
+
 /* Whole file into memory, NUL-terminated, at most max_bytes; the caller frees
  * with aim_free. NULL on failure (AIM_ENOTFOUND, AIM_ETOOLARGE, AIM_EIO). */
 char *aim_read_file(const char *path, size_t max_bytes, size_t *len, aim_error *err);

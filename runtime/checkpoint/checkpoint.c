@@ -13,17 +13,19 @@
 
 /* The forms of a checkpoint, in the order in which they are looked for. */
 static const struct form {
+    const char *name;
     const char *file;  /* all tensors in one */
     const char *index; /* or this, which names the shards */
     aim_tensor_file_fn *parse;
 } forms[] = {
-    {"model.safetensors", "model.safetensors.index.json", aim_safetensors_parse},
-    {"pytorch_model.bin", "pytorch_model.bin.index.json", aim_torch_parse},
+    {"safetensors", "model.safetensors", "model.safetensors.index.json", aim_safetensors_parse},
+    {"torch", "pytorch_model.bin", "pytorch_model.bin.index.json", aim_torch_parse},
 };
 
 enum { N_FORMS = sizeof forms / sizeof forms[0] };
 
 struct aim_checkpoint {
+    const struct form *form;
     aim_map *maps; /* one a file */
     size_t n_maps;
     aim_tensor *tensors; /* sorted by name once open */
@@ -179,8 +181,10 @@ aim_checkpoint *aim_checkpoint_open(const char *dir, aim_error *err)
     }
     aim_error cause = {0};
     bool found = false;
-    for (size_t i = 0; !found && i < N_FORMS; i++)
-        found = load_form(c, dir, &forms[i], &cause);
+    for (size_t i = 0; !found && i < N_FORMS; i++) {
+        c->form = &forms[i];
+        found = load_form(c, dir, c->form, &cause);
+    }
     if (!found)
         aim_fail(&cause, AIM_ENOTFOUND, "%s: neither %s nor %s, nor an index of shards of either",
                  dir, forms[0].file, forms[1].file);
@@ -224,12 +228,23 @@ const aim_tensor *aim_checkpoint_at(const aim_checkpoint *c, int i)
     return &c->tensors[i];
 }
 
+const char *aim_checkpoint_format(const aim_checkpoint *c)
+{
+    return c->form->name;
+}
+
 size_t aim_checkpoint_bytes(const aim_checkpoint *c)
 {
     size_t total = 0;
     for (size_t i = 0; i < c->n_maps; i++)
         total += c->maps[i].size;
     return total;
+}
+
+void aim_checkpoint_expect(const aim_checkpoint *c, enum aim_map_use use)
+{
+    for (size_t i = 0; i < c->n_maps; i++)
+        aim_map_expect(&c->maps[i], use);
 }
 
 /* "[3, 4]" for errors. */

@@ -42,8 +42,11 @@ void aim_checkpoint_close(aim_checkpoint *c); /* NULL is fine */
 const aim_tensor *aim_checkpoint_find(const aim_checkpoint *c, const char *name);
 int aim_checkpoint_count(const aim_checkpoint *c);
 const aim_tensor *aim_checkpoint_at(const aim_checkpoint *c, int i); /* sorted by name */
+const char *aim_checkpoint_format(const aim_checkpoint *c); /* "safetensors" or "torch" */
 /* Bytes of all files mapped. */
 size_t aim_checkpoint_bytes(const aim_checkpoint *c);
+/* Of every file (base/file.h). */
+void aim_checkpoint_expect(const aim_checkpoint *c, enum aim_map_use use);
 
 /* The tensor, if it has a float dtype and exactly this shape; otherwise NULL
  * and an error that names it. rank 1: pass cols = -1. */

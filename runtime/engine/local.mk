@@ -7,6 +7,7 @@ runtime_libengine_a_SOURCES = \
 	runtime/engine/engine_loop.c \
 	runtime/engine/logprobs.c \
 	runtime/engine/memory_plan.c runtime/engine/memory_plan.h \
+	runtime/engine/model_facts.c runtime/engine/model_facts.h \
 	runtime/engine/random_shapes.c runtime/engine/random_shapes.h \
 	runtime/engine/request.c \
 	runtime/engine/sampler.c runtime/engine/sampler.h \

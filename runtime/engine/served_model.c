@@ -96,9 +96,12 @@ static int random_decoder(aim_model *m, aim_error *err)
 static int load_decoder(aim_model *m, aim_progress_fn *progress, void *progress_arg, aim_error *err)
 {
     m->checkpoint = aim_checkpoint_open(m->dir, err);
-    if (m->checkpoint)
-        m->decoder = aim_decoder_load(&m->config, m->checkpoint, m->backend, &m->compute, progress,
-                                      progress_arg, err);
+    if (!m->checkpoint)
+        return AIM_EFORMAT;
+    aim_checkpoint_expect(m->checkpoint, AIM_MAP_SEQUENTIAL);
+    m->decoder = aim_decoder_load(&m->config, m->checkpoint, m->backend, &m->compute, progress,
+                                  progress_arg, err);
+    aim_checkpoint_expect(m->checkpoint, AIM_MAP_IDLE);
     return m->decoder ? AIM_OK : AIM_EFORMAT;
 }
 

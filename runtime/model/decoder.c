@@ -11,18 +11,33 @@ struct source {
     const aim_compute *compute;
     const aim_decoder_weights *weights; /* NULL: random */
     uint64_t seed;                      /* of the next random layer */
+    aim_progress_fn *progress;          /* NULL: nobody asks */
+    void *progress_arg;
+    size_t done, all; /* weights of linear layers */
     aim_error *err;
 };
+
+/* n more weights of linear layers are loaded. */
+static void report(struct source *s, size_t n)
+{
+    s->done += n;
+    if (s->progress)
+        s->progress(s->progress_arg, (double)s->done / (double)s->all);
+}
 
 /* The linear layer `which` of a block or the head, from n_parts consecutive entries
  * of table t; random if t is NULL. */
 static bool load_linear(const aim_decoder *d, struct source *s, aim_projection *p, int which,
                         const aim_linear_part *t, int first, int n_parts)
 {
-    aim_linear_shape shapes[AIM_LINEARS];
+    aim_linear_shape shapes[AIM_LINEARS], shape;
     aim__linear_shapes(&d->config, shapes);
-    return aim__projection_load(p, d->backend, s->compute, t ? t + first : NULL, n_parts,
-                                shapes[which], s->seed++, s->err);
+    shape = shapes[which];
+    if (!aim__projection_load(p, d->backend, s->compute, t ? t + first : NULL, n_parts, shape,
+                              s->seed++, s->err))
+        return false;
+    report(s, (size_t)shape.out * (size_t)shape.in);
+    return true;
 }
 
 /* RMSNorm weights [n] from table t; all 1 if t is NULL. */
@@ -88,25 +103,13 @@ static bool load_ends(aim_decoder *d, struct source *s)
            (d->final_norm = load_norm(w ? &w->final_norm : NULL, 0, c->hidden, s->err));
 }
 
-static void report(aim_progress_fn *progress, void *arg, int done, int all)
+static bool load_all(aim_decoder *d, struct source *s)
 {
-    if (progress)
-        progress(arg, (double)done / all);
-}
-
-static bool load_all(aim_decoder *d, struct source *s, aim_progress_fn *progress, void *arg)
-{
-    int layers = d->config.layers;
-    report(progress, arg, 0, layers + 1);
-    for (int i = 0; i < layers; i++) {
+    s->all = aim_decoder_macs(d, true);
+    for (int i = 0; i < d->config.layers; i++)
         if (!load_layer(d, s, i))
             return false;
-        report(progress, arg, i + 1, layers + 1);
-    }
-    if (!load_ends(d, s))
-        return false;
-    report(progress, arg, 1, 1);
-    return true;
+    return load_ends(d, s);
 }
 
 /* Those of long sequences differ from the others in one kind of rotation only. */
@@ -121,8 +124,7 @@ static bool make_frequencies(aim_decoder *d)
     return d->inv_freq[0] && d->inv_freq[1];
 }
 
-static aim_decoder *build(const aim_hf_config *config, const aim_backend *backend, struct source *s,
-                          aim_progress_fn *progress, void *arg)
+static aim_decoder *build(const aim_hf_config *config, const aim_backend *backend, struct source *s)
 {
     aim_decoder *d = aim_calloc(1, sizeof *d);
     if (!d) {
@@ -133,7 +135,7 @@ static aim_decoder *build(const aim_hf_config *config, const aim_backend *backen
     d->backend = backend;
     d->layers = aim_calloc((size_t)config->layers, sizeof *d->layers);
     if (d->layers && make_frequencies(d)) {
-        if (load_all(d, s, progress, arg))
+        if (load_all(d, s))
             return d;
     } else {
         aim_fail_nomem(s->err, "decoder");
@@ -149,8 +151,12 @@ aim_decoder *aim_decoder_load(const aim_hf_config *config, const aim_checkpoint 
     aim_decoder_weights weights;
     if (aim__decoder_weights_find(config, c, &weights, err) != AIM_OK)
         return NULL;
-    struct source s = {.compute = compute, .weights = &weights, .err = err};
-    aim_decoder *d = build(config, backend, &s, progress, arg);
+    struct source s = {.compute = compute,
+                       .weights = &weights,
+                       .progress = progress,
+                       .progress_arg = arg,
+                       .err = err};
+    aim_decoder *d = build(config, backend, &s);
     aim__decoder_weights_fini(&weights);
     return d;
 }
@@ -160,7 +166,7 @@ aim_decoder *aim_decoder_random(const aim_hf_config *config, const aim_backend *
 {
     /* Layers draw from seed, seed + 1, ...: keep neighbouring seeds apart. */
     struct source s = {.compute = compute, .seed = seed << 16, .err = err};
-    return build(config, backend, &s, NULL, NULL);
+    return build(config, backend, &s);
 }
 
 void aim_decoder_free(aim_decoder *d)

@@ -29,6 +29,8 @@ void aim_decoder_free(aim_decoder *d); /* NULL is fine */
 /* Before loading: the bytes that the weights will take in memory. The embedding
  * table is not among them: its rows are read from the mapped file. */
 size_t aim_decoder_load_bytes(const aim_hf_config *config, const aim_backend *backend);
+/* Parameters of a model: what is shared by embedding and head counts once. */
+size_t aim_hf_config_parameters(const aim_hf_config *config);
 aim_kv_shape aim_hf_config_kv_shape(const aim_hf_config *config, const aim_backend *backend);
 
 const aim_hf_config *aim_decoder_config(const aim_decoder *d);

@@ -20,9 +20,8 @@ static size_t count_of(const aim_hf_config *c, int linear)
     return linear == AIM_LM_HEAD ? 1 : (size_t)c->layers;
 }
 
-/* Norms, biases and rotary frequencies, all float32. Input ranges, of which only
- * the checkpoint knows, are a few numbers a layer. */
-static size_t vector_bytes(const aim_hf_config *c)
+/* Elements of norms and biases. */
+static size_t vector_elements(const aim_hf_config *c)
 {
     size_t hidden = (size_t)c->hidden, ffn = (size_t)c->ffn, dim = (size_t)c->head_dim;
     size_t q = (size_t)c->heads * dim, kv = (size_t)c->kv_heads * dim;
@@ -31,18 +30,28 @@ static size_t vector_bytes(const aim_hf_config *c)
     layer += c->qkv_bias ? q + 2 * kv : 0;
     layer += c->o_bias ? hidden : 0;
     layer += c->mlp_bias ? 2 * ffn + hidden : 0;
-    size_t floats = (size_t)c->layers * layer + hidden + (size_t)c->rope.dim;
-    return floats * sizeof(float);
+    return (size_t)c->layers * layer + hidden;
 }
 
 size_t aim_decoder_load_bytes(const aim_hf_config *config, const aim_backend *backend)
 {
     aim_linear_shape shapes[AIM_LINEARS];
-    size_t total = vector_bytes(config);
+    /* Input ranges, of which only the checkpoint knows, are a few numbers a layer. */
+    size_t total = (vector_elements(config) + (size_t)config->rope.dim) * sizeof(float);
     aim__linear_shapes(config, shapes);
     for (int i = 0; i < AIM_LINEARS; i++)
         total += count_of(config, i) * backend->load_bytes(shapes[i].out, shapes[i].in);
     return total;
+}
+
+size_t aim_hf_config_parameters(const aim_hf_config *config)
+{
+    aim_linear_shape shapes[AIM_LINEARS];
+    size_t total = vector_elements(config);
+    aim__linear_shapes(config, shapes);
+    for (int i = 0; i < AIM_LINEARS; i++)
+        total += count_of(config, i) * (size_t)shapes[i].out * (size_t)shapes[i].in;
+    return config->tied_embeddings ? total : total + (size_t)config->vocab * (size_t)config->hidden;
 }
 
 aim_kv_shape aim_hf_config_kv_shape(const aim_hf_config *config, const aim_backend *backend)

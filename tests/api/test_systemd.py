@@ -134,6 +134,85 @@ class Notify(unittest.TestCase):
                 self.assertEqual(daemon.process.wait(PATIENCE), 0)
             self.assertEqual(len(notify.all("STOPPING")), 1)
 
+    def test_progress_is_told(self):
+        """A load of many models, in /health, in the log and to the service manager."""
+        count = 30
+        models = "".join(f'model "m{i}" {{ dir = "{MODEL}" }}\n' for i in range(count))
+        with NotifySocket() as notify, tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
+            config.write(models)
+            config.flush()
+            # The tick that tells of the progress is as short as the watchdog wants it.
+            env = notify.env(WATCHDOG_USEC="60000")
+            with Daemon("--config", config.name, model=None, wait=False, env=env) as daemon:
+                seen = []
+                while (answer := daemon.get("/health", admin=True)).status == 503:
+                    body = answer.json()
+                    self.assertEqual(body["status"], "loading")
+                    self.assertEqual(body["error"]["code"], "loading")
+                    self.assertGreater(int(answer.headers["retry-after"]), 0)
+                    self.assertEqual([m["id"] for m in body["models"]],
+                                     [f"m{i}" for i in range(count)])
+                    each = [m["progress"] for m in body["models"]]
+                    self.assertEqual(each, sorted(each, reverse=True))  # one after the other
+                    self.assertAlmostEqual(body["progress"], sum(each) / count, delta=1.01 / count)
+                    seen.append(body["progress"])
+                self.assertEqual(answer.json(), {"status": "ok"})
+                self.assertEqual(seen, sorted(seen))
+                self.assertGreater(len(set(seen)), 3, "the load was over before it could be seen")
+                daemon.wait_until(lambda: notify.all("READY"), "READY is told")
+                self.check_log(daemon, count)
+            self.check_messages(notify)
+
+    def check_log(self, daemon, count):
+        loading, loaded = daemon.events("loading"), daemon.events("loaded")
+        names = [f"m{i}" for i in range(count)]
+        self.assertEqual([e["model"] for e in loading], names)
+        self.assertEqual([e["model"] for e in loaded], names)
+        for name in names:
+            planned = {key: daemon.metrics()[f'analogd_model_{key}{{model_name="{name}"}}']
+                       for key in ("weights_bytes", "kv_cache_bytes", "workspace_bytes")}
+            line = loading[names.index(name)]
+            self.assertEqual({key: float(line[key]) for key in planned}, planned)
+            self.assertGreaterEqual(float(line["needed_bytes"]), sum(planned.values()))
+        facts = {"architecture": "LlamaForCausalLM", "checkpoint": "safetensors",
+                 "rope": "default", "learned_input_ranges": "0"}
+        self.assertEqual({key: loaded[0][key] for key in facts}, facts)
+        self.assertEqual(int(loaded[0]["checkpoint_bytes"]),
+                         os.path.getsize(os.path.join(MODEL, "model.safetensors")))
+        self.assertGreater(daemon.metric("analogd_anonymous_memory_bytes"), 1 << 20)
+
+    def check_messages(self, notify):
+        """More time is asked for as long as the load goes on, and not after."""
+        ready = notify.all("READY")[0]
+        extended = [(at, fields) for at, fields in notify.messages
+                    if "EXTEND_TIMEOUT_USEC" in fields]
+        self.assertGreater(len(extended), 2)
+        done = []
+        for at, fields in extended:
+            self.assertLessEqual(at, ready)
+            self.assertGreaterEqual(int(fields["EXTEND_TIMEOUT_USEC"]), 60000000)
+            match = re.fullmatch(r"Loading model m\d+: (\d+)% \((\d+) of 30\)", fields["STATUS"])
+            self.assertTrue(match, fields["STATUS"])
+            done.append((int(match[2]), int(match[1])))
+        self.assertEqual(done, sorted(done))
+        early = [fields for at, fields in notify.messages if at < ready]
+        self.assertFalse([f for f in early if "running" in f.get("STATUS", "")])
+
+    def test_too_little_memory_is_told_before_loading(self):
+        with NotifySocket() as notify, tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
+            config.write(f'model "small" {{ dir = "{MODEL}" }}\n'
+                         f'model "big" {{\ndir = "{MODEL}"\nkv_cache = "4000G"\n}}\n')
+            config.flush()
+            done = subprocess.run([BINARY, "--config", config.name, "--listen", "127.0.0.1:0"],
+                                  env=dict(os.environ, **notify.env()), capture_output=True,
+                                  text=True, timeout=PATIENCE, check=False)
+            self.assertEqual(done.returncode, 71)
+            self.assertRegex(done.stderr, r"load_failed reason=\"the 2 models together need "
+                             r"\d{4}\.\d GiB \(small [\d.]+ MiB, big \d{4}\.\d GiB\) but "
+                             r"[\d.]+ [MG]iB are available; lower kv_cache")
+            self.assertNotIn("event=loaded", done.stderr)
+            self.assertFalse(notify.all("READY"))
+
     def test_no_ready_without_a_model(self):
         with NotifySocket() as notify, tempfile.TemporaryDirectory() as empty:
             env = dict(os.environ, **notify.env())

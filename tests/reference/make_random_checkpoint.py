@@ -9,8 +9,8 @@ and to measure: nobody's weights are needed. Standard library only.
 SHAPE is llama-3.2-1b (2.5 GB) or phi-3-mini (7.6 GB). config.json and the
 tensors' names, shapes and dtype (bfloat16) are those of the published
 checkpoints; files above 5 GB are sharded as Hugging Face does. tokenizer.json
-and tokenizer_config.json are copied from DIR; a vocabulary smaller than the
-model's is legal. Values are finite, have mean 0 and a standard deviation of
+and tokenizer_config.json, if there, are copied from DIR; a vocabulary smaller
+than the model's is legal. Values are finite, have mean 0 and a standard deviation of
 about 1/64, and are the same in every run. --input-ranges adds the four tensors
 that aihwkit-lightning keeps beside each linear layer; --layers cuts the depth.
 """
@@ -259,7 +259,8 @@ def main():
     with open(os.path.join(args.out, "config.json"), "w", encoding="utf-8") as f:
         json.dump(config, f, indent=2)
     for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(os.path.join(args.tokenizer, name), args.out)
+        if os.path.exists(os.path.join(args.tokenizer, name)):
+            shutil.copyfile(os.path.join(args.tokenizer, name), os.path.join(args.out, name))
     write_weights(args.out, args.format, shards(tensors(config, args.input_ranges)))
 
 

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/model_facts.h"
+
+static const char *const rope_names[] = {
+    [AIM_ROPE_DEFAULT] = "default",
+    [AIM_ROPE_LINEAR] = "linear",
+    [AIM_ROPE_LLAMA3] = "llama3",
+    [AIM_ROPE_LONGROPE] = "longrope",
+};
+
+aim_model_facts aim_model_describe(const aim_model *m)
+{
+    const aim_checkpoint *c = m->checkpoint; /* NULL: random weights */
+    return (aim_model_facts){
+        .architecture = m->config.architecture,
+        .parameters = aim_hf_config_parameters(&m->config),
+        .checkpoint = c ? aim_checkpoint_format(c) : "random",
+        .checkpoint_bytes = c ? aim_checkpoint_bytes(c) : 0,
+        .tied_head = m->config.tied_embeddings,
+        .rope = rope_names[m->config.rope.kind],
+        .learned_ranges = aim_decoder_learned_ranges(m->decoder),
+        .chat_template = m->chat ? aim_chat_template_name(m->chat) : NULL,
+    };
+}

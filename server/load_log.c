@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/load_log.h"
+
+#include "base/cpu.h"
+#include "base/memory.h"
+#include "engine/model_facts.h"
+
+#include <math.h>
+
+#define PROGRESS_STEP 0.1
+#define PROGRESS_NS UINT64_C(2000000000)
+
+static const char *yes_no(bool value)
+{
+    return value ? "yes" : "no";
+}
+
+void aimd_log_plan(const aimd_model *m, const aim_memory_plan *plan)
+{
+    aimd_log(AIMD_LOG_INFO, "loading", AIMD_STR("model", m->id), AIMD_STR("dir", m->options->dir),
+             AIMD_STR("backend", m->options->backend),
+             AIMD_INT("weights_bytes", (int64_t)plan->weights),
+             AIMD_INT("kv_cache_bytes", (int64_t)plan->kv_cache),
+             AIMD_INT("workspace_bytes", (int64_t)plan->workspace),
+             AIMD_INT("needed_bytes", (int64_t)aim_memory_plan_total(plan)),
+             AIMD_INT("available_bytes", (int64_t)aim_memory_read("").available));
+}
+
+void aimd_log_progress(aimd_load_progress *p, const aimd_model *m, double done)
+{
+    uint64_t now = aim_now_ns();
+    if (done >= 1 || done < p->told + PROGRESS_STEP || now - p->told_ns < PROGRESS_NS)
+        return;
+    *p = (aimd_load_progress){now, done};
+    aimd_log(AIMD_LOG_INFO, "load_progress", AIMD_STR("model", m->id),
+             AIMD_INT("percent", (int64_t)floor(100 * done)));
+}
+
+void aimd_log_loaded(const aimd_model *m, const aim_model *loaded, double seconds)
+{
+    aim_model_facts f = aim_model_describe(loaded);
+    aimd_log(AIMD_LOG_INFO, "loaded", AIMD_STR("model", m->id), AIMD_NUM("seconds", seconds),
+             AIMD_NUM("gb_per_second", (double)f.checkpoint_bytes / 1e9 / seconds),
+             AIMD_STR("architecture", f.architecture),
+             AIMD_INT("parameters", (int64_t)f.parameters), AIMD_STR("checkpoint", f.checkpoint),
+             AIMD_INT("checkpoint_bytes", (int64_t)f.checkpoint_bytes),
+             AIMD_STR("tied_head", yes_no(f.tied_head)), AIMD_STR("rope", f.rope),
+             AIMD_INT("learned_input_ranges", f.learned_ranges),
+             AIMD_STR("chat_template", f.chat_template ? f.chat_template : "unknown"),
+             AIMD_INT("process_anonymous_bytes", (int64_t)aim_memory_anonymous()));
+}
