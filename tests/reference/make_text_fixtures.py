@@ -135,7 +135,8 @@ def qwen2():
     tok.add_tokens([AddedToken("WORD", single_word=True, normalized=True),
                     AddedToken("[X]", lstrip=True, normalized=True),
                     AddedToken("[XY", rstrip=True, normalized=False),
-                    AddedToken("[X", normalized=False), AddedToken("\u1e69-tok", normalized=True)])
+                    AddedToken("[X", normalized=False), AddedToken("\u1e69-tok", normalized=True),
+                    AddedToken("\u212b-tok", normalized=True)])
     return tok
 
 
@@ -158,6 +159,7 @@ def deepseek():
     steps = [cut(p) for p in (r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+")]
     tok = train_bytes(then_bytes(*steps, pre_tokenizers.Digits(individual_digits=True)), 650)
     tok.add_special_tokens(["<|endoftext|>", "<|end|>"])
+    tok.add_tokens([AddedToken("\u00e9t\u00e9", normalized=False)])
     return tok
 
 
