@@ -4,6 +4,7 @@
 
 #include "server/json_out.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 static void send_json(aimd_exchange *x, aim_buf *out)
@@ -20,12 +21,26 @@ static void send_json(aimd_exchange *x, aim_buf *out)
 
 /* ---- /v1/models --------------------------------------------------------- */
 
+/* A torch file keeps tied tensors under each of their names, over the same bytes. */
+static bool was_counted(const aim_checkpoint *c, int i)
+{
+    const aim_tensor *t = aim_checkpoint_at(c, i);
+    for (int k = 0; k < i; k++) {
+        const aim_tensor *earlier = aim_checkpoint_at(c, k);
+        if (earlier->data == t->data && earlier->bytes == t->bytes)
+            return true;
+    }
+    return false;
+}
+
 /* Weights of the checkpoint, tied ones once. */
 static int64_t count_params(const aim_checkpoint *c)
 {
     int64_t total = 0;
     for (int i = 0; i < aim_checkpoint_count(c); i++) {
         const aim_tensor *t = aim_checkpoint_at(c, i);
+        if (was_counted(c, i))
+            continue;
         int64_t n = 1;
         for (int k = 0; k < t->rank; k++)
             n *= t->shape[k];

@@ -12,6 +12,7 @@
 
 #define LLAMA_3 "<|start_header_id|>", "<|end_header_id|>\n\n", "<|eot_id|>"
 #define CHATML "<|im_start|>", "\n", "<|im_end|>\n"
+#define PHI_4 "<|im_start|>", "<|im_sep|>", "<|im_end|>"
 #define ROLE_TAGS "<|", "|>\n", "<|end|>\n"
 #define ZEPHYR "<|", "|>\n", AIM__EOS "\n"
 /* The macros above hold three arguments each; this spreads them. */
@@ -92,10 +93,34 @@ const struct aim_chat_template aim__chat_rows[] = {
     },
     {
         .name = "phi-4",
+        .turns = {SPREAD(NAMED, PHI_4)},
+        .opening = "<|im_start|>assistant<|im_sep|>",
+    },
+    {
+        /* As first published: a user's turn opens the assistant's. */
+        .name = "phi-4-user",
         .turns = {[AIM__SYSTEM] = {"<|im_start|>system<|im_sep|>", "<|im_end|>"},
                   [AIM__USER] = {"<|im_start|>user<|im_sep|>",
                                  "<|im_end|><|im_start|>assistant<|im_sep|>"},
                   [AIM__ASSISTANT] = {"", "<|im_end|>"}},
+    },
+    {
+        .name = "phi-4-mini",
+        .turns = {ANY_ROLE("<|", "|>", "<|end|>")},
+        .opening = "<|assistant|>",
+        .closing = AIM__EOS,
+    },
+    {
+        .name = "mistral",
+        .start = AIM__BOS,
+        .turns = {[AIM__USER] = {"[INST] ", " [/INST]"}, [AIM__ASSISTANT] = {"", AIM__EOS}},
+        .switches = AIM__ALTERNATE,
+    },
+    {
+        .name = "mistral-v0.1",
+        .start = AIM__BOS,
+        .turns = {[AIM__USER] = {"[INST] ", " [/INST]"}, [AIM__ASSISTANT] = {"", AIM__EOS " "}},
+        .switches = AIM__ALTERNATE,
     },
     {
         .name = "chatml",
