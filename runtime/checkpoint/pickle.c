@@ -398,15 +398,11 @@ static int run(struct aim__pickle_machine *m)
 int aim__pickle_decode(const unsigned char *data, size_t size, const char *file, aim__pickle *out,
                        aim_error *err)
 {
-    struct aim__pickle_machine m = {
-
-        .begin = data,
-        .opcode = data,
-        .p = data,
-        .end = data + size,
-        .file = file,
-        .err = err,
-        .out = out};
+    struct aim__pickle_machine m = {.begin = data, .p = data, .end = data + size};
+    m.opcode = data;
+    m.file = file;
+    m.err = err;
+    m.out = out;
     *out = (aim__pickle){0};
     int code = run(&m);
     aim_free(m.stack);
