@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "model/weight_rows.h"
 #include "tests/unit/decoder_rig.h"
+#include "tests/unit/tiny_checkpoint.h"
 
 #include <check.h>
 #include <math.h>
@@ -287,11 +288,6 @@ static const char tiny_config[] =
     "\"num_hidden_layers\":1,\"num_attention_heads\":4,\"num_key_value_heads\":2,\"head_dim\":6,"
     "\"vocab_size\":10,\"max_position_embeddings\":64,\"tie_word_embeddings\":%s}";
 
-struct tiny_tensor {
-    const char *name;
-    int rows, cols; /* cols 0: one dimension */
-};
-
 static const struct tiny_tensor tiny[] = {
     {"model.embed_tokens.weight", 10, 8},
     {"model.norm.weight", 8, 0},
@@ -306,50 +302,11 @@ static const struct tiny_tensor tiny[] = {
     {"model.layers.0.mlp.down_proj.weight", 8, 12},
 };
 
-static size_t elements(const struct tiny_tensor *t)
-{
-    return (size_t)t->rows * (size_t)(t->cols ? t->cols : 1);
-}
-
-/* A file under construction. */
-struct file {
-    char header[4096];
-    size_t used;
-    float data[4096];
-    size_t n;
-};
-
 static void add(struct file *f, const struct tiny_tensor *t, const char *dtype, float first)
 {
-    char shape[64];
-    snprintf(shape, sizeof shape, t->cols ? "[%d,%d]" : "[%d]", t->rows, t->cols);
-    size_t n = elements(t);
-    f->used +=
-        (size_t)snprintf(f->header + f->used, sizeof f->header - f->used,
-                         "%s\"%s\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%zu,%zu]}",
-                         f->used ? "," : "{", t->name, dtype, shape, 4 * f->n, 4 * (f->n + n));
-    for (size_t i = 0; i < n; i++, f->n++)
-        f->data[f->n] = i == 0 ? first : sinf((float)(8 * f->n)) * 0.5f;
-}
-
-static aim_checkpoint *save_and_open(struct file *f)
-{
-    char dir[] = "/tmp/aim-model-XXXXXX", path[64];
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    snprintf(path, sizeof path, "%s/model.safetensors", dir);
-    FILE *out = fopen(path, "wb");
-    uint64_t length = f->used + 1;
-    fwrite(&length, sizeof length, 1, out);
-    fwrite(f->header, 1, f->used, out);
-    fputc('}', out);
-    fwrite(f->data, sizeof(float), f->n, out);
-    fclose(out);
-    aim_error err = {0};
-    aim_checkpoint *c = aim_checkpoint_open(dir, &err);
-    ck_assert_msg(c != NULL, "%s", err.text);
-    unlink(path);
-    rmdir(dir);
-    return c;
+    size_t at = f->n;
+    add_tensor(f, t, dtype);
+    f->data[at] = first;
 }
 
 /* What is done to the tiny checkpoint before it is loaded. */
