@@ -32,10 +32,21 @@ static void print_sentence(const char *help)
     print_wrapped("", sentence);
 }
 
+/* Choices, between which a line may break. */
+static void print_values(const char *values)
+{
+    for (; *values; values++) {
+        putchar(*values);
+        if (*values == '|')
+            fputs("\\:", stdout);
+    }
+    putchar('\n');
+}
+
 static void print_conf_row(const aimd_option *row)
 {
-    const char *values = row->type == AIMD_OPTION_BOOL ? "true|false" : row->values;
-    printf(".It Ic %s No = Ar %s\n", row->name, values);
+    printf(".It Ic %s No = Ar ", row->name);
+    print_values(row->type == AIMD_OPTION_BOOL ? "true|false" : row->values);
     print_sentence(row->help);
     if (row->type == AIMD_OPTION_INT)
         printf("From %lld to %lld.\n", (long long)row->low, (long long)row->high);
