@@ -7,44 +7,76 @@
 #include <math.h>
 #include <string.h>
 
-/* The budget of the document this thread is parsing. Blocks carry their size
- * in front; only what is allocated between parse begin and end is counted. */
-static _Thread_local size_t budget_left;
+/* The budget of the document this thread is parsing. Only what is allocated
+ * between parse begin and end is counted. */
+static _Thread_local ptrdiff_t budget_left;
 static _Thread_local bool budget_on, budget_hit, memory_out;
 
+/* jansson 2.14 reads and writes wild memory when the buffer in which it collects
+ * a string cannot grow: it loses the closing quote. Requests that may be such
+ * growth therefore succeed beyond the budget, which costs a small multiple of
+ * the document at most, and out of a reserve when memory runs out. */
+static _Thread_local char *reserve;
+static _Thread_local size_t reserve_left;
+
+/* In front of every block. */
+struct head {
+    size_t total;
+    bool reserved;
+};
 enum { HEAD = 16 }; /* keeps the alignment of malloc */
+_Static_assert(sizeof(struct head) <= HEAD, "a block's head");
+
+/* The buffer starts with 16 bytes and doubles. */
+static bool may_be_string_growth(size_t size)
+{
+    return size >= 32 && (size & (size - 1)) == 0;
+}
+
+static char *from_reserve(size_t total)
+{
+    if (total > reserve_left)
+        return NULL;
+    reserve_left -= total; /* from its end; all totals are multiples of 16 here */
+    return reserve + reserve_left;
+}
 
 static void *counted_malloc(size_t size)
 {
     size_t total;
-    if (!aim_add(size, HEAD, &total))
+    bool growth = may_be_string_growth(size);
+    if (!aim_add(size, HEAD, &total) || total > PTRDIFF_MAX)
         return NULL;
-    if (budget_on) {
-        if (total > budget_left) {
-            budget_hit = true;
+    if (budget_on && (ptrdiff_t)total > budget_left) {
+        budget_hit = true;
+        if (!growth)
             return NULL;
-        }
-        budget_left -= total;
     }
+    struct head head = {total, false};
     char *p = aim_malloc(total);
     if (!p) {
         memory_out = true;
-        return NULL;
+        head.reserved = true;
+        p = budget_on && growth ? from_reserve(total) : NULL;
     }
-    memcpy(p, &total, sizeof total);
+    if (!p)
+        return NULL;
+    if (budget_on)
+        budget_left -= (ptrdiff_t)total;
+    memcpy(p, &head, sizeof head);
     return p + HEAD;
 }
 
 static void counted_free(void *p)
 {
+    struct head head;
     if (!p)
         return;
-    char *head = (char *)p - HEAD;
-    size_t total;
-    memcpy(&total, head, sizeof total);
+    memcpy(&head, (char *)p - HEAD, sizeof head);
     if (budget_on)
-        budget_left += total;
-    aim_free(head);
+        budget_left += (ptrdiff_t)head.total;
+    if (!head.reserved)
+        aim_free((char *)p - HEAD);
 }
 
 void aim_json_init(void)
@@ -56,14 +88,25 @@ json_t *aim_json_parse(const char *bytes, size_t len, size_t budget, const char 
                        aim_error *err)
 {
     json_error_t e;
-    budget_left = budget ? budget : ((size_t)8 << 20) + 6 * len;
+    /* Room for the buffer to grow to the whole document, step by step. */
+    reserve_left = (4 * len + 1024) & ~(size_t)(HEAD - 1);
+    reserve = aim_malloc(reserve_left);
+    if (!reserve) {
+        aim_fail_nomem(err, what);
+        return NULL;
+    }
+    budget_left = (ptrdiff_t)(budget ? budget : ((size_t)8 << 20) + 6 * len);
     budget_hit = memory_out = false;
     budget_on = true;
     json_t *doc = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &e);
     budget_on = false;
-    if (doc && !budget_hit && !memory_out)
+    bool whole = doc && !budget_hit && !memory_out;
+    if (!whole)
+        json_decref(doc); /* it may hold blocks of the reserve */
+    aim_free(reserve);
+    reserve = NULL;
+    if (whole)
         return doc;
-    json_decref(doc); /* jansson can lose a byte of a string and go on */
     if (budget_hit)
         aim_fail(err, AIM_ETOOLARGE, "%s: the JSON document needs too much memory", what);
     else if (memory_out) /* jansson does not always say so */

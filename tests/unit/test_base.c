@@ -409,6 +409,33 @@ START_TEST(json_keeps_its_budget)
 }
 END_TEST
 
+/* Strings of all lengths, with the budget or the memory ending anywhere in
+ * them: the parser's buffer must not lose their end. */
+START_TEST(json_strings_survive_any_end)
+{
+    char text[256] = "[\"";
+    for (size_t len = 0; len < 200; len++) {
+        memset(text + 2, 'a', len);
+        memcpy(text + 2 + len, "\"]", 3);
+        for (size_t budget = 1; budget < 1024; budget += 13) {
+            aim_error err = {0};
+            json_t *doc = aim_json_parse(text, len + 4, budget, "body", &err);
+            ck_assert(doc || err.code == AIM_ETOOLARGE);
+            json_decref(doc);
+        }
+        json_t *doc = NULL;
+        for (int n = 0; !doc; n++) {
+            aim_error err = {0};
+            aim_alloc_fail_after(n);
+            doc = parse(text, &err);
+            aim_alloc_fail_after(-1);
+            ck_assert(doc || err.code == AIM_ENOMEM);
+        }
+        json_decref(doc);
+    }
+}
+END_TEST
+
 START_TEST(json_survives_lack_of_memory)
 {
     json_t *doc = NULL;
@@ -536,6 +563,7 @@ static Suite *base_suite(void)
     tcase_set_timeout(json, 60);
     tcase_add_loop_test(json, json_is_strict, 0, COUNT(json_cases));
     tcase_add_test(json, json_keeps_its_budget);
+    tcase_add_test(json, json_strings_survive_any_end);
     tcase_add_test(json, json_survives_lack_of_memory);
     tcase_add_test(json, typed_fields);
     tcase_add_loop_test(json, wrong_fields_are_named, 0, COUNT(field_cases));
