@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_ARGS = 32, START_SECONDS = 120 };
+enum { MAX_ARGS = 32, START_SECONDS = 900, POLL_MS = 5 };
 
 static void run_child(const char *program, const char *const *args, const char *log)
 {
@@ -36,30 +37,62 @@ static void pause_ms(long ms)
     nanosleep(&t, NULL);
 }
 
+/* The first log line of this event; false if there is none. */
+static bool find_event(const char *log, const char *event, char *line, int size)
+{
+    char mark[64];
+    bool found = false;
+    snprintf(mark, sizeof mark, "\"event\":\"%s\"", event);
+    FILE *f = fopen(log, "re");
+    while (f && !found && fgets(line, size, f))
+        found = strstr(line, mark) != NULL;
+    if (f)
+        fclose(f);
+    return found;
+}
+
 /* The port in the address of the event "listening", or 0. */
 static int find_port(const char *log)
 {
     char line[4096];
-    int port = 0;
-    FILE *f = fopen(log, "re");
-    while (f && !port && fgets(line, sizeof line, f)) {
-        const char *at = strstr(line, "\"listening\"") ? strrchr(line, ':') : NULL;
-        port = at ? atoi(at + 1) : 0;
-    }
+    const char *at = find_event(log, "listening", line, sizeof line) ? strrchr(line, ':') : NULL;
+    return at ? atoi(at + 1) : 0;
+}
+
+double daemon_log_number(const daemon_process *d, const char *event, const char *key)
+{
+    char line[4096], mark[64];
+    snprintf(mark, sizeof mark, "\"%s\":", key);
+    const char *at = find_event(d->log, event, line, sizeof line) ? strstr(line, mark) : NULL;
+    return at ? atof(at + strlen(mark)) : 0;
+}
+
+/* Keeps the highest figure seen: the kernel itself keeps that of all memory, the
+ * pages of mapped files included. */
+static void sample_memory(daemon_process *d)
+{
+    char path[64], line[256];
+    snprintf(path, sizeof path, "/proc/%ld/status", (long)d->pid);
+    FILE *f = fopen(path, "re");
+    for (double kib; f && fgets(line, sizeof line, f);)
+        if (sscanf(line, "RssAnon: %lf", &kib) == 1 && 1024 * kib > d->peak_anonymous)
+            d->peak_anonymous = 1024 * kib;
     if (f)
         fclose(f);
-    return port;
 }
 
 static int wait_ready(daemon_process *d)
 {
-    uint64_t end = aim_now_ns() + (uint64_t)START_SECONDS * 1000000000u;
+    uint64_t start = aim_now_ns(), end = start + (uint64_t)START_SECONDS * 1000000000u;
     while (aim_now_ns() < end && waitpid(d->pid, NULL, WNOHANG) == 0) {
+        sample_memory(d);
         if (d->port == 0)
             d->port = find_port(d->log);
-        if (d->port && http_get_status(d->port, "/readyz") == 200)
+        if (d->port && http_get_status(d->port, "/readyz") == 200) {
+            d->ready_seconds = (double)(aim_now_ns() - start) * 1e-9;
             return 0;
-        pause_ms(20);
+        }
+        pause_ms(POLL_MS);
     }
     fprintf(stderr, "bench: analogd did not become ready; see %s\n", d->log);
     return -1;

@@ -7,6 +7,7 @@ bench_analogd_bench_SOURCES = \
 	bench/health.c bench/health.h \
 	bench/http_load.c bench/http_load.h \
 	bench/limits.c bench/limits.h \
+	bench/load.c bench/load.h \
 	bench/main.c \
 	bench/prompt.h \
 	bench/rate.c bench/rate.h \
@@ -17,3 +18,4 @@ CLEANFILES += bench/analogd-bench
 .PHONY: bench
 bench: bench/analogd-bench analogd
 	bench/analogd-bench --program ./analogd --model '$(srcdir)/models/wordmath-2m' $(BENCH)
+EXTRA_DIST += tests/reference/make_random_checkpoint.py

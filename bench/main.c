@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* analogd-bench [--json] [--quick] [--program ANALOGD] [--model DIR]
+ *               [--load DIR [--backend NAME]]
  *
  * Measures the machine, then each figure beside the limit that this machine
  * sets: decoding through the engine and over HTTP at 1, 8 and 32 sequences, on
  * the shipped model and on the shape of Llama-3.2-1B with random weights, what
  * HTTP costs and where that goes, and /health against libmicrohttpd alone.
- * Every figure is the median of five, engine and HTTP taking turns. */
+ * Every figure is the median of five, engine and HTTP taking turns. With --load
+ * it measures instead how the checkpoint in DIR is loaded. */
 #include "config.h"
 
 #include "base/alloc.h"
@@ -16,6 +18,7 @@
 #include "bench/health.h"
 #include "bench/http_load.h"
 #include "bench/limits.h"
+#include "bench/load.h"
 #include "bench/report.h"
 
 #include <getopt.h>
@@ -27,8 +30,9 @@ enum { ROUNDS = 5, PROMPT = 16 };
 
 static struct {
     const char *program, *model;
+    const char *load, *backend; /* load NULL: measure decoding */
     bool json, quick;
-} args = {.program = "./analogd", .model = "models/wordmath-2m"};
+} args = {.program = "./analogd", .model = "models/wordmath-2m", .backend = "int8"};
 
 /* What the machine can do, measured in this run. */
 static struct {
@@ -176,6 +180,8 @@ static void parse_args(int argc, char **argv)
                                             {"quick", no_argument, NULL, 'q'},
                                             {"program", required_argument, NULL, 'p'},
                                             {"model", required_argument, NULL, 'm'},
+                                            {"load", required_argument, NULL, 'l'},
+                                            {"backend", required_argument, NULL, 'b'},
                                             {0}};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
         switch (c) {
@@ -191,6 +197,12 @@ static void parse_args(int argc, char **argv)
         case 'm':
             args.model = optarg;
             break;
+        case 'l':
+            args.load = optarg;
+            break;
+        case 'b':
+            args.backend = optarg;
+            break;
         default:
             exit(2);
         }
@@ -201,6 +213,8 @@ int main(int argc, char **argv)
     parse_args(argc, argv);
     aim_json_init();
     report_format(args.json);
+    if (args.load)
+        return bench_load(args.program, args.load, args.backend) ? 1 : 0;
     measure_machine();
     for (size_t i = 0; i < sizeof workloads / sizeof workloads[0]; i++)
         run_workload(&workloads[i]);
