@@ -113,6 +113,14 @@ static bool begins_with_system(const struct render *r)
     return role_of(r, 0) == AIM__SYSTEM;
 }
 
+static bool second_system(const struct render *r, size_t i)
+{
+    bool second = false;
+    for (size_t k = 0; k < i && role_of(r, i) == AIM__SYSTEM && !second; k++)
+        second = role_of(r, k) == AIM__SYSTEM;
+    return second;
+}
+
 /* Why message i cannot be written, or NULL. */
 static const char *objection(const struct render *r, size_t i, char *room, size_t size)
 {
@@ -122,6 +130,10 @@ static const char *objection(const struct render *r, size_t i, char *room, size_
         return "must be system, developer, user, assistant or tool";
     if (!c->turns[role].before) {
         snprintf(room, size, "which the chat template %s does not have", c->name);
+        return room;
+    }
+    if (c->switches & AIM__SYSTEM_TO_FRONT && second_system(r, i)) {
+        snprintf(room, size, "of which the chat template %s has only one", c->name);
         return room;
     }
     bool system = begins_with_system(r);
@@ -182,6 +194,8 @@ static bool is_open(const struct render *r, size_t i)
 static void put_content(struct render *r, size_t i)
 {
     struct aim__slice content = content_of(r, i);
+    if (r->c->switches & AIM__FORGET_THINK && role_of(r, i) == AIM__ASSISTANT)
+        content = aim__slice_after_last(content, "</think>");
     if (r->c->switches & AIM__TRIM)
         content = is_open(r, i) ? aim__slice_trim_start(content)
                                 : aim__slice_trim_end(aim__slice_trim_start(content));
@@ -195,6 +209,13 @@ static void put_default_system(struct render *r)
     put(r, r->c->prelude);
     put(r, r->c->default_system);
     put(r, turn->after);
+}
+
+static void put_system_in_front(struct render *r)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (role_of(r, i) == AIM__SYSTEM)
+            put_plain(r, content_of(r, i));
 }
 
 /* The system message and the user's are trimmed as one. */
@@ -262,12 +283,19 @@ static void put_thoughtful(struct render *r, size_t i, size_t question)
 
 /* ---- the whole ---------------------------------------------------------- */
 
+/* Is system message i left out, or written already? */
+static bool is_left_out(const struct render *r, size_t i)
+{
+    bool empty = r->messages[i].content_len == 0;
+    return r->c->switches & AIM__SYSTEM_TO_FRONT ||
+           (empty && r->c->switches & AIM__SKIP_EMPTY_SYSTEM);
+}
+
 static void put_message(struct render *r, size_t i, size_t question)
 {
     enum aim__chat_role role = role_of(r, i);
     const struct aim__chat_turn *turn = &r->c->turns[role];
-    if (role == AIM__SYSTEM && r->messages[i].content_len == 0 &&
-        r->c->switches & AIM__SKIP_EMPTY_SYSTEM)
+    if (role == AIM__SYSTEM && is_left_out(r, i))
         return;
     put(r, turn->before);
     if (role == AIM__SYSTEM && i == 0)
@@ -287,6 +315,8 @@ static void put_conversation(struct render *r, bool add_generation_prompt)
     bool system = begins_with_system(r);
     size_t done = 0, question = last_question(r);
     put(r, r->c->start);
+    if (r->c->switches & AIM__SYSTEM_TO_FRONT)
+        put_system_in_front(r);
     if (system && r->c->switches & AIM__SYSTEM_IN_USER) {
         put_system_and_user(r);
         done = 2;

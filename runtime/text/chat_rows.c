@@ -181,6 +181,15 @@ const struct aim_chat_template aim__chat_rows[] = {
         .switches = AIM__THINK,
     },
     {
+        .name = "deepseek-r1",
+        .start = AIM__BOS,
+        .turns = {[AIM__SYSTEM] = {"", ""},
+                  [AIM__USER] = {"<｜User｜>", ""},
+                  [AIM__ASSISTANT] = {"<｜Assistant｜>", "<｜end▁of▁sentence｜>"}},
+        .opening = "<｜Assistant｜><think>\n",
+        .switches = AIM__FORGET_THINK | AIM__SYSTEM_TO_FRONT,
+    },
+    {
         .name = "smollm2",
         .default_system = "You are a helpful AI assistant named SmolLM, trained by Hugging Face",
         .turns = {SPREAD(ANY_ROLE, CHATML)},

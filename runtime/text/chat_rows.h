@@ -39,8 +39,12 @@ enum aim__chat_switch {
     /* Of the assistant's messages only those after the last question keep what
      * stands in <think> tags. */
     AIM__THINK = 1 << 4,
+    /* The assistant's messages lose what precedes the end of a <think> tag. */
+    AIM__FORGET_THINK = 1 << 5,
+    /* The system message, of which there may be one, comes first wherever it was. */
+    AIM__SYSTEM_TO_FRONT = 1 << 6,
     /* What follows a turn stands only between turns. */
-    AIM__BETWEEN = 1 << 5,
+    AIM__BETWEEN = 1 << 7,
 };
 
 struct aim_chat_template {

@@ -17,7 +17,8 @@ typedef struct aim_chat_template aim_chat_template; /* a row of the table */
  * one to begin with. */
 #define AIM_CHAT_TEMPLATE_NAMES                                                                    \
     "llama-3|llama-3.1|llama-2|phi-3|phi-4|phi-4-mini|mistral|chatml|qwen2|qwen2.5|"               \
-    "qwen2.5-math|qwen3|qwen3-instruct|qwen3-thinking|smollm2|zephyr|gemma|role-tags|plain"
+    "qwen2.5-math|qwen3|qwen3-instruct|qwen3-thinking|deepseek-r1|smollm2|zephyr|gemma|"           \
+    "role-tags|plain"
 
 typedef struct aim_message {
     const char *role;    /* "system", "user", "assistant", "tool", "developer" */

@@ -40,6 +40,7 @@ TEMPLATES = {
     "chatml": QWEN, "chatml_defined": QWEN, "chatml-bos": CHATML, "chatml-bos_defined": CHATML,
     "qwen1.5": QWEN, "qwen2": QWEN, "qwen2.5": QWEN, "qwen2.5-base": QWEN, "qwen2.5-math": QWEN,
     "qwen3": QWEN, "qwen3_string": QWEN, "qwen3-instruct": QWEN, "qwen3-thinking": QWEN,
+    "deepseek-r1": ("bytes", "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"),
     "smollm2": ("bytes", "<|im_start|>", "<|im_end|>"),
     "zephyr": LLAMA_2, "gemma": ("pieces", "<bos>", "<eos>"),
     "role-tags": ("bytes", "<|endoftext|>", "<|end|>"), "plain": LLAMA_2,
@@ -93,6 +94,8 @@ def bytes_vocabulary():
     tok.train_from_iterator([line for line in ENGLISH for _ in range(3)], trainer)
     tok.add_special_tokens(SPECIAL["bytes"])
     tok.add_tokens([AddedToken("<think>", normalized=False), AddedToken("</think>", normalized=False)])
+    tok.add_special_tokens([f"<｜{word}｜>" for word in (
+        "begin▁of▁sentence", "end▁of▁sentence", "User", "Assistant")])
     return tok
 
 

@@ -225,6 +225,11 @@ static const struct {
      "messages[1].role",
      "messages[1].role is \"tool\", which the chat template llama-3.1 does not have"},
     {"llama-3", {"user", "tool"}, NULL, NULL},
+    {"deepseek-r1", {"user", "system", "user"}, NULL, NULL},
+    {"deepseek-r1",
+     {"system", "user", "developer"},
+     "messages[2].role",
+     "messages[2].role is \"developer\", of which the chat template deepseek-r1 has only one"},
     {"qwen3", {"developer", "user", "system", "user"}, NULL, NULL},
 };
 
