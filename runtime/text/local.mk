@@ -27,6 +27,7 @@ runtime_libtext_a_SOURCES = \
 	runtime/text/tokenizer_config.c \
 	runtime/text/tokenizer_decoder.c \
 	runtime/text/tokenizer_fields.c \
+	runtime/text/tokenizer_folder.c \
 	runtime/text/tokenizer_internal.h \
 	runtime/text/tokenizer_merges.c \
 	runtime/text/tokenizer_model.c \

@@ -2,11 +2,8 @@
 #include "text/tokenizer_internal.h"
 
 #include "base/alloc.h"
-#include "base/file.h"
 
 #include <string.h>
-
-enum { MAX_FILE = 64 << 20 }; /* bytes of either file */
 
 void aim_ids_free(aim_ids *ids)
 {
@@ -48,7 +45,7 @@ static int read_parts(aim_tokenizer *t, const json_t *root, aim_error *err)
  * written as pairs are an array and two strings each. */
 static size_t json_budget(size_t len)
 {
-    return ((size_t)8 << 20) + 24 * (len < MAX_FILE / 4 ? len : MAX_FILE / 4) + 6 * len;
+    return ((size_t)8 << 20) + 24 * (len < AIM__MAX_FILE / 4 ? len : AIM__MAX_FILE / 4) + 6 * len;
 }
 
 static int read_tokenizer(aim_tokenizer *t, const char *json, size_t len, aim_error *err)
@@ -77,41 +74,6 @@ aim_tokenizer *aim_tokenizer_parse(const char *json, size_t len, const char *con
         return t;
     aim_tokenizer_free(t);
     return NULL;
-}
-
-/* The file dir/name, NULL on failure; a missing optional file is NULL and no
- * failure. */
-static char *read_file(const char *dir, const char *name, bool optional, size_t *len,
-                       aim_error *err)
-{
-    aim_error reason = {0};
-    char *path = aim_path_join(dir, name);
-    if (!path) {
-        aim_fail_nomem(err, name);
-        return NULL;
-    }
-    char *text = aim_read_file(path, MAX_FILE, len, &reason);
-    if (!text && !(optional && reason.code == AIM_ENOTFOUND))
-        aim_fail(err, reason.code, "%s", reason.text);
-    aim_free(path);
-    return text;
-}
-
-aim_tokenizer *aim_tokenizer_load(const char *dir, aim_error *err)
-{
-    aim_error failure = {0};
-    size_t len = 0, config_len = 0;
-    aim_tokenizer *t = NULL;
-    char *config = NULL, *json = read_file(dir, "tokenizer.json", false, &len, &failure);
-    if (json)
-        config = read_file(dir, "tokenizer_config.json", true, &config_len, &failure);
-    if (!failure.code)
-        t = aim_tokenizer_parse(json, len, config, config_len, &failure);
-    if (failure.code)
-        aim_fail_param(err, failure.code, failure.param, "%s", failure.text);
-    aim_free(json);
-    aim_free(config);
-    return t;
 }
 
 void aim_tokenizer_free(aim_tokenizer *t)

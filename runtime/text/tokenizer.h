@@ -23,9 +23,9 @@ void aim_ids_free(aim_ids *ids);
 /* false when out of memory */
 bool aim_ids_push(aim_ids *ids, int32_t id);
 
-/* Read dir/tokenizer.json and dir/tokenizer_config.json (the latter optional:
- * bos_token, eos_token, pad_token, add_bos_token, chat_template). What is not
- * supported is refused by name. */
+/* Read dir/tokenizer.json and, if they are there, dir/tokenizer_config.json
+ * (bos_token, eos_token, pad_token, add_bos_token, add_eos_token, chat_template)
+ * and dir/chat_template.jinja. What is not supported is refused by name. */
 aim_tokenizer *aim_tokenizer_load(const char *dir, aim_error *err);
 /* From memory; config may be NULL. */
 aim_tokenizer *aim_tokenizer_parse(const char *json, size_t len, const char *config,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tokenizer_config.c - what tokenizer_config.json adds: the names of the
- * special tokens, whether BOS is put first, the chat template. */
+ * special tokens, whether they are put around a text, the chat template. */
 #include "text/tokenizer_internal.h"
 
 #include "base/alloc.h"
@@ -54,24 +54,29 @@ static int read_template(aim_tokenizer *t, const json_t *config, aim_error *err)
     return code || !text ? code : keep(text, &t->chat_template, err);
 }
 
-/* add_bos_token puts BOS first unless the post-processor does so already;
- * false takes nothing away from what the post-processor says. */
-static int read_add_bos(aim_tokenizer *t, const json_t *config, aim_error *err)
+/* The field key says whether to put a token at one end of the text; true does
+ * so unless it stands there already, false takes nothing away from what the
+ * post-processor says. */
+static int read_add(aim_tokenizer *t, const json_t *config, const char *key, const char *token,
+                    aim_ids *ids, bool first, aim_error *err)
 {
     bool add = false;
-    int code = aim_json_bool(config, "add_bos_token", false, CONFIG, &add, err);
+    int code = aim_json_bool(config, key, false, CONFIG, &add, err);
+    int32_t id = token ? aim_tokenizer_find(t, token) : -1;
     if (code || !add)
         return code;
-    if (t->bos_id < 0)
-        return aim_fail_param(err, AIM_EFORMAT, "add_bos_token",
-                              CONFIG
-                              ": \"add_bos_token\" is true, but \"bos_token\" is not a token");
-    if (t->before.n > 0 && t->before.v[0] == t->bos_id)
+    if (id < 0)
+        return aim_fail_param(err, AIM_EFORMAT, key,
+                              CONFIG ": \"%s\" is true, but \"%s\" is not a token", key,
+                              first ? "bos_token" : "eos_token");
+    if (ids->n > 0 && ids->v[first ? 0 : ids->n - 1] == id)
         return AIM_OK;
-    if (!aim_ids_push(&t->before, t->bos_id))
+    if (!aim_ids_push(ids, id))
         return aim_fail_nomem(err, CONFIG);
-    memmove(t->before.v + 1, t->before.v, (t->before.n - 1) * sizeof *t->before.v);
-    t->before.v[0] = t->bos_id;
+    if (first) {
+        memmove(ids->v + 1, ids->v, (ids->n - 1) * sizeof *ids->v);
+        ids->v[0] = id;
+    }
     return AIM_OK;
 }
 
@@ -89,7 +94,8 @@ static int read_fields(aim_tokenizer *t, const json_t *config, aim_error *err)
     if (code)
         return code;
     t->bos_id = t->bos ? aim_tokenizer_find(t, t->bos) : -1;
-    return read_add_bos(t, config, err);
+    code = read_add(t, config, "add_bos_token", t->bos, &t->before, true, err);
+    return code ? code : read_add(t, config, "add_eos_token", t->eos, &t->after, false, err);
 }
 
 int aim__read_config(aim_tokenizer *t, const char *config, size_t len, aim_error *err)

@@ -30,12 +30,14 @@ struct aim_tokenizer {
     int32_t bos_id;
 };
 
-/* The name of the file in errors. */
+/* The names of the files. */
 #define AIM__TOKENIZER_JSON "tokenizer.json"
 #define AIM__TOKENIZER_CONFIG "tokenizer_config.json"
+#define AIM__CHAT_TEMPLATE "chat_template.jinja"
 
 /* Caps on what a file may ask for. */
 enum {
+    AIM__MAX_FILE = 64 << 20, /* bytes of one file */
     AIM__MAX_IDS = 1 << 20,
     AIM__MAX_TOKEN = 1 << 16, /* bytes of one entry of the vocabulary */
     AIM__MAX_MERGES = 1 << 21,

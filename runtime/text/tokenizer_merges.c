@@ -53,6 +53,13 @@ static bool sides(const json_t *merge, const char *text[2], size_t len[2])
     return true;
 }
 
+/* The first line of a merges.txt, which older files have kept. */
+static bool is_version(const json_t *merge)
+{
+    const char *text = json_string_value(merge);
+    return text && strncmp(text, "#version", strlen("#version")) == 0;
+}
+
 static int fail_merge(size_t rank, const char *text, size_t len, aim_error *err)
 {
     return aim_fail_param(err, AIM_EFORMAT, "merges",
@@ -102,8 +109,11 @@ int aim__read_merges(aim_tokenizer *t, const json_t *merges, aim_error *err)
                               AIM__MAX_MERGES);
     if (!aim__bpe_init(&t->bpe, n))
         return aim_fail_nomem(err, MODEL ".merges");
-    for (size_t rank = 0; rank < n && !code; rank++)
-        code = read_merge(t, json_array_get(merges, rank), rank, &j, err);
+    for (size_t rank = 0; rank < n && !code; rank++) {
+        const json_t *merge = json_array_get(merges, rank);
+        if (!is_version(merge))
+            code = read_merge(t, merge, rank, &j, err);
+    }
     aim_free(j.bytes);
     return code;
 }

@@ -51,7 +51,7 @@ static int find_byte_tokens(aim_tokenizer *t)
 {
     int missing = 256;
     for (int b = 255; b >= 0; b--) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "<0x%02X>", (unsigned)b);
         t->bpe.spelling.byte_id[b] = aim__vocab_find(&t->vocab, name, strlen(name));
         if (t->bpe.spelling.byte_id[b] < 0)

@@ -98,7 +98,7 @@ tests_unit_test_metrics_LDADD = $(SERVER_LDADD) $(UNIT_LDADD)
 
 UNIT_TESTS += tests/unit/test_text tests/unit/test_tokenizer_file \
 	tests/unit/test_scan tests/unit/test_chat_template tests/unit/test_pretokenizer \
-	tests/unit/test_tokenizers
+	tests/unit/test_tokenizers tests/unit/test_sentencepiece
 TEXT_TEST_SHARED = tests/unit/byte_vocab.h tests/unit/text_fixture.h
 TEXT_TEST_LDADD = runtime/libtext.a runtime/libbase.a $(UNIT_LDADD) \
 	$(JANSSON_LIBS) $(PCRE2_LIBS) $(UTF8PROC_LIBS) $(PTHREAD_LIBS) -lm
@@ -112,6 +112,8 @@ tests_unit_test_pretokenizer_SOURCES = tests/unit/test_pretokenizer.c $(TEXT_TES
 tests_unit_test_pretokenizer_LDADD = $(TEXT_TEST_LDADD)
 tests_unit_test_tokenizers_SOURCES = tests/unit/test_tokenizers.c $(TEXT_TEST_SHARED)
 tests_unit_test_tokenizers_LDADD = $(TEXT_TEST_LDADD)
+tests_unit_test_sentencepiece_SOURCES = tests/unit/test_sentencepiece.c $(TEXT_TEST_SHARED)
+tests_unit_test_sentencepiece_LDADD = $(TEXT_TEST_LDADD)
 UNIT_TESTS += tests/unit/test_chat_fixtures
 tests_unit_test_chat_fixtures_SOURCES = tests/unit/test_chat_fixtures.c $(TEXT_TEST_SHARED)
 tests_unit_test_chat_fixtures_LDADD = $(TEXT_TEST_LDADD)

@@ -5,6 +5,8 @@
 
 #include "base/alloc.h"
 
+#include <unistd.h>
+
 #define FILE_NAME "tokenizer.json: "
 
 static aim_tokenizer *parse(json_t *doc, const char *config, aim_error *err)
@@ -40,6 +42,13 @@ static const char *ids_of(const aim_tokenizer *t, const char *text, unsigned fla
 }
 
 /* ---- refused ----------------------------------------------------------------- */
+
+#define NESTED(list) "{\"type\":\"Sequence\",\"normalizers\":[" list "]}"
+#define NFC_2 "{\"type\":\"NFC\"},{\"type\":\"NFC\"}"
+#define NFC_4 NFC_2 "," NFC_2
+#define REPLACE(pattern, content)                                                                  \
+    "{\"type\":\"Replace\",\"pattern\":" pattern ",\"content\":\"" content "\"}"
+#define STRIP(left, right) "{\"type\":\"Strip\",\"strip_left\":" left ",\"strip_right\":" right "}"
 
 static const struct refusal {
     const char *path, *value;
@@ -89,6 +98,27 @@ static const struct refusal {
     {"normalizer", "{\"type\":\"Lowercase\"}", AIM_EUNSUPPORTED,
      FILE_NAME "normalizer: \"type\" is \"Lowercase\", which is not supported"},
     {"normalizer", "[]", AIM_EFORMAT, FILE_NAME "normalizer: must be an object"},
+    {"normalizer",
+     "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"Nmt\"}]}",
+     AIM_EUNSUPPORTED,
+     FILE_NAME "normalizer.normalizers[1]: \"type\" is \"Nmt\", which is not supported"},
+    {"normalizer", "{\"type\":\"Sequence\"}", AIM_EFORMAT,
+     FILE_NAME "normalizer: \"normalizers\" must be an array"},
+    {"normalizer", NESTED(NESTED(NESTED(NESTED(NESTED("{\"type\":\"NFC\"}"))))), AIM_ETOOLARGE,
+     FILE_NAME "normalizer.normalizers[0].normalizers[0].normalizers[0].normalizers[0]: a Sequence "
+               "within 4 others is not supported"},
+    {"normalizer",
+     NESTED(NFC_4 "," NFC_4 "," NFC_4 "," NFC_4 ","
+                  "{\"type\":\"NFD\"}"),
+     AIM_ETOOLARGE, FILE_NAME "normalizer.normalizers[16]: at most 16 steps are allowed"},
+    {"normalizer", "{\"type\":\"Prepend\"}", AIM_EFORMAT,
+     FILE_NAME "normalizer: \"prepend\" is missing"},
+    {"normalizer", REPLACE("{\"String\":\"\"}", "x"), AIM_EUNSUPPORTED,
+     FILE_NAME "normalizer: \"pattern\" is {\"String\":\"\"}, which is not supported"},
+    {"normalizer", REPLACE("{\"Regex\":\"\\\\w\"}", "x"), AIM_EUNSUPPORTED,
+     FILE_NAME "normalizer: the pattern has \"\\w\" at 0, which is not supported"},
+    {"normalizer", "{\"type\":\"Strip\",\"strip_left\":true}", AIM_EFORMAT,
+     FILE_NAME "normalizer: \"strip_right\" is missing"},
     {"pre_tokenizer", "null", AIM_EUNSUPPORTED,
      FILE_NAME "model: a vocabulary of characters without byte_fallback and without an unk_token "
                "in it is not supported"},
@@ -331,6 +361,27 @@ static const struct {
      "{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"}," TEMPLATE "]}", "ab",
      AIM_ADD_SPECIAL, "262 65 256 263"},
     {"normalizer", "{\"type\":\"NFC\"}", "e\xCC\x81", 0, "195 169"},
+    {"normalizer", "{\"type\":\"NFD\"}", "\xC3\xA9", 0, "101 204 129"},
+    {"normalizer", "{\"type\":\"NFKC\"}", "\xEF\xAC\x81 e\xCC\x81", 0, "102 105 32 195 169"},
+    {"normalizer", "{\"type\":\"NFKD\"}", "\xEF\xAC\x81 \xC3\xA9", 0, "102 105 32 101 204 129"},
+    /* a mark that is newer than the reference's tables stops composition */
+    {"normalizer", "{\"type\":\"NFC\"}", "e\xE1\xB7\xB6\xCC\x81", 0, "101 225 183 182 204 129"},
+    {"normalizer", "{\"type\":\"Prepend\",\"prepend\":\"a\"}", "b<|end|>c", AIM_PARSE_SPECIAL,
+     "256 262 97 99"},
+    {"normalizer", "{\"type\":\"Prepend\",\"prepend\":\"a\"}", "", 0, ""},
+    {"normalizer", REPLACE("{\"String\":\"xy\"}", "ab"), "xyxxyx", 0, "256 120 256 120"},
+    {"normalizer", REPLACE("{\"Regex\":\"x+\"}", "b"), "axxxcx", 0, "257 98"},
+    {"normalizer", REPLACE("{\"String\":\"x\"}", ""), "axbxc", 0, "257"},
+    {"normalizer", STRIP("true", "false"),
+     " \t\xC2\xA0"
+     "b ",
+     0, "98 32"},
+    {"normalizer", STRIP("false", "true"), " b \t\n", 0, "32 98"},
+    {"normalizer", STRIP("true", "true"), " \n ", 0, ""},
+    {"normalizer", NESTED(STRIP("true", "true") "," REPLACE("{\"String\":\"b\"}", " b")), " b ", 0,
+     "32 98"},
+    {"normalizer", NESTED(REPLACE("{\"String\":\"b\"}", " b") "," NESTED(STRIP("true", "true"))),
+     " b ", 0, "98"},
     /* flags of added tokens */
     {"added_tokens/0", "{\"id\":256,\"content\":\"ab\"}", "xabab", 0, "120 256 256"},
     {"added_tokens/0", "{\"id\":264,\"content\":\"bb\",\"special\":false}", "abbab", 0,
@@ -346,6 +397,16 @@ static const struct {
     {"added_tokens/0", "{\"id\":264,\"content\":\"<p\"}", "<pad><pa", AIM_PARSE_SPECIAL,
      "263 264 97"},
     {"added_tokens/0", "{\"id\":264,\"content\":\"<p\"}", "<pad><pa", 0, "264 97 100 62 264 97"},
+    /* white space that two tokens want goes to the first, and may be found again */
+    {"added_tokens/0", "{\"id\":264,\"content\":\"QQ\",\"rstrip\":true,\"lstrip\":true}",
+     " QQ  QQ b", 0, "264 264 98"},
+    {"added_tokens",
+     "[{\"id\":264,\"content\":\"QQ\",\"rstrip\":true},{\"id\":265,\"content\":\" \"}]", "QQ  b", 0,
+     "264 265 265 98"},
+    {"added_tokens",
+     "[{\"id\":264,\"content\":\"QQ\",\"rstrip\":true},{\"id\":265,\"content\":\" "
+     "\",\"lstrip\":true}]",
+     "QQ  b", 0, "264 98"},
     /* those searched after the others lose where they overlap */
     {"added_tokens/0", "{\"id\":264,\"content\":\"a<\",\"normalized\":true}", "a<pad>a<",
      AIM_PARSE_SPECIAL, "97 263 264"},
@@ -357,6 +418,53 @@ START_TEST(setting_is_honoured)
     edit(doc, settings[_i].path, settings[_i].value);
     aim_tokenizer *t = must_parse(doc, NULL);
     ck_assert_str_eq(ids_of(t, settings[_i].text, settings[_i].flags), settings[_i].ids);
+    aim_tokenizer_free(t);
+}
+END_TEST
+
+/* A special token that is searched in normalised text, and what of that is
+ * plain. */
+static const struct {
+    const char *normalizer, *text;
+    aim_span plain[2];
+    size_t n_plain;
+    const char *expect; /* of each id: 'E' for <|end|>, '.' for another */
+} spans[] = {
+    {"{\"type\":\"NFC\"}", "a<|end|>b", {{0}}, 0, ".E."},
+    {"{\"type\":\"NFC\"}", "a<|end|>b", {{0, 9}}, 1, "........."},
+    {"{\"type\":\"NFC\"}", "a<|end|>b", {{3, 4}}, 1, "........."},
+    /* the text before gets shorter, or longer */
+    {"{\"type\":\"NFC\"}", "e\xCC\x81<|end|><|end|>", {{0, 3}}, 1, "..EE"},
+    {"{\"type\":\"NFC\"}", "e\xCC\x81<|end|><|end|>", {{0, 10}}, 1, ".........E"},
+    {REPLACE("{\"String\":\"x\"}", "yyy"),
+     "x<|end|><|end|>x",
+     {{0, 1}, {8, 16}},
+     2,
+     "...E.........."},
+    {"{\"type\":\"Prepend\",\"prepend\":\"y\"}", "y<|end|>y<|end|>", {{8, 16}}, 1, ".E........"},
+    {STRIP("true", "true"), "  <|end|><|end|>", {{2, 9}}, 1, ".......E"},
+    {STRIP("true", "true"), "  <|end|>  ", {{0, 2}, {9, 11}}, 2, "E"},
+    /* '>' and U+0338 compose across the start of the plain text: not followed */
+    {"{\"type\":\"NFC\"}", "<|end|><|end|>\xCC\xB8", {{14, 16}}, 1, "................"},
+};
+
+START_TEST(plain_spans_are_followed)
+{
+    json_t *doc = byte_vocab();
+    aim_error err = {0};
+    aim_ids ids = {0};
+    edit(doc, "normalizer", spans[_i].normalizer);
+    edit(doc, "added_tokens/0/normalized", "true");
+    aim_tokenizer *t = must_parse(doc, NULL);
+    ck_assert_int_eq(aim_tokenizer_encode(t, spans[_i].text, strlen(spans[_i].text),
+                                          AIM_PARSE_SPECIAL, spans[_i].plain, spans[_i].n_plain,
+                                          &ids, &err),
+                     AIM_OK);
+    char shown[64] = "";
+    for (size_t i = 0; i < ids.n && i < sizeof shown - 1; i++)
+        shown[i] = ids.v[i] == 262 ? 'E' : '.';
+    ck_assert_str_eq(shown, spans[_i].expect);
+    aim_ids_free(&ids);
     aim_tokenizer_free(t);
 }
 END_TEST
@@ -418,6 +526,7 @@ static const struct {
     {"{\"bos_token\":\"<pad>\",\"add_bos_token\":true}", "<pad>", NULL, NULL, "263 256", 263},
     {"{\"bos_token\":\"<pad>\",\"add_bos_token\":false}", "<pad>", NULL, NULL, "256", 263},
     {"{\"bos_token\":\"none\"}", "none", NULL, NULL, "256", -1},
+    {"{\"eos_token\":\"<|end|>\",\"add_eos_token\":true}", NULL, "<|end|>", NULL, "256 262", -1},
     {"{\"chat_template\":\"x\"}", NULL, NULL, "x", "256", -1},
     {"{\"chat_template\":[{\"name\":\"rag\",\"template\":\"y\"},"
      "{\"name\":\"default\",\"template\":\"z\"}]}",
@@ -467,6 +576,8 @@ static const struct {
     {"{\"chat_template\":[{\"name\":\"default\"}]}", "chat_template: \"template\" is missing"},
     {"{\"add_bos_token\":\"yes\"}", "\"add_bos_token\" must be true or false"},
     {"{\"add_bos_token\":true}", "\"add_bos_token\" is true, but \"bos_token\" is not a token"},
+    {"{\"add_eos_token\":true,\"eos_token\":\"no\"}",
+     "\"add_eos_token\" is true, but \"eos_token\" is not a token"},
 };
 
 START_TEST(config_is_refused)
@@ -477,6 +588,69 @@ START_TEST(config_is_refused)
     ck_assert_ptr_null(parse(byte_vocab(), bad_configs[_i].config, &err));
     ck_assert_str_eq(err.text, want);
     ck_assert_int_eq(err.code, AIM_EFORMAT);
+}
+END_TEST
+
+/* ---- a folder ---------------------------------------------------------------------- */
+
+static void write_file(const char *dir, const char *name, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "w");
+    ck_assert_ptr_nonnull(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void remove_folder(const char *dir)
+{
+    static const char *const names[] = {"tokenizer.json", "tokenizer_config.json",
+                                        "chat_template.jinja", "tokenizer.model"};
+    char path[128];
+    for (int i = 0; i < COUNT(names); i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+        unlink(path);
+    }
+    rmdir(dir);
+}
+
+START_TEST(template_has_a_file_of_its_own)
+{
+    char dir[] = "/tmp/test_tokenizer.XXXXXX", *json = dump(byte_vocab());
+    aim_error err = {0};
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    write_file(dir, "tokenizer.json", json);
+    write_file(dir, "tokenizer_config.json", "{\"chat_template\":\"in the configuration\"}");
+    aim_tokenizer *t = aim_tokenizer_load(dir, NULL);
+    expect_text(aim_tokenizer_chat_template(t), "in the configuration");
+    aim_tokenizer_free(t);
+    write_file(dir, "chat_template.jinja", "alone\n");
+    t = aim_tokenizer_load(dir, NULL);
+    expect_text(aim_tokenizer_chat_template(t), "alone\n");
+    aim_tokenizer_free(t);
+    write_file(dir, "chat_template.jinja", "ab\xC3");
+    ck_assert_ptr_null(aim_tokenizer_load(dir, &err));
+    ck_assert_str_eq(err.text, "chat_template.jinja: not valid UTF-8 at byte 2");
+    remove_folder(dir);
+    free_text(json);
+}
+END_TEST
+
+START_TEST(other_formats_are_named)
+{
+    char dir[] = "/tmp/test_tokenizer.XXXXXX", want[256];
+    aim_error err = {0};
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    write_file(dir, "tokenizer.model", "\n");
+    ck_assert_ptr_null(aim_tokenizer_load(dir, &err));
+    snprintf(want, sizeof want,
+             "%s: tokenizer.model without tokenizer.json is not supported; make one with "
+             "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) of Python's transformers",
+             dir);
+    ck_assert_str_eq(err.text, want);
+    ck_assert_int_eq(err.code, AIM_EUNSUPPORTED);
+    remove_folder(dir);
 }
 END_TEST
 
@@ -555,6 +729,7 @@ static Suite *tokenizer_file_suite(void)
 
     TCase *honoured = tcase_create("honoured");
     tcase_add_loop_test(honoured, setting_is_honoured, 0, COUNT(settings));
+    tcase_add_loop_test(honoured, plain_spans_are_followed, 0, COUNT(spans));
     tcase_add_test(honoured, sparse_ids);
     tcase_add_test(honoured, tokens_and_their_bytes);
     suite_add_tcase(s, honoured);
@@ -563,6 +738,8 @@ static Suite *tokenizer_file_suite(void)
     tcase_add_loop_test(config, config_is_read, 0, COUNT(configs));
     tcase_add_test(config, bos_comes_once);
     tcase_add_loop_test(config, config_is_refused, 0, COUNT(bad_configs));
+    tcase_add_test(config, template_has_a_file_of_its_own);
+    tcase_add_test(config, other_formats_are_named);
     suite_add_tcase(s, config);
 
     TCase *memory = tcase_create("memory");
