@@ -5,12 +5,14 @@ dist_noinst_SCRIPTS += quickstart runtests .ci/run tests/build.sh tests/install_
 TREE_TESTS = tests/check_includes.sh tests/check_man.sh tests/check_tree.sh
 EXTRA_DIST += $(TREE_TESTS) tests/tsan.supp .clang-format \
 	tests/conformance/README.md \
-	tests/conformance/lm_eval/wordmath_greedy.yaml \
+	tests/conformance/lm_eval \
+	tests/conformance/lm_eval_hf.py \
 	tests/conformance/openai_node.mjs \
 	tests/conformance/openai_python.py \
 	tests/conformance/package-lock.json \
 	tests/conformance/package.json \
-	tests/conformance/requirements.txt
+	tests/conformance/requirements.txt \
+	tests/reference/requirements.txt
 if !SANITIZING
 TESTS += $(TREE_TESTS)
 endif
