@@ -63,7 +63,8 @@ struct model_file {
     size_t starts[MAX_TENSORS];
 };
 
-static void put(struct model_file *m, int rows, int cols, const char *format, ...)
+static void __attribute__((format(printf, 4, 5)))
+put(struct model_file *m, int rows, int cols, const char *format, ...)
 {
     char name[sizeof m->names[0]];
     va_list args;
@@ -143,7 +144,8 @@ static void put_all(struct model_file *m, const aim_hf_config *c)
 }
 
 /* Element 0 of a tensor; zeros if there is none, as for a bias. */
-static const float *find(const struct model_file *m, const char *format, ...)
+static const float *__attribute__((format(printf, 2, 3)))
+find(const struct model_file *m, const char *format, ...)
 {
     static const float zeros[64];
     char name[96];
@@ -252,7 +254,7 @@ static void plain_mlp(const struct plain *p, int layer, const double *h, double 
 {
     const struct model_file *m = p->m;
     double gate_up[2 * FFN];
-    const char *mlp = "model.layers.%d.mlp.%s";
+    static const char mlp[] = "model.layers.%d.mlp.%s";
     const float *fused = find(m, mlp, layer, "gate_up_proj.weight");
     const float *gate = p->c->fused_gate_up ? fused : find(m, mlp, layer, "gate_proj.weight");
     const float *up =
