@@ -59,6 +59,8 @@ static const struct config_case {
     {",\"logits_scaling\":8.0}", "\"logits_scaling\": 8.0"},
     {",\"clip_qkv\":8}", "\"clip_qkv\": 8"},
     {",\"use_qk_norm\":true}", "\"use_qk_norm\": true"},
+    {",\"use_mrope\":true}", "\"use_mrope\": true"},
+    {",\"lm_head_bias\":true}", "\"lm_head_bias\": true"},
     {",\"num_local_experts\":8}", "\"num_local_experts\": 8"},
     {",\"final_logit_softcapping\":30.0}", "\"final_logit_softcapping\": 30.0"},
     /* Rotary settings. */
