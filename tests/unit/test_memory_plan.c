@@ -188,7 +188,7 @@ START_TEST(what_does_not_fit_is_refused_with_the_figures)
     ck_assert_int_eq(aim_memory_plan_fit(&p, 1, 5 * GIB, &err), AIM_ENOMEM);
     ck_assert_ptr_nonnull(strstr(err.text, "model phi needs 6.6 GiB (weights 3.5 GiB, KV cache "
                                            "3.0 GiB, workspace 128."));
-    ck_assert_ptr_nonnull(strstr(err.text, "tokenizer 3.0 MiB) but 5.0 GiB are available; lower "
+    ck_assert_ptr_nonnull(strstr(err.text, "tokenizer 4.0 MiB) but 5.0 GiB are available; lower "
                                            "kv_cache, max_context or max_sequences"));
     ck_assert_ptr_null(strstr(err.text, "int8"));
     ck_assert_mem_eq(&p, &before, sizeof p);
