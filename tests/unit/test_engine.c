@@ -350,7 +350,7 @@ START_TEST(answers_do_not_depend_on_load)
     int way = _i % (int)WAYS;
     const char *backend = subjects[_i / (int)WAYS].backend;
     aim_model *(*open)(const aim_model_options *o) = subjects[_i / (int)WAYS].open;
-    int n = open == open_stretched ? MIX / 2 : MIX; /* its answers seldom end early */
+    int n = open == open_stretched ? MIX / 3 : MIX; /* its answers seldom end early */
     bool int8 = strcmp(backend, "int8") == 0;
     if (TSAN && !int8 && way > 0) /* the engine is the same, the matrices are slow */
         return;
