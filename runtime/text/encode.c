@@ -8,7 +8,8 @@
 
 struct encoder {
     const aim_tokenizer *t;
-    bool at_start; /* the text in work is the start of the whole */
+    bool at_start;     /* the text in work is the start of the whole */
+    uint64_t deadline; /* for patterns */
     struct aim__bpe_work work;
     aim_ids *out;
     aim_error *err;
@@ -61,7 +62,8 @@ static int encode_words(struct encoder *e, const struct aim__special_rule *rule,
 {
     (void)rule;
     bool at_start = e->at_start && base == 0;
-    return aim__pretokenizer_run(&e->t->pretokenizer, text, len, at_start, on_word, e, e->err);
+    return aim__pretokenizer_run(&e->t->pretokenizer, text, len, at_start, e->deadline, on_word, e,
+                                 e->err);
 }
 
 /* Let out->plain be what the stretch text[0, len) at base has of the rule's
@@ -114,6 +116,7 @@ int aim_tokenizer_encode(const aim_tokenizer *t, const char *text, size_t len, u
     struct encoder e = {
         .t = t,
         .at_start = true,
+        .deadline = aim__pattern_deadline(),
         .out = out,
         .err = err,
     };

@@ -48,7 +48,8 @@ static int replace(const struct aim__normalizer_step *s, const char *text, size_
                    bool *at_start, aim_error *err)
 {
     struct replacement r = {text, s->content, strlen(s->content), out, at_start};
-    return s->pattern ? aim__pattern_find_all(s->pattern, text, len, on_stretch, &r, err)
+    return s->pattern ? aim__pattern_find_all(s->pattern, text, len, aim__pattern_deadline(),
+                                              on_stretch, &r, err)
                       : aim__find_text(s->wanted, text, len, on_stretch, &r);
 }
 

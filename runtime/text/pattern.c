@@ -3,18 +3,22 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/cpu.h"
 #include "text/utf8.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 #include <string.h>
 
-/* The limits of one match. A match over a megabyte that backtracks once per
- * byte passes; one that doubles with every byte stops within a second. */
+/* The limits of one match, from one place, and of all of them. A match over a
+ * megabyte that backtracks once per byte passes; one that doubles with every
+ * byte stops within a second. */
 enum {
     MATCH_LIMIT = 10000000,
     DEPTH_LIMIT = 10000000, /* in heap frames: the next limit binds first */
     HEAP_LIMIT = 64 * 1024, /* KiB */
+    STARTS = 16,            /* bytes that one call may move on to start a match */
+    SECONDS = 10,           /* for all of a text; a megabyte should take a tenth of one */
 };
 
 struct aim__pattern {
@@ -128,6 +132,12 @@ static const char *translate(const char *pattern, aim_buf *out)
 
 /* ---- compiling ----------------------------------------------------------- */
 
+/* No start optimisations: they look through the rest of the text at every call,
+ * and a call is made for every few bytes. */
+#define OPTIONS                                                                                    \
+    (PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_AUTO_CAPTURE |                     \
+     PCRE2_USE_OFFSET_LIMIT | PCRE2_NO_START_OPTIMIZE)
+
 static int compile(aim__pattern *p, const aim_buf *pattern, const char *where, aim_error *err)
 {
     int number;
@@ -137,9 +147,8 @@ static int compile(aim__pattern *p, const aim_buf *pattern, const char *where, a
     if (!context)
         return aim_fail_nomem(err, where);
     pcre2_set_newline(context, PCRE2_NEWLINE_LF);
-    p->code = pcre2_compile((PCRE2_SPTR)pattern->data, pattern->len,
-                            PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_AUTO_CAPTURE,
-                            &number, &offset, context);
+    p->code =
+        pcre2_compile((PCRE2_SPTR)pattern->data, pattern->len, OPTIONS, &number, &offset, context);
     pcre2_compile_context_free(context);
     if (p->code)
         return AIM_OK;
@@ -216,56 +225,95 @@ static int fail_match(int result, aim_error *err)
                     (const char *)reason);
 }
 
-/* The next match at or after pos; false in *found if there is none. */
-static int find(const aim__pattern *p, pcre2_match_data *data, const char *text, size_t len,
-                size_t pos, bool *found, size_t *start, size_t *stop, aim_error *err)
+uint64_t aim__pattern_deadline(void)
 {
-    int result =
-        pcre2_match(p->code, (PCRE2_SPTR)text, len, pos, PCRE2_NO_UTF_CHECK, data, p->limits);
-    *found = result >= 0;
-    if (result == PCRE2_ERROR_NOMATCH)
-        return AIM_OK;
+    return aim_now_ns() + (uint64_t)SECONDS * 1000000000;
+}
+
+/* Looking for the matches in one text. */
+struct search {
+    const aim__pattern *pattern;
+    pcre2_match_data *data;
+    pcre2_match_context *limits;
+    const char *text;
+    size_t len;
+    uint64_t deadline;
+    size_t start, stop; /* the match that was found last, if any */
+    bool any;
+};
+
+/* Look for a match that starts in [pos, pos + STARTS]: one call may start in so
+ * many places only, as the limits hold for each of them and not for all. */
+static int match(struct search *s, size_t pos, aim_error *err)
+{
+    if (aim_now_ns() >= s->deadline)
+        return aim_fail(err, AIM_EINVAL,
+                        "the tokenizer's pattern takes too long to split this text");
+    pcre2_set_offset_limit(s->limits, pos + STARTS);
+    int result = pcre2_match(s->pattern->code, (PCRE2_SPTR)s->text, s->len, pos, PCRE2_NO_UTF_CHECK,
+                             s->data, s->limits);
+    s->any = result >= 0;
     if (result < 0)
-        return fail_match(result, err);
-    const PCRE2_SIZE *place = pcre2_get_ovector_pointer(data);
-    *start = place[0];
-    *stop = place[1];
+        return result == PCRE2_ERROR_NOMATCH ? AIM_OK : fail_match(result, err);
+    const PCRE2_SIZE *place = pcre2_get_ovector_pointer(s->data);
+    s->start = place[0];
+    s->stop = place[1];
     return AIM_OK;
+}
+
+/* Look for the next match at or after pos. */
+static int find(struct search *s, size_t pos, aim_error *err)
+{
+    int code = match(s, pos, err);
+    while (!code && !s->any && s->len - pos > STARTS + 1) {
+        pos += STARTS + 1;
+        while (pos < s->len && ((unsigned char)s->text[pos] & 0xC0) == 0x80)
+            pos++;
+        code = match(s, pos, err);
+    }
+    return code;
 }
 
 /* As Oniguruma's bindings do, an empty match right behind another match does
  * not count, and the search goes on one character later. */
-static int find_all(const aim__pattern *p, pcre2_match_data *data, const char *text, size_t len,
-                    aim__stretch_fn *fn, void *arg, aim_error *err)
+static int find_all(struct search *s, aim__stretch_fn *fn, void *arg, aim_error *err)
 {
-    size_t done = 0, from = 0, start = 0, stop = 0;
-    bool found = true, any = false;
+    size_t done = 0, from = 0;
+    bool after_match = false;
     int code = AIM_OK;
-    while (from < len && !code) {
-        code = find(p, data, text, len, from, &found, &start, &stop, err);
-        if (code || !found)
+    while (from < s->len && !code) {
+        code = find(s, from, err);
+        if (code || !s->any)
             break;
-        if (any && start == stop && stop == done) {
-            from += aim_utf8_length((unsigned char)text[from]);
+        if (after_match && s->start == s->stop && s->stop == done) {
+            from += aim_utf8_length((unsigned char)s->text[from]);
             continue;
         }
-        if (start > done)
-            code = fn(arg, done, start, false);
+        if (s->start > done)
+            code = fn(arg, done, s->start, false);
         if (!code)
-            code = fn(arg, start, stop, true);
-        done = from = stop;
-        any = true;
+            code = fn(arg, s->start, s->stop, true);
+        done = from = s->stop;
+        after_match = true;
     }
-    return code || done == len ? code : fn(arg, done, len, false);
+    return code || done == s->len ? code : fn(arg, done, s->len, false);
 }
 
-int aim__pattern_find_all(const aim__pattern *p, const char *text, size_t len, aim__stretch_fn *fn,
-                          void *arg, aim_error *err)
+int aim__pattern_find_all(const aim__pattern *p, const char *text, size_t len, uint64_t deadline,
+                          aim__stretch_fn *fn, void *arg, aim_error *err)
 {
-    pcre2_match_data *data = pcre2_match_data_create(1, p->memory);
-    if (!data)
-        return aim_fail_nomem(err, "splitting the text by the tokenizer's pattern");
-    int code = find_all(p, data, text, len, fn, arg, err);
-    pcre2_match_data_free(data);
+    struct search s = {
+        .pattern = p,
+        .data = pcre2_match_data_create(1, p->memory),
+        .limits = pcre2_match_context_copy(p->limits),
+        .text = text,
+        .len = len,
+        .deadline = deadline,
+    };
+    int code = s.data && s.limits
+                   ? find_all(&s, fn, arg, err)
+                   : aim_fail_nomem(err, "splitting the text by the tokenizer's pattern");
+    pcre2_match_data_free(s.data);
+    pcre2_match_context_free(s.limits);
     return code;
 }

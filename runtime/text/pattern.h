@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pattern.h - a pre-tokenizer pattern that has no scanner of its own, run by
- * PCRE2 under limits on matching steps, depth and heap.
+ * PCRE2 under limits on matching steps, depth, heap and time.
  *
  * tokenizer.json is written for Oniguruma, whose language differs from PCRE2's
  * in places; what they read differently is refused, not guessed.
@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct aim__pattern aim__pattern;
 
@@ -22,14 +23,18 @@ int aim__pattern_compile(const char *pattern, const char *where, aim__pattern **
                          aim_error *err);
 void aim__pattern_free(aim__pattern *p); /* NULL is fine */
 
+/* The time of aim_now_ns by which work that starts now should be done. */
+uint64_t aim__pattern_deadline(void);
+
 /* Takes the stretch [start, stop) of a text: a match, or what lies before, behind
  * and between matches. Returns AIM_OK or a code, which ends the search. */
 typedef int aim__stretch_fn(void *arg, size_t start, size_t stop, bool match);
 
 /* Hand the whole text to fn, stretch by stretch: a match may be empty, anything
  * else is not. The text is well-formed UTF-8. Errors: those of fn, ENOMEM, and
- * AIM_EINVAL where a limit is hit. */
-int aim__pattern_find_all(const aim__pattern *p, const char *text, size_t len, aim__stretch_fn *fn,
-                          void *arg, aim_error *err);
+ * AIM_EINVAL where a limit is hit or aim_now_ns passes the deadline: work on a
+ * pattern nobody has seen may grow with the square of the text. */
+int aim__pattern_find_all(const aim__pattern *p, const char *text, size_t len, uint64_t deadline,
+                          aim__stretch_fn *fn, void *arg, aim_error *err);
 
 #endif

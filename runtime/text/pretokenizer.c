@@ -8,6 +8,7 @@
 
 struct run {
     const struct aim__pretokenizer *p;
+    uint64_t deadline;
     aim__piece_fn *fn;
     void *arg;
     aim_error *err;
@@ -54,7 +55,8 @@ static int on_part(void *arg, const char *s, size_t n)
 static int split(const struct run *r, int step, struct piece piece)
 {
     struct splitting at = {r, step, piece};
-    return aim__split_run(&r->p->step[step].split, piece.s, piece.n, on_part, &at, r->err);
+    return aim__split_run(&r->p->step[step].split, piece.s, piece.n, r->deadline, on_part, &at,
+                          r->err);
 }
 
 /* Go on with the changed piece, which is freed. */
@@ -128,9 +130,10 @@ static int run_step(const struct run *r, int step, struct piece piece)
 }
 
 int aim__pretokenizer_run(const struct aim__pretokenizer *p, const char *text, size_t len,
-                          bool at_start, aim__piece_fn *fn, void *arg, aim_error *err)
+                          bool at_start, uint64_t deadline, aim__piece_fn *fn, void *arg,
+                          aim_error *err)
 {
-    const struct run r = {p, fn, arg, err};
+    const struct run r = {p, deadline, fn, arg, err};
     return len > 0 ? run_step(&r, 0, (struct piece){text, len, at_start}) : AIM_OK;
 }
 

@@ -52,9 +52,10 @@ struct aim__pretokenizer {
 /* Hand the words of well-formed text to fn in order; all of it is one word if
  * there are no steps. at_start: the whole text begins here, not behind an added
  * token. Errors: those of fn, ENOMEM, and AIM_EINVAL where a pattern runs into
- * its limits. */
+ * its limits or is still at work at the deadline (of aim_now_ns). */
 int aim__pretokenizer_run(const struct aim__pretokenizer *p, const char *text, size_t len,
-                          bool at_start, aim__piece_fn *fn, void *arg, aim_error *err);
+                          bool at_start, uint64_t deadline, aim__piece_fn *fn, void *arg,
+                          aim_error *err);
 void aim__pretokenizer_fini(struct aim__pretokenizer *p);
 
 #endif

@@ -72,12 +72,12 @@ int aim__find_text(const char *wanted, const char *text, size_t len, aim__stretc
     return code || done == len ? code : fn(arg, done, len, false);
 }
 
-int aim__split_run(const struct aim__split *split, const char *text, size_t len, aim__piece_fn *fn,
-                   void *arg, aim_error *err)
+int aim__split_run(const struct aim__split *split, const char *text, size_t len, uint64_t deadline,
+                   aim__piece_fn *fn, void *arg, aim_error *err)
 {
     struct splitter s = {.split = split, .text = text, .fn = fn, .arg = arg};
     int code = split->pattern
-                   ? aim__pattern_find_all(split->pattern, text, len, on_stretch, &s, err)
+                   ? aim__pattern_find_all(split->pattern, text, len, deadline, on_stretch, &s, err)
                    : aim__find_text(split->text, text, len, on_stretch, &s);
     return code ? code : end_piece(&s);
 }

@@ -33,8 +33,8 @@ int aim__find_text(const char *wanted, const char *text, size_t len, aim__stretc
 
 /* Hand the pieces of well-formed text, len >= 1, to fn in order; they lie in
  * text. Errors: those of fn and of aim__pattern_find_all. */
-int aim__split_run(const struct aim__split *split, const char *text, size_t len, aim__piece_fn *fn,
-                   void *arg, aim_error *err);
+int aim__split_run(const struct aim__split *split, const char *text, size_t len, uint64_t deadline,
+                   aim__piece_fn *fn, void *arg, aim_error *err);
 void aim__split_fini(struct aim__split *split);
 
 #endif

@@ -21,6 +21,7 @@ TEXTS = [
     "\u0939\u093f\u0928\u094d\u0926\u0940 \u0e44\u0e17\u0e22 \u05e2\u05d1", "\U0001f44d\U0001f3fd \u2764\ufe0f\u200d\U0001f525 \U0001f1e9\U0001f1ea",
     "\u24d0\u24b6 \u2070 \u203f \u00aa", "ab,cd,,ef,", ",,", ",a", "aXbXXc", "XX", "caf\u00e9 e\u0301", "-->x<--", "\x00\x01 \x1f", "a\u200db c",
     "D\u00fcsseldorf/Stra\u00dfe n\u00ba 5\nif (a<b) {\n\t\treturn 0;\n}\n", "  \u0301x", "'\u017f 'S", "ABCdef \u01c5x \u02b0A \u05d0B A\u05d0",
+    "\u4f60\u597d" * 15 + "," + "\u00e4" * 20 + ",b", "x" * 17 + "," + "x" * 16 + "," + "x" * 33 + "A",
 ]
 
 

@@ -37,7 +37,7 @@ static void check_words(const struct aim__pretokenizer *p, const json_t *text, c
     json_t *got = json_array();
     aim_error err = {0};
     int code = aim__pretokenizer_run(p, json_string_value(text), json_string_length(text), true,
-                                     on_word, got, &err);
+                                     UINT64_MAX, on_word, got, &err);
     ck_assert_msg(code == AIM_OK, "%s", err.text);
     if (!json_equal(got, want))
         ck_abort_msg("\"%s\" is cut into %s", json_string_value(text),
@@ -89,8 +89,9 @@ START_TEST(first_is_the_beginning_of_the_text)
                               "prepend_scheme", "first");
     json_t *words = json_array(), *want = json_pack("[s,s]", "a", "_b");
     ck_assert_int_eq(read_json(&t, first, NULL), AIM_OK);
-    ck_assert_int_eq(aim__pretokenizer_run(&t.pretokenizer, "a b", 3, false, on_word, words, NULL),
-                     AIM_OK);
+    ck_assert_int_eq(
+        aim__pretokenizer_run(&t.pretokenizer, "a b", 3, false, UINT64_MAX, on_word, words, NULL),
+        AIM_OK);
     ck_assert(json_equal(words, want));
     json_decref(words);
     json_decref(want);
@@ -215,8 +216,8 @@ static int read_and_run(const json_t *root, size_t *bytes, aim_error *err)
     *bytes = 0;
     int code = read_root(&t, root, err);
     if (!code)
-        code = aim__pretokenizer_run(&t.pretokenizer, text, sizeof text - 1, true, count_word,
-                                     bytes, err);
+        code = aim__pretokenizer_run(&t.pretokenizer, text, sizeof text - 1, true, UINT64_MAX,
+                                     count_word, bytes, err);
     aim__pretokenizer_fini(&t.pretokenizer);
     return code;
 }
@@ -242,6 +243,22 @@ START_TEST(every_allocation_may_fail)
 }
 END_TEST
 
+START_TEST(deadline_ends_a_pattern)
+{
+    json_t *root = json_loads(MANY_STEPS, 0, NULL);
+    aim_tokenizer t;
+    aim_error err = {0};
+    size_t bytes = 0;
+    ck_assert_int_eq(read_root(&t, root, NULL), AIM_OK);
+    int code = aim__pretokenizer_run(&t.pretokenizer, "a", 1, true, 0, count_word, &bytes, &err);
+    ck_assert_int_eq(code, AIM_EINVAL);
+    ck_assert_str_eq(err.text, "the tokenizer's pattern takes too long to split this text");
+    ck_assert_uint_eq(bytes, 0);
+    aim__pretokenizer_fini(&t.pretokenizer);
+    json_decref(root);
+}
+END_TEST
+
 static const char *const long_texts[] = {
     "a", " ", "1", "_", "\n", "A", "aA", "x1 ", "\xF0\x9F\x98\x80", "e\xCC\x81", "\xD7\x90",
 };
@@ -250,7 +267,7 @@ static const char *const long_texts[] = {
 START_TEST(long_texts_end)
 {
     FILE *f = fopen(source_path("tests/data/text/pretokenizers.jsonl"), "r");
-    size_t len = 1 << 17, unit = strlen(long_texts[_i]), bytes = 0;
+    size_t len = 1 << 16, unit = strlen(long_texts[_i]), bytes = 0;
     char line[1 << 14], *text = malloc(len);
     ck_assert(f != NULL && text != NULL);
     len -= len % unit;
@@ -262,8 +279,8 @@ START_TEST(long_texts_end)
         json_t *root = json_loads(line, JSON_ALLOW_NUL, NULL);
         int code = read_root(&t, root, &err);
         if (!code)
-            code =
-                aim__pretokenizer_run(&t.pretokenizer, text, len, true, count_word, &bytes, &err);
+            code = aim__pretokenizer_run(&t.pretokenizer, text, len, true, UINT64_MAX, count_word,
+                                         &bytes, &err);
         ck_assert_msg(code == AIM_OK, "%.80s: %s", line, err.text);
         aim__pretokenizer_fini(&t.pretokenizer);
         json_decref(root);
@@ -289,6 +306,7 @@ static Suite *pretokenizer_suite(void)
 
     TCase *limits = tcase_create("limits");
     tcase_add_test(limits, every_allocation_may_fail);
+    tcase_add_test(limits, deadline_ends_a_pattern);
     tcase_add_loop_test(limits, long_texts_end, 0, COUNT(long_texts));
     tcase_set_timeout(limits, 300);
     suite_add_tcase(s, limits);
