@@ -183,6 +183,27 @@ START_TEST(scanner_equals_pcre2)
 }
 END_TEST
 
+/* Quadratic work would take many minutes here. */
+START_TEST(long_texts_end)
+{
+    static const char *const units[] = {"a",         "A",         "aA", " ",  "\n",
+                                        " \n",       "1",         "'",  "!",  "\xF0\x9F\x98\x80",
+                                        "e\xCC\x81", "A\xD7\x90", "'s", "! ", "\xCC\x81"};
+    aim__scan_fn *scan = aim__known_patterns[_i].scan;
+    static unsigned char text[1 << 20];
+    for (int u = 0; u < COUNT(units); u++) {
+        size_t unit = strlen(units[u]), end = sizeof text - sizeof text % unit;
+        for (size_t i = 0; i < end; i++)
+            text[i] = (unsigned char)units[u][i % unit];
+        for (size_t pos = 0, stop; pos < end; pos = stop) {
+            stop = scan(text, pos, end);
+            if (stop <= pos || stop > end)
+                ck_abort_msg("from %zu to %zu of %zu", pos, stop, end);
+        }
+    }
+}
+END_TEST
+
 START_TEST(every_pattern_has_its_test)
 {
     ck_assert_ptr_null(aim__known_patterns[KNOWN_PATTERNS].name);
@@ -198,6 +219,7 @@ static Suite *scan_suite(void)
     TCase *scanners = tcase_create("scanners");
     tcase_add_loop_test(scanners, classes_equal_pcre2, 0, 4);
     tcase_add_loop_test(scanners, scanner_equals_pcre2, 0, KNOWN_PATTERNS);
+    tcase_add_loop_test(scanners, long_texts_end, 0, KNOWN_PATTERNS);
     tcase_add_test(scanners, every_pattern_has_its_test);
     tcase_set_timeout(scanners, 300);
     suite_add_tcase(s, scanners);
