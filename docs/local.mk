@@ -11,5 +11,6 @@ nobase_dist_doc_DATA = \
 	docs/design.md \
 	docs/hacking.md \
 	docs/metrics.md \
+	docs/models.md \
 	docs/operators.md \
 	docs/research.md
