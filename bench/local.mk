@@ -11,11 +11,13 @@ bench_analogd_bench_SOURCES = \
 	bench/main.c \
 	bench/prompt.h \
 	bench/rate.c bench/rate.h \
-	bench/report.c bench/report.h
+	bench/report.c bench/report.h \
+	bench/tokenizer.c bench/tokenizer.h
 bench_analogd_bench_LDADD = $(RUNTIME_LDADD) $(MICROHTTPD_LIBS)
 CLEANFILES += bench/analogd-bench
 
 .PHONY: bench
 bench: bench/analogd-bench analogd
-	bench/analogd-bench --program ./analogd --model '$(srcdir)/models/wordmath-2m' $(BENCH)
+	bench/analogd-bench --program ./analogd --model '$(srcdir)/models/wordmath-2m' \
+		--text '$(srcdir)/LICENSE' $(BENCH)
 EXTRA_DIST += tests/reference/make_random_checkpoint.py

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* analogd-bench [--json] [--quick] [--program ANALOGD] [--model DIR]
- *               [--load DIR [--backend NAME]]
+ *               [--load DIR [--backend NAME]] [--tokenizer DIR [--text FILE]]
  *
  * Measures the machine, then each figure beside the limit that this machine
  * sets: decoding through the engine and over HTTP at 1, 8 and 32 sequences, on
  * the shipped model and on the shape of Llama-3.2-1B with random weights, what
  * HTTP costs and where that goes, and /health against libmicrohttpd alone.
  * Every figure is the median of five, engine and HTTP taking turns. With --load
- * it measures instead how the checkpoint in DIR is loaded. */
+ * it measures instead how the checkpoint in DIR is loaded, with --tokenizer how
+ * fast the tokenizer in DIR encodes FILE. */
 #include "config.h"
 
 #include "base/alloc.h"
@@ -20,6 +21,7 @@
 #include "bench/limits.h"
 #include "bench/load.h"
 #include "bench/report.h"
+#include "bench/tokenizer.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -31,8 +33,10 @@ enum { ROUNDS = 5, PROMPT = 16 };
 static struct {
     const char *program, *model;
     const char *load, *backend; /* load NULL: measure decoding */
+    const char *tokenizer, *text;
     bool json, quick;
-} args = {.program = "./analogd", .model = "models/wordmath-2m", .backend = "int8"};
+} args = {
+    .program = "./analogd", .model = "models/wordmath-2m", .backend = "int8", .text = "LICENSE"};
 
 /* What the machine can do, measured in this run. */
 static struct {
@@ -182,6 +186,8 @@ static void parse_args(int argc, char **argv)
                                             {"model", required_argument, NULL, 'm'},
                                             {"load", required_argument, NULL, 'l'},
                                             {"backend", required_argument, NULL, 'b'},
+                                            {"tokenizer", required_argument, NULL, 't'},
+                                            {"text", required_argument, NULL, 'x'},
                                             {0}};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
         switch (c) {
@@ -203,6 +209,12 @@ static void parse_args(int argc, char **argv)
         case 'b':
             args.backend = optarg;
             break;
+        case 't':
+            args.tokenizer = optarg;
+            break;
+        case 'x':
+            args.text = optarg;
+            break;
         default:
             exit(2);
         }
@@ -215,6 +227,8 @@ int main(int argc, char **argv)
     report_format(args.json);
     if (args.load)
         return bench_load(args.program, args.load, args.backend) ? 1 : 0;
+    if (args.tokenizer)
+        return bench_tokenizer(args.tokenizer, args.text) ? 1 : 0;
     measure_machine();
     for (size_t i = 0; i < sizeof workloads / sizeof workloads[0]; i++)
         run_workload(&workloads[i]);
