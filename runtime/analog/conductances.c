@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analog/conductances.h"
+
+#include "analog/converter.h"
+#include "base/alloc.h"
+
+#include <stdbool.h>
+
+static int8_t *plane_row(int8_t *plane, const aim_conductances *c, int channel)
+{
+    return plane ? plane + (size_t)channel * (size_t)c->width : NULL;
+}
+
+/* low takes what high leaves, from -128 to 127. */
+static void store_code(int code, int8_t *high, int8_t *low)
+{
+    int upper = high ? (code + 128 + 65536) / 256 - 256 : 0; /* rounds down below zero too */
+    if (high)
+        *high = (int8_t)upper;
+    *low = (int8_t)(code - 256 * upper);
+}
+
+static void store_channel(aim_conductances *c, int channel, const float *weight)
+{
+    int8_t *low = plane_row(c->low, c, channel), *high = plane_row(c->high, c, channel);
+    float largest_code = c->high ? AIM_CONDUCTANCE_MAX_16 : AIM_CONDUCTANCE_MAX_8;
+    float largest = aim_max_abs(weight, c->width);
+    bool finite = isfinite(largest);
+    float step = finite ? largest / largest_code : NAN;
+    c->step[channel] = step;
+    for (int j = 0; j < c->width; j++) {
+        float code = finite && step > 0.0f ? rintf(weight[j] / step) : 0.0f;
+        store_code((int)aim_limit(code, largest_code), high ? high + j : NULL, low + j);
+    }
+}
+
+static int reserve(aim_conductances *c, bool two_planes, aim_error *err)
+{
+    size_t codes;
+    if (!aim_mul((size_t)c->out, (size_t)c->width, &codes))
+        return aim_fail_nomem(err, "conductances");
+    c->low = aim_array(codes, sizeof *c->low);
+    c->high = two_planes ? aim_array(codes, sizeof *c->high) : NULL;
+    c->step = aim_array((size_t)c->out, sizeof *c->step);
+    if (c->low && c->step && (c->high || !two_planes))
+        return AIM_OK;
+    aim_conductances_fini(c);
+    return aim_fail_nomem(err, "conductances");
+}
+
+int aim_conductances_init(aim_conductances *c, int bits, const float *weight, int out, int width,
+                          size_t stride, aim_error *err)
+{
+    *c = (aim_conductances){.out = out, .width = width};
+    if (bits != 8 && bits != 16)
+        return aim_fail_param(err, AIM_EINVAL, "conductance_bits",
+                              "conductance_bits is %d: must be 8 or 16", bits);
+    if (out < 1 || width < 1 || width > AIM_CONDUCTANCE_MAX_WIDTH)
+        return aim_fail(err, AIM_EINVAL,
+                        "a tile of %d outputs and %d inputs: at most %d inputs fit", out, width,
+                        AIM_CONDUCTANCE_MAX_WIDTH);
+    if (reserve(c, bits == 16, err))
+        return AIM_ENOMEM;
+    for (int o = 0; o < out; o++)
+        store_channel(c, o, weight + (size_t)o * stride);
+    return AIM_OK;
+}
+
+void aim_conductances_fini(aim_conductances *c)
+{
+    aim_free(c->low);
+    aim_free(c->high);
+    aim_free(c->step);
+    *c = (aim_conductances){0};
+}
+
+static int32_t plane_sum(const int8_t *code, const int8_t *x, int n)
+{
+    int32_t sum = 0;
+    for (int j = 0; j < n; j++)
+        sum += code[j] * x[j];
+    return sum;
+}
+
+/* One plane stays within 32 bits, two of 519 columns or more do not. */
+int64_t aim_conductance_sum(const aim_conductances *c, int channel, const int8_t *x)
+{
+    int64_t sum = plane_sum(plane_row(c->low, c, channel), x, c->width);
+    if (c->high)
+        sum += 256 * (int64_t)plane_sum(plane_row(c->high, c, channel), x, c->width);
+    return sum;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conductances.h - the weights of one tile as integers: what serves in place of
+ * float weights.
+ *
+ * A column of the tile (one output channel) is held as codes with one float
+ * step: weight = code * step. 8 bits are one plane of int8; 16 bits are two, code
+ * = 256 * high + low, through the same int8 products. Sums are exact, so a tile
+ * gives the same reading whatever the order of adding is. */
+#ifndef AIM_ANALOG_CONDUCTANCES_H
+#define AIM_ANALOG_CONDUCTANCES_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    AIM_CONDUCTANCE_MAX_8 = 127,
+    AIM_CONDUCTANCE_MAX_16 = 32639,     /* 256 * 127 + 127: both planes fit int8 */
+    AIM_CONDUCTANCE_MAX_WIDTH = 131072, /* 127 * 128 * width stays within int32 */
+};
+
+typedef struct aim_conductances {
+    int out, width;
+    int8_t *low;  /* [out, width] the codes of 8 bits, the lower half of 16 */
+    int8_t *high; /* [out, width], NULL with 8 bits */
+    float *step;  /* [out] */
+} aim_conductances;
+
+/* From weights [out, width], rows `stride` floats apart: step = largest of the
+ * channel / largest code, code = rint(weight / step), ties to even. A channel of
+ * zeros has step 0; one with a NaN or an infinity has step NaN and codes 0.
+ * bits: 8 or 16. AIM_EINVAL (bits, shape) or AIM_ENOMEM. */
+int aim_conductances_init(aim_conductances *c, int bits, const float *weight, int out, int width,
+                          size_t stride, aim_error *err);
+void aim_conductances_fini(aim_conductances *c); /* also of a zeroed one */
+
+/* sum over j of x[j] * code[channel, j], exact. x [width] in [-127, 127]. */
+int64_t aim_conductance_sum(const aim_conductances *c, int channel, const int8_t *x);
+
+#endif
