@@ -115,19 +115,17 @@ static void on_progress(void *arg, double done)
     aimd_log_progress(&w->log, w->model, done);
 }
 
-static aim_model_options model_options(const aimd_loader *l, size_t i)
+aim_model_options aimd_load_options(const aimd_options *o, size_t i)
 {
-    const aimd_model *m = &l->daemon->models[i];
-    const char *kernels = l->daemon->options->kernels, *chat = m->options->chat_template;
+    const aimd_model_options *m = &o->models[i];
     return (aim_model_options){
         .name = m->id,
-        .dir = m->options->dir,
-        .backend = m->options->backend,
-        .chat_template = strcmp(chat, "auto") == 0 ? NULL : chat,
-        .random_weights = m->options->random_weights,
-        .kernels = strcmp(kernels, "auto") == 0 ? NULL : kernels,
-        .engine = m->options->engine,
-        .plan = &l->plans[i],
+        .dir = m->dir,
+        .backend = m->backend,
+        .chat_template = strcmp(m->chat_template, "auto") == 0 ? NULL : m->chat_template,
+        .random_weights = m->random_weights,
+        .kernels = strcmp(o->kernels, "auto") == 0 ? NULL : o->kernels,
+        .engine = m->engine,
     };
 }
 
@@ -137,7 +135,7 @@ static int plan_all(aimd_loader *l)
     size_t n = l->daemon->n_models;
     uint64_t available = aim_memory_read("").available;
     for (size_t i = 0; i < n; i++) {
-        aim_model_options o = model_options(l, i);
+        aim_model_options o = aimd_load_options(l->daemon->options, i);
         aim_error err = {0};
         int rc = aim_model_plan(&o, &l->plans[i], &err);
         if (rc)
@@ -149,10 +147,11 @@ static int plan_all(aimd_loader *l)
 static int load_one(aimd_loader *l, size_t i)
 {
     aimd_model *m = &l->daemon->models[i];
-    aim_model_options o = model_options(l, i);
+    aim_model_options o = aimd_load_options(l->daemon->options, i);
     uint64_t start = aim_now_ns();
     struct watch watch = {m, {.told_ns = start}};
     aim_error err = {0};
+    o.plan = &l->plans[i];
     aimd_log_plan(m, &l->plans[i]);
     l->models[i] = aim_model_open(&o, on_engine_events, &l->paths[i], on_progress, &watch, &err);
     int rc = l->models[i] ? self_test(l->models[i], &l->paths[i], &err) : (int)err.code;

@@ -8,6 +8,9 @@
 
 typedef struct aimd_loader aimd_loader;
 
+/* How model i of the options is opened; borrows from them. */
+aim_model_options aimd_load_options(const aimd_options *o, size_t i);
+
 /* Called once on the loop thread, unless aimd_load_free comes first. err->code
  * is AIM_OK if every model of the daemon is loaded, and set in its table. */
 typedef void aimd_loaded_fn(aimd_daemon *d, const aim_error *err);

@@ -2,9 +2,9 @@
 /* main.c - analogd(8). */
 #include "config.h"
 
-#include "base/file.h"
 #include "base/json.h"
 #include "server/lifecycle.h"
+#include "server/load.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -28,17 +28,17 @@ static int report(const aim_error *err, int status)
     return status;
 }
 
-static int check_model(const aimd_model_options *m, aim_error *err)
+static int check_model(const aimd_options *options, size_t i, aim_error *err)
 {
-    aim_map map;
     aim_error cause = {0};
-    if (aim_map_open(m->dir, "config.json", &map, &cause))
-        return aim_fail(err, cause.code, "model \"%s\": %s", m->id, cause.text);
-    aim_map_close(&map);
+    aim_model_options o = aimd_load_options(options, i);
+    if (aim_model_check(&o, &cause))
+        return aim_fail(err, cause.code, "model \"%s\": %s", o.name, cause.text);
     return 0;
 }
 
-/* What --check-config looks at beside the options: the files they name. */
+/* What --check-config looks at beside the options: the files they name, and all of
+ * a model but the values of its weights. */
 static int check_config(const aimd_options *o)
 {
     aim_error err = {0};
@@ -49,7 +49,7 @@ static int check_config(const aimd_options *o)
         aimd_keys_free(keys);
     }
     for (size_t i = 0; i < o->n_models; i++) {
-        if (check_model(&o->models[i], &err))
+        if (check_model(o, i, &err))
             return report(&err, AIMD_EXIT_CONFIG);
     }
     puts("analogd: the configuration is good");

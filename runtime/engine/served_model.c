@@ -77,6 +77,28 @@ static int load_text(aim_model *m, const char *chat_template, aim_error *err)
     return check_vocabulary(m, err);
 }
 
+static int check_weights(const aim_model *m, aim_error *err)
+{
+    aim_checkpoint *c = aim_checkpoint_open(m->dir, err);
+    int code = c ? aim_decoder_check(&m->config, c, err) : AIM_EFORMAT;
+    aim_checkpoint_close(c);
+    return code;
+}
+
+int aim_model_check(const aim_model_options *o, aim_error *err)
+{
+    aim_model m = {.dir = (char *)o->dir};
+    int code = describe(o, &m.config, &m.backend, err);
+    if (!code)
+        code = plan(o, &m.config, m.backend, &m.memory, err);
+    if (!code)
+        code = load_text(&m, o->chat_template, err);
+    if (!code && !o->random_weights)
+        code = check_weights(&m, err);
+    aim_tokenizer_free(m.tokenizer);
+    return code;
+}
+
 static int start_compute(aim_model *m, const aim_model_options *o, aim_error *err)
 {
     m->compute.kernels = aim_kernels_pick(o->kernels, err);

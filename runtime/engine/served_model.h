@@ -43,6 +43,10 @@ typedef struct aim_model {
  * borrows o->name or o->dir. */
 int aim_model_plan(const aim_model_options *o, aim_memory_plan *out, aim_error *err);
 
+/* Everything that aim_model_open looks at before it reads weights, but whether the
+ * memory is there just now. */
+int aim_model_check(const aim_model_options *o, aim_error *err);
+
 /* Load and start; blocks for as long as that takes. NULL on failure; without a
  * plan that is AIM_ENOMEM, before anything big is taken, if memory is too short. */
 aim_model *aim_model_open(const aim_model_options *o, aim_event_sink *sink, void *sink_arg,

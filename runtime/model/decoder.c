@@ -144,6 +144,15 @@ static aim_decoder *build(const aim_hf_config *config, const aim_backend *backen
     return NULL;
 }
 
+int aim_decoder_check(const aim_hf_config *config, const aim_checkpoint *c, aim_error *err)
+{
+    aim_decoder_weights weights;
+    int code = aim__decoder_weights_find(config, c, &weights, err);
+    if (!code)
+        aim__decoder_weights_fini(&weights);
+    return code;
+}
+
 aim_decoder *aim_decoder_load(const aim_hf_config *config, const aim_checkpoint *c,
                               const aim_backend *backend, const aim_compute *compute,
                               aim_progress_fn *progress, void *arg, aim_error *err)

@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -112,6 +113,32 @@ class Options(Folder):
         done = run("--config", path, "--check-config")
         self.assertEqual(done.stderr, "analogd: api_key_file: /nonexistent: No such file or "
                          "directory\n")
+
+    def test_check_config_looks_into_the_folder(self):
+        """What a start would say before it reads the weights."""
+        def change(name, old, new):
+            path = os.path.join(folder, name)
+            with open(path, "rb") as f:
+                content = f.read()
+            self.assertIn(old, content)
+            with open(path, "wb") as f:
+                f.write(content.replace(old, new, 1))
+
+        for name, old, new, says in (
+                ("config.json", b"LlamaForCausalLM", b"MixtralForCausalLM", "supported: Llama"),
+                ("config.json", b'"intermediate_size": ', b'"intermediate_size": 1',
+                 "the configuration needs"),
+                ("tokenizer.json", b'"BPE"', b'"WordPiece"', "WordPiece"),
+                ("model.safetensors", b'"BF16"', b'"BF61"', "model.safetensors")):
+            with self.subTest(name=name, new=new):
+                folder = os.path.join(self.dir, "model")
+                shutil.rmtree(folder, ignore_errors=True)
+                shutil.copytree(MODEL, folder)
+                change(name, old, new)
+                done = run("--check-config", "--model", folder)
+                self.assertEqual((done.returncode, done.stdout), (CONFIG, ""))
+                self.assertIn('analogd: model "model": ', done.stderr)
+                self.assertIn(says, done.stderr)
 
     def test_model_that_cannot_be_used(self):
         for model in (self.dir, "/nonexistent", "/etc/passwd"):
