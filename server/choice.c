@@ -96,6 +96,8 @@ void aimd_choice_init(aimd_choice *c, const aimd_format *f, int index)
     c->stop_id = -1;
     c->stop_string = -1;
     aim_detok_init(&c->detok, f->style.tokenizer, f->request->params.skip_special);
+    if (aimd_request_continues(f->request))
+        aim_detok_continue(&c->detok);
 }
 
 static void add_logprobs(aimd_choice *c, const aimd_format *f, const aimd_prompt_part *part,

@@ -333,6 +333,11 @@ static int engine_prompt_logprobs(const aimd_request *r)
     return r->params.echo && r->logprobs > want ? r->logprobs : want;
 }
 
+bool aimd_request_continues(const aimd_request *r)
+{
+    return r->route != AIMD_CHAT || r->params.continue_final_message;
+}
+
 aim_request *aimd_request_for_engine(const aimd_request *r, size_t i, void *user)
 {
     const aimd_prompt *prompt = &r->prompts[i];
@@ -346,6 +351,7 @@ aim_request *aimd_request_for_engine(const aimd_request *r, size_t i, void *user
     q->max_tokens = prompt->max_tokens;
     q->include_stop = r->params.include_stop;
     q->skip_special = r->params.skip_special;
+    q->continues = aimd_request_continues(r);
     q->logprobs = r->logprobs;
     q->prompt_logprobs = engine_prompt_logprobs(r);
     if (!copy_array(prompt->tokens, (size_t)prompt->n_tokens, sizeof *prompt->tokens, &q->tokens) ||

@@ -35,7 +35,7 @@ typedef struct aimd_prompt {
 typedef struct aimd_request {
     enum aimd_body_route route;
     aimd_params params;
-    int64_t seed;              /* the client's, or one drawn */
+    int64_t seed;                                         /* the client's, or one drawn */
     double temperature, top_p, min_p, repetition_penalty; /* after the model's defaults */
     int top_k;
     int logprobs; /* likeliest tokens to list at each place; -1: no logprobs */
@@ -53,6 +53,10 @@ typedef struct aimd_request {
  * the body. On failure, too, *r must be freed. Errors carry param. */
 int aimd_request_read(const json_t *body, const aimd_scope *scope, aimd_request *r, aim_error *err);
 void aimd_request_fini(aimd_request *r);
+
+/* Does an answer go on from text the client sent, so that it keeps a space at its
+ * start? A message of a chat is a text of its own. */
+bool aimd_request_continues(const aimd_request *r);
 
 /* The request of prompt i, for aim_engine_submit. NULL when out of memory. */
 aim_request *aimd_request_for_engine(const aimd_request *r, size_t i, void *user);

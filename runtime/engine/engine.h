@@ -51,6 +51,8 @@ typedef struct aim_request {
     size_t n_stop;
     bool include_stop;   /* leave the stop text in the answer */
     bool skip_special;   /* special tokens give no text */
+    bool continues;      /* the answer goes on from the prompt's text: it keeps a space at
+                            its start that a text of its own would not have */
     int logprobs;        /* top entries a generated token; -1: none, 0: chosen only */
     int prompt_logprobs; /* the same for prompt tokens; -1: none */
 } aim_request;

@@ -21,6 +21,8 @@ static bool sequence_init(aim_sequence *s, aim_group *g, int candidate, const ai
     s->n_tokens = r->n_tokens;
     s->last = aim_calloc(1, sizeof *s->last);
     aim_detok_init(&s->detok, t, r->skip_special);
+    if (r->continues)
+        aim_detok_continue(&s->detok);
     return s->last;
 }
 

@@ -123,6 +123,12 @@ void aim_detok_init(aim_detok *d, const aim_tokenizer *t, bool skip_special)
     *d = (aim_detok){.t = t, .skip_special = skip_special, .to_strip = t->decoder.of_text.start};
 }
 
+void aim_detok_continue(aim_detok *d)
+{
+    d->started = true;
+    d->to_strip = 0;
+}
+
 void aim_detok_push(aim_detok *d, int32_t id, aim_buf *out)
 {
     const aim_tokenizer *t = d->t;

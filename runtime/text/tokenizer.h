@@ -77,6 +77,8 @@ typedef struct aim_detok {
     aim_buf run; /* byte tokens in a row, for as long as they may be UTF-8 */
 } aim_detok;
 void aim_detok_init(aim_detok *d, const aim_tokenizer *t, bool skip_special);
+/* The text goes on from other text: nothing is cut off its start. Call after init. */
+void aim_detok_continue(aim_detok *d);
 /* Append the text that has become certain to out, which fails when memory runs
  * out. */
 void aim_detok_push(aim_detok *d, int32_t id, aim_buf *out);

@@ -25,6 +25,7 @@ API_TESTS += \
 	tests/api/test_disconnect.py \
 	tests/api/test_hostile.py \
 	tests/api/test_models.py \
+	tests/api/test_sentencepiece.py \
 	tests/api/test_soak.py \
 	tests/api/test_stream.py \
 	tests/api/test_tokenize.py
