@@ -47,6 +47,12 @@ tests_unit_test_attention_LDADD = $(TENSOR_TEST_LDADD)
 tests_unit_test_matmul_f32_SOURCES = tests/unit/test_matmul_f32.c
 tests_unit_test_matmul_f32_LDADD = $(TENSOR_TEST_LDADD)
 
+UNIT_TESTS += tests/unit/test_analog_tile tests/unit/test_integer_tile
+tests_unit_test_analog_tile_SOURCES = tests/unit/test_analog_tile.c
+tests_unit_test_analog_tile_LDADD = runtime/libanalog.a runtime/libbase.a $(UNIT_LDADD) -lm
+tests_unit_test_integer_tile_SOURCES = tests/unit/test_integer_tile.c
+tests_unit_test_integer_tile_LDADD = runtime/libanalog.a $(TENSOR_TEST_LDADD)
+
 UNIT_TESTS += tests/unit/test_kv_cache
 tests_unit_test_kv_cache_SOURCES = tests/unit/test_kv_cache.c
 tests_unit_test_kv_cache_LDADD = runtime/libmodel.a runtime/libbase.a $(UNIT_LDADD)
