@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LIBRARIES += runtime/libanalog.a
+runtime_libanalog_a_CFLAGS = $(AM_CFLAGS) $(KERNEL_CFLAGS)
 runtime_libanalog_a_SOURCES = \
 	runtime/analog/conductances.c runtime/analog/conductances.h \
 	runtime/analog/converter.c runtime/analog/converter.h \
 	runtime/analog/exact_linear.c runtime/analog/exact_linear.h \
 	runtime/analog/integer_linear.c runtime/analog/integer_linear.h \
+	runtime/analog/normals.c runtime/analog/normals.h \
 	runtime/analog/tile_settings.c runtime/analog/tile_settings.h \
 	runtime/analog/tile_split.c runtime/analog/tile_split.h \
 	runtime/analog/tile_weights.c runtime/analog/tile_weights.h \

@@ -15,6 +15,10 @@ enum aim_stream {
     AIM_STREAM_CANDIDATE = 1, /* seeds of candidates: index = (prompt, candidate) */
     AIM_STREAM_SAMPLER = 2,   /* one draw a generated token: index = token number */
     AIM_STREAM_WEIGHTS = 3,   /* random weights of benchmarks: index = element */
+    /* Noise of devices (analog/normals.h): index = (layer, tile, channel). */
+    AIM_STREAM_PROGRAMMING = 4, /* what is stored beside what was asked for */
+    AIM_STREAM_DRIFT = 5,       /* how fast a device drifts */
+    AIM_STREAM_READ = 6,        /* what is read beside what is stored */
 };
 
 typedef struct aim_rng_block {

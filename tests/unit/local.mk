@@ -52,6 +52,9 @@ tests_unit_test_analog_tile_SOURCES = tests/unit/test_analog_tile.c
 tests_unit_test_analog_tile_LDADD = runtime/libanalog.a runtime/libbase.a $(UNIT_LDADD) -lm
 tests_unit_test_integer_tile_SOURCES = tests/unit/test_integer_tile.c
 tests_unit_test_integer_tile_LDADD = runtime/libanalog.a $(TENSOR_TEST_LDADD)
+UNIT_TESTS += tests/unit/test_normals
+tests_unit_test_normals_SOURCES = tests/unit/test_normals.c
+tests_unit_test_normals_LDADD = runtime/libanalog.a runtime/libbase.a $(UNIT_LDADD) -lm
 
 UNIT_TESTS += tests/unit/test_kv_cache
 tests_unit_test_kv_cache_SOURCES = tests/unit/test_kv_cache.c
