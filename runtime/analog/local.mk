@@ -4,6 +4,7 @@ runtime_libanalog_a_CFLAGS = $(AM_CFLAGS) $(KERNEL_CFLAGS)
 runtime_libanalog_a_SOURCES = \
 	runtime/analog/conductances.c runtime/analog/conductances.h \
 	runtime/analog/converter.c runtime/analog/converter.h \
+	runtime/analog/device_model.c runtime/analog/device_model.h \
 	runtime/analog/exact_linear.c runtime/analog/exact_linear.h \
 	runtime/analog/integer_linear.c runtime/analog/integer_linear.h \
 	runtime/analog/normals.c runtime/analog/normals.h \
@@ -11,4 +12,5 @@ runtime_libanalog_a_SOURCES = \
 	runtime/analog/tile_split.c runtime/analog/tile_split.h \
 	runtime/analog/tile_weights.c runtime/analog/tile_weights.h \
 	runtime/analog/tiled_forward.c runtime/analog/tiled_forward.h \
-	runtime/analog/tiled_linear.c runtime/analog/tiled_linear.h
+	runtime/analog/tiled_linear.c runtime/analog/tiled_linear.h \
+	runtime/analog/weight_noise.c runtime/analog/weight_noise.h

@@ -3,6 +3,8 @@
 
 #include "analog/normals.h"
 
+#include "base/fixmath.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -58,32 +60,11 @@ static inline float bits_float(uint32_t bits)
     return x;
 }
 
-/* Natural logarithm of a normal number (Cephes logf): x = m 2^e with m in
- * [sqrt(1/2), sqrt(2)), 0x3f3504f3 being the bits of the lower end. */
-static inline float log_of(float x)
-{
-    uint32_t above = float_bits(x) - 0x3f3504f3u;
-    float e = (float)((int32_t)above >> 23);
-    float m = bits_float((above & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
-    float square = m * m;
-    float p = 7.0376836292e-2f;
-    p = p * m - 1.1514610310e-1f;
-    p = p * m + 1.1676998740e-1f;
-    p = p * m - 1.2420140846e-1f;
-    p = p * m + 1.4249322787e-1f;
-    p = p * m - 1.6668057665e-1f;
-    p = p * m + 2.0000714765e-1f;
-    p = p * m - 2.4999993993e-1f;
-    p = p * m + 3.3333331174e-1f;
-    p = p * m * square - e * 2.12194440e-4f - 0.5f * square;
-    return m + p + e * 0.693359375f;
-}
-
 /* sqrt(-2 ln u) for u in (0, 1], dense near 0, where the tail is. */
 static inline float radius(uint32_t word)
 {
     float u = ((float)(int32_t)(word >> 1) + 0.5f) * 0x1p-31f;
-    float square = -2.0f * log_of(u);
+    float square = -2.0f * aim_logf(u);
     return sqrtf(square > 0.0f ? square : 0.0f);
 }
 

@@ -47,4 +47,29 @@ static inline float aim_expf(float x)
     return x != x ? x : p * scale;
 }
 
+/* Natural logarithm for float, inline as aim_expf; for positive normal numbers
+ * alone. Relative error below 1e-7. Cephes-style: x = m 2^e with m in [sqrt(1/2),
+ * sqrt(2)), the bits of whose lower end are 0x3f3504f3; degree-8 polynomial. */
+static inline float aim_logf(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    uint32_t above = bits - 0x3f3504f3u;
+    float e = (float)((int32_t)above >> 23), m;
+    bits = (above & 0x007fffffu) + 0x3f3504f3u;
+    memcpy(&m, &bits, sizeof m);
+    m = m - 1.0f;
+    float p = 7.0376836292e-2f;
+    p = p * m - 1.1514610310e-1f;
+    p = p * m + 1.1676998740e-1f;
+    p = p * m - 1.2420140846e-1f;
+    p = p * m + 1.4249322787e-1f;
+    p = p * m - 1.6668057665e-1f;
+    p = p * m + 2.0000714765e-1f;
+    p = p * m - 2.4999993993e-1f;
+    p = p * m + 3.3333331174e-1f;
+    p = p * m * (m * m) - e * 2.12194440e-4f - 0.5f * (m * m);
+    return m + p + e * 0.693359375f;
+}
+
 #endif

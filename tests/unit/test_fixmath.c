@@ -88,6 +88,18 @@ START_TEST(float_exp_is_right)
 }
 END_TEST
 
+START_TEST(float_log_is_right)
+{
+    ck_assert_float_eq(aim_logf(1), 0);
+    for (uint64_t i = 0; i < POINTS; i++) {
+        float x = (float)aim_exp(i % 2 ? between(-87, 88, i) : between(-0.2, 0.2, i));
+        double want = log((double)x);
+        if (!(fabs((double)aim_logf(x) - want) <= 1e-7 * fabs(want)))
+            ck_abort_msg("logf(%a) is %a", (double)x, (double)aim_logf(x));
+    }
+}
+END_TEST
+
 START_TEST(ends_of_the_range)
 {
     ck_assert_double_eq(aim_exp(0), 1);
@@ -120,6 +132,7 @@ START_TEST(bits_are_pinned)
     ck_assert_double_eq(aim_cos(12345.678), 0x1.6b94c3bbe24b8p-1);
     ck_assert_double_eq(aim_pow(500000, -0.6875), 0x1.fa8b84a44fa04p-14);
     ck_assert_float_eq(aim_expf(-3.7f), 0x1.9511fcp-6f);
+    ck_assert_float_eq(aim_logf(0.37f), -0x1.fd0ea2p-1f);
 }
 END_TEST
 
@@ -216,6 +229,7 @@ int main(void)
     tcase_add_test(math, sines_of_positions_are_right);
     tcase_add_test(math, powers_are_right);
     tcase_add_test(math, float_exp_is_right);
+    tcase_add_test(math, float_log_is_right);
     tcase_add_test(math, ends_of_the_range);
     tcase_add_test(math, bits_are_pinned);
     suite_add_tcase(s, math);
