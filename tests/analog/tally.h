@@ -10,6 +10,7 @@
 /* Outputs of the integer evaluator against the reference evaluator's. */
 typedef struct integer_tally {
     long cases, outputs;
+    long not_done; /* cases whose DAC codes are no int8 */
     long off;             /* outputs with a reading that is another ADC code */
     long far_readings;    /* readings more than one ADC code off */
     double error_squares; /* each divided by the mean square of its case's outputs */

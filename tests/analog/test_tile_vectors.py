@@ -60,6 +60,15 @@ class Good(FolderTest):
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         self.assertIn("mismatches 0 bad files 0", result.stdout)
 
+    def test_a_dac_that_integer_tiles_do_not_have_is_no_failure(self):
+        def change(vectors):
+            vectors["x"] = [0.0] * len(vectors["x"])
+            vectors["config"].update(inp_res=1022)
+            vectors["expect"] = {"bit_exact": True, "atol": 0, "stats": {}, "y": vectors["bias"]}
+        result = self.run_changed("lin_01_tiny_static.json", change)
+        self.assertEqual(result.returncode, 0, result.stdout)
+        self.assertIn("16 bits: cases 0 (1 not done)", result.stdout)
+
     def test_a_folder_without_vectors_is_a_wrong_call(self):
         self.assertEqual(run(self.folder).returncode, 2)
         self.assertEqual(run(os.path.join(self.folder, "missing")).returncode, 2)

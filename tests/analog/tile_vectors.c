@@ -81,10 +81,12 @@ static int run_file(const char *folder, const char *name, tally *t)
 
 static void print_integer(const char *name, const integer_tally *t)
 {
-    printf("integer evaluator, %s: cases %ld outputs %ld, off %ld (%.4f %%), readings more than "
+    printf("integer evaluator, %s: cases %ld (%ld not done) outputs %ld, off %ld (%.4f %%), "
+           "readings more than "
            "one ADC step off %ld, RMS error %.3g of the outputs\n",
-           name, t->cases, t->outputs, t->off, t->outputs ? 100.0 * t->off / t->outputs : 0.0,
-           t->far_readings, t->outputs ? sqrt(t->error_squares / t->outputs) : 0.0);
+           name, t->cases, t->not_done, t->outputs, t->off,
+           t->outputs ? 100.0 * t->off / t->outputs : 0.0, t->far_readings,
+           t->outputs ? sqrt(t->error_squares / t->outputs) : 0.0);
 }
 
 static int report(const tally *t, int bad_files)
