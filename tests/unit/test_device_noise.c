@@ -319,19 +319,68 @@ END_TEST
 
 /* What is left of a normal with mean g and deviation s when it is cut off at 0:
  * mean g P(z) + s p(z) with z = g / s. */
+static const struct {
+    const aim_device_model *model;
+    int spread;
+} spreads[] = {{&PCM_LIKE, 0}, {&HERMES_TWO, 0}, {&HERMES_ONE, 0}, {&RERAM_WAN, 1}};
+enum { N_SPREADS = sizeof spreads / sizeof spreads[0] };
+
 START_TEST(programming_follows_the_cut_off_normal)
 {
-    double g = 25.0 * _i / (TARGETS - 1), r = g / 25;
-    double s = 0.26348 + 1.9650 * r - 1.1731 * r * r, z = g / s;
-    double below = 0.5 * erfc(-z / sqrt(2)), density = exp(-z * z / 2) / sqrt(2 * M_PI);
-    double mean = g * below + s * density;
-    double square = (g * g + s * s) * below + g * s * density;
+    const aim_device_model *model = spreads[_i / TARGETS].model;
+    int spread = spreads[_i / TARGETS].spread;
+    double r = (double)(_i % TARGETS) / (TARGETS - 1), g = r * (double)model->g_max, s = 0;
+    for (int k = 4; k >= 0; k--)
+        s = s * r + (double)model->spread[spread].polynomial[k];
+    double z = g / s, above = 0.5 * erfc(-z / sqrt(2));
+    double density = exp(-z * z / 2) / sqrt(2 * M_PI);
+    double mean = g * above + s * density, square = (g * g + s * s) * above + g * s * density;
     float *v = normals((uint32_t)_i, AIM_STREAM_PROGRAMMING, MANY);
     for (int i = 0; i < MANY; i++)
-        v[i] = aim_device_program(&PCM_LIKE, 0, (float)g, v[i]);
+        v[i] = aim_device_program(model, spread, (float)g, v[i]);
     struct moments m = moments_of(v, MANY);
     check_moments("programmed", &m, mean, sqrt(square - mean * mean), 1);
     free(v);
+}
+END_TEST
+
+/* Mean and deviation of the drift's exponent and the 1/f noise, on each side of
+ * the splits and inside the limits; from the published formulas, in Python. */
+static const struct {
+    const aim_device_model *model;
+    float r;
+    double mean, deviation, read;
+} curves[] = {
+    {&PCM_LIKE, 0.01f, 0.095780, 0.045000, 0.175583},
+    {&PCM_LIKE, 0.05f, 0.070834, 0.031547, 0.061681},
+    {&PCM_LIKE, 0.2f, 0.049346, 0.014218, 0.025050},
+    {&PCM_LIKE, 0.28f, 0.049000, 0.010012, 0.020129},
+    {&PCM_LIKE, 0.9f, 0.049000, 0.008000, 0.009424},
+    {&HERMES_TWO, 0.01f, 0.130000, 0.040000, 0.040000},
+    {&HERMES_TWO, 0.05f, 0.097735, 0.029350, 0.028150},
+    {&HERMES_TWO, 0.12f, 0.071460, 0.019107, 0.017907},
+    {&HERMES_TWO, 0.28f, 0.066654, 0.009194, 0.016164},
+    {&HERMES_TWO, 0.9f, 0.026944, 0.006112, 0.013640},
+    {&HERMES_ONE, 0.01f, 0.130000, 0.040000, 0.039720},
+    {&HERMES_ONE, 0.05f, 0.097735, 0.033649, 0.027167},
+    {&HERMES_ONE, 0.12f, 0.071460, 0.023143, 0.020338},
+    {&HERMES_ONE, 0.28f, 0.066654, 0.012976, 0.021162},
+    {&HERMES_ONE, 0.9f, 0.026944, 0.007475, 0.016814},
+};
+
+START_TEST(curves_follow_the_published_formulas)
+{
+    for (size_t i = 0; i < sizeof curves / sizeof curves[0]; i++) {
+        const aim_device_model *m = curves[i].model;
+        float g = curves[i].r * m->g_max;
+        double mean = (double)aim_device_drift_exponent(m, g, 0);
+        double one_more = (double)aim_device_drift_exponent(m, g, 1);
+        ck_assert_double_eq_tol(mean, curves[i].mean, 1e-6);
+        ck_assert_double_eq_tol(one_more - mean, curves[i].deviation, 1e-6);
+        aim_device_age unit = {0, 1}; /* no drift, and the noise itself */
+        double noise = (double)aim_device_read(m, &unit, g, 1.0f, 1.0f) - 1;
+        ck_assert_double_eq_tol(noise, curves[i].read, 1e-6);
+    }
 }
 END_TEST
 
@@ -361,7 +410,8 @@ int main(void)
     tcase_add_test(t, additive_noise_is_a_share_of_the_largest);
     tcase_add_test(t, each_channel_of_a_tile_has_its_scale);
     tcase_add_loop_test(t, devices_have_the_simulators_moments, 0, N_CASES);
-    tcase_add_loop_test(t, programming_follows_the_cut_off_normal, 0, TARGETS);
+    tcase_add_loop_test(t, programming_follows_the_cut_off_normal, 0, N_SPREADS * TARGETS);
+    tcase_add_test(t, curves_follow_the_published_formulas);
     tcase_add_test(t, drift_is_a_power_of_time);
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);
