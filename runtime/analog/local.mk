@@ -5,6 +5,7 @@ runtime_libanalog_a_SOURCES = \
 	runtime/analog/conductances.c runtime/analog/conductances.h \
 	runtime/analog/converter.c runtime/analog/converter.h \
 	runtime/analog/device_model.c runtime/analog/device_model.h \
+	runtime/analog/device_pairs.c runtime/analog/device_pairs.h \
 	runtime/analog/exact_linear.c runtime/analog/exact_linear.h \
 	runtime/analog/integer_linear.c runtime/analog/integer_linear.h \
 	runtime/analog/normals.c runtime/analog/normals.h \
