@@ -4,6 +4,7 @@
 #include "analog/normals.h"
 
 #include "base/fixmath.h"
+#include "base/float_bits.h"
 
 #include <math.h>
 #include <string.h>
@@ -46,20 +47,6 @@ static void draw_group(const aim_device_row *row, enum aim_stream stream, uint32
     }
 }
 
-static inline uint32_t float_bits(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-static inline float bits_float(uint32_t bits)
-{
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
 /* sqrt(-2 ln u) for u in (0, 1], dense near 0, where the tail is. */
 static inline float radius(uint32_t word)
 {
@@ -80,8 +67,8 @@ static inline void turn(uint32_t word, float *sine, float *cosine)
     float c = 2.443315711809948e-5f * square - 1.388731625493765e-3f;
     c = (c * square + 4.166664568298827e-2f) * square * square - 0.5f * square + 1.0f;
     float along = quarter & 1 ? s : c, across = quarter & 1 ? c : s;
-    *cosine = bits_float(float_bits(along) ^ ((quarter + 1) & 2) << 30);
-    *sine = bits_float(float_bits(across) ^ (quarter & 2) << 30);
+    *cosine = aim_bits_float(aim_float_bits(along) ^ ((quarter + 1) & 2) << 30);
+    *sine = aim_bits_float(aim_float_bits(across) ^ (quarter & 2) << 30);
 }
 
 static void box_muller(const uint32_t *for_radius, const uint32_t *for_turn, float *out)

@@ -2,18 +2,13 @@
 #include "analog/weight_noise.h"
 
 #include "analog/converter.h"
-
-#include <stdint.h>
-#include <string.h>
+#include "base/float_bits.h"
 
 /* To the nearest float16, ties to even, for magnitudes in its normal range. */
 static float round_to_half(float x)
 {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    bits = (bits + 0xfffu + (bits >> 13 & 1)) & ~0x1fffu;
-    memcpy(&x, &bits, sizeof x);
-    return x;
+    uint32_t bits = aim_float_bits(x);
+    return aim_bits_float((bits + 0xfffu + (bits >> 13 & 1)) & ~0x1fffu);
 }
 
 static float polynomial(const float *c, float g)

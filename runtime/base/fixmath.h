@@ -8,6 +8,8 @@
 #ifndef AIM_BASE_FIXMATH_H
 #define AIM_BASE_FIXMATH_H
 
+#include "base/float_bits.h"
+
 #include <stdint.h>
 #include <string.h>
 
@@ -52,13 +54,9 @@ static inline float aim_expf(float x)
  * sqrt(2)), the bits of whose lower end are 0x3f3504f3; degree-8 polynomial. */
 static inline float aim_logf(float x)
 {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    uint32_t above = bits - 0x3f3504f3u;
-    float e = (float)((int32_t)above >> 23), m;
-    bits = (above & 0x007fffffu) + 0x3f3504f3u;
-    memcpy(&m, &bits, sizeof m);
-    m = m - 1.0f;
+    uint32_t above = aim_float_bits(x) - 0x3f3504f3u;
+    float e = (float)((int32_t)above >> 23);
+    float m = aim_bits_float((above & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
     float p = 7.0376836292e-2f;
     p = p * m - 1.1514610310e-1f;
     p = p * m + 1.1676998740e-1f;

@@ -7,6 +7,7 @@ runtime_libbase_a_SOURCES = \
 	runtime/base/error.c runtime/base/error.h \
 	runtime/base/file.c runtime/base/file.h \
 	runtime/base/fixmath.c runtime/base/fixmath.h \
+	runtime/base/float_bits.h \
 	runtime/base/json.c runtime/base/json.h \
 	runtime/base/memory.c runtime/base/memory.h \
 	runtime/base/optimise.h \

@@ -12,6 +12,7 @@
 #include "tensor/kernel_rows.h"
 
 #include "base/fixmath.h"
+#include "base/float_bits.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -24,30 +25,16 @@
 #define ROUND_SHIFT 12582912.0f
 #define ROUND_SHIFT_BITS 0x4B400000u
 
-static inline uint32_t float_bits(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-static inline float bits_float(uint32_t bits)
-{
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
 /* max|x|. Magnitudes compare like their bits, and a NaN is above infinity, so
  * this maximum is exact in any order and keeps a NaN. */
 static float max_magnitude(const float *x, int n)
 {
     uint32_t max = 0;
     for (int i = 0; i < n; i++) {
-        uint32_t magnitude = float_bits(x[i]) & 0x7fffffffu;
+        uint32_t magnitude = aim_float_bits(x[i]) & 0x7fffffffu;
         max = magnitude > max ? magnitude : max;
     }
-    return bits_float(max);
+    return aim_bits_float(max);
 }
 
 /* A row with a NaN or an infinity has no scale: NaN makes its outputs NaN. */
@@ -65,7 +52,7 @@ static void quantise_row(const float *x, int n, int n_padded, int8_t *codes, flo
         float code = x[i] / s;
         code = code > 127.0f ? 127.0f : code;
         code = code < -127.0f ? -127.0f : code;
-        codes[i] = (int8_t)(int32_t)(float_bits(code + ROUND_SHIFT) - ROUND_SHIFT_BITS);
+        codes[i] = (int8_t)(int32_t)(aim_float_bits(code + ROUND_SHIFT) - ROUND_SHIFT_BITS);
     }
     memset(codes + n, 0, (size_t)(n_padded - n));
 }
@@ -116,7 +103,7 @@ static void add(float *y, const float *x, int n)
 /* Signed integers in the order of the floats they are the bits of. */
 static inline int32_t ordered(float x)
 {
-    int32_t bits = (int32_t)float_bits(x);
+    int32_t bits = (int32_t)aim_float_bits(x);
     return bits ^ (int32_t)((uint32_t)(bits >> 31) & 0x7fffffffu);
 }
 
@@ -126,13 +113,13 @@ static float max_of(const float *x, int n)
     uint32_t magnitude = 0;
     for (int i = 0; i < n; i++) {
         int32_t key = ordered(x[i]);
-        uint32_t m = float_bits(x[i]) & 0x7fffffffu;
+        uint32_t m = aim_float_bits(x[i]) & 0x7fffffffu;
         max = key > max ? key : max;
         magnitude = m > magnitude ? m : magnitude;
     }
     if (n < 1 || magnitude > 0x7f800000u)
         return n < 1 ? -INFINITY : NAN;
-    return bits_float((uint32_t)max ^ ((uint32_t)(max >> 31) & 0x7fffffffu));
+    return aim_bits_float((uint32_t)max ^ ((uint32_t)(max >> 31) & 0x7fffffffu));
 }
 
 /* The exponentials are floats, their sum is taken in double: a vocabulary of
@@ -155,7 +142,7 @@ static double sum_exp(const float *x, int n, float max)
 static void f32_to_bf16(uint16_t *y, const float *x, int n)
 {
     for (int i = 0; i < n; i++) {
-        uint32_t bits = float_bits(x[i]);
+        uint32_t bits = aim_float_bits(x[i]);
         uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1)) >> 16;
         uint32_t quiet = (bits >> 16) | 0x40u;
         y[i] = (uint16_t)((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
@@ -165,7 +152,7 @@ static void f32_to_bf16(uint16_t *y, const float *x, int n)
 static void bf16_to_f32(float *y, const uint16_t *x, int n)
 {
     for (int i = 0; i < n; i++)
-        y[i] = bits_float((uint32_t)x[i] << 16);
+        y[i] = aim_bits_float((uint32_t)x[i] << 16);
 }
 
 #include "tensor/attention.inc.h"
