@@ -84,8 +84,8 @@ void aim_json_init(void)
     json_set_alloc_funcs(counted_malloc, counted_free);
 }
 
-json_t *aim_json_parse(const char *bytes, size_t len, size_t budget, const char *what,
-                       aim_error *err)
+static json_t *parse(const char *bytes, size_t len, size_t flags, size_t budget, const char *what,
+                     aim_error *err)
 {
     json_error_t e;
     /* Room for the buffer to grow to the whole document, step by step. */
@@ -98,7 +98,7 @@ json_t *aim_json_parse(const char *bytes, size_t len, size_t budget, const char 
     budget_left = (ptrdiff_t)(budget ? budget : ((size_t)8 << 20) + 6 * len);
     budget_hit = memory_out = false;
     budget_on = true;
-    json_t *doc = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &e);
+    json_t *doc = json_loadb(bytes, len, JSON_REJECT_DUPLICATES | flags, &e);
     budget_on = false;
     bool whole = doc && !budget_hit && !memory_out;
     if (!whole)
@@ -114,6 +114,17 @@ json_t *aim_json_parse(const char *bytes, size_t len, size_t budget, const char 
     else
         aim_fail(err, AIM_EFORMAT, "%s: line %d column %d: %s", what, e.line, e.column, e.text);
     return NULL;
+}
+
+json_t *aim_json_parse(const char *bytes, size_t len, size_t budget, const char *what,
+                       aim_error *err)
+{
+    return parse(bytes, len, 0, budget, what, err);
+}
+
+json_t *aim_json_parse_as_reals(const char *bytes, size_t len, const char *what, aim_error *err)
+{
+    return parse(bytes, len, JSON_DECODE_INT_AS_REAL, 0, what, err);
 }
 
 json_t *aim_json_load(const char *path, size_t max_bytes, aim_error *err)

@@ -26,6 +26,10 @@ void aim_json_init(void);
 json_t *aim_json_parse(const char *bytes, size_t len, size_t budget, const char *what,
                        aim_error *err);
 
+/* The same under the usual budget, with every integer as a real: for documents in
+ * which integers beyond 64 bits stand where nobody reads them. */
+json_t *aim_json_parse_as_reals(const char *bytes, size_t len, const char *what, aim_error *err);
+
 /* Read and parse a regular file of at most max_bytes; ENOTFOUND if absent. */
 json_t *aim_json_load(const char *path, size_t max_bytes, aim_error *err);
 

@@ -100,7 +100,8 @@ static int read_fields(aim_tokenizer *t, const json_t *config, aim_error *err)
 
 int aim__read_config(aim_tokenizer *t, const char *config, size_t len, aim_error *err)
 {
-    json_t *doc = aim_json_parse(config, len, 0, CONFIG, err);
+    /* "model_max_length" is 10^30 in files whose tokenizer knows no limit. */
+    json_t *doc = aim_json_parse_as_reals(config, len, CONFIG, err);
     if (!doc)
         return err && err->code ? (int)err->code : AIM_EFORMAT;
     int code = read_fields(t, doc, err);

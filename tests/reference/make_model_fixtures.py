@@ -282,7 +282,8 @@ def save_tokenizer(path):
                   "vocab": {word: i for i, word in enumerate(words)}, "merges": merges},
     }, os.path.join(path, "tokenizer.json"))
     save_json({"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": special[0],
-               "eos_token": special[1], "clean_up_tokenization_spaces": False},
+               "eos_token": special[1], "clean_up_tokenization_spaces": False,
+               "model_max_length": int(1e30)},
               os.path.join(path, "tokenizer_config.json"))
 
 

@@ -525,6 +525,9 @@ static const struct {
      "256", 263},
     {"{\"bos_token\":\"<pad>\",\"add_bos_token\":true}", "<pad>", NULL, NULL, "263 256", 263},
     {"{\"bos_token\":\"<pad>\",\"add_bos_token\":false}", "<pad>", NULL, NULL, "256", 263},
+    /* What transformers writes for "no limit"; it fits into no 64 bits. */
+    {"{\"model_max_length\":1000000000000000019884624838656,\"bos_token\":\"<pad>\"}", "<pad>",
+     NULL, NULL, "256", 263},
     {"{\"bos_token\":\"none\"}", "none", NULL, NULL, "256", -1},
     {"{\"eos_token\":\"<|end|>\",\"add_eos_token\":true}", NULL, "<|end|>", NULL, "256 262", -1},
     {"{\"chat_template\":\"x\"}", NULL, NULL, "x", "256", -1},
