@@ -1,9 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 # One program a module; each links only the libraries it may use.
 UNIT_TESTS =
+# Those in which several threads meet: the others have nothing for ThreadSanitizer,
+# under which they take minutes.
+THREADED_TESTS = \
+	tests/unit/test_engine \
+	tests/unit/test_families \
+	tests/unit/test_matmul_f32 \
+	tests/unit/test_memory_plan \
+	tests/unit/test_metrics \
+	tests/unit/test_model \
+	tests/unit/test_pool \
+	tests/unit/test_switches \
+	tests/unit/test_tokenizers
 if HAVE_CHECK
 check_PROGRAMS += $(UNIT_TESTS)
+if TSAN
+TESTS += $(THREADED_TESTS)
+else
 TESTS += $(UNIT_TESTS)
+endif
 endif
 UNIT_LDADD = $(CHECK_LIBS)
 
