@@ -21,44 +21,15 @@ static void send_json(aimd_exchange *x, aim_buf *out)
 
 /* ---- /v1/models --------------------------------------------------------- */
 
-/* A torch file keeps tied tensors under each of their names, over the same bytes. */
-static bool was_counted(const aim_checkpoint *c, int i)
-{
-    const aim_tensor *t = aim_checkpoint_at(c, i);
-    for (int k = 0; k < i; k++) {
-        const aim_tensor *earlier = aim_checkpoint_at(c, k);
-        if (earlier->data == t->data && earlier->bytes == t->bytes)
-            return true;
-    }
-    return false;
-}
-
-/* Weights of the checkpoint, tied ones once. */
-static int64_t count_params(const aim_checkpoint *c)
-{
-    int64_t total = 0;
-    for (int i = 0; i < aim_checkpoint_count(c); i++) {
-        const aim_tensor *t = aim_checkpoint_at(c, i);
-        if (was_counted(c, i))
-            continue;
-        int64_t n = 1;
-        for (int k = 0; k < t->rank; k++)
-            n *= t->shape[k];
-        total += n;
-    }
-    return total;
-}
-
-/* What llama-server and vLLM say beyond OpenAI's four fields. Random weights have
- * no checkpoint to count. */
+/* What llama-server and vLLM say beyond OpenAI's four fields. */
 static void write_loaded(aim_buf *out, const aimd_model *m)
 {
     const aim_model *loaded = m->model;
     const aim_hf_config *c = &loaded->config;
     aim_buf_printf(out, ",\"max_model_len\":%d,\"meta\":{\"n_vocab\":%d,\"n_ctx_train\":%d,",
                    aim_engine_max_context(loaded->engine), c->vocab, c->max_positions);
-    aim_buf_printf(out, "\"n_embd\":%d,\"n_params\":%lld,\"size\":%zu,\"backend\":", c->hidden,
-                   loaded->checkpoint ? (long long)count_params(loaded->checkpoint) : 0,
+    aim_buf_printf(out, "\"n_embd\":%d,\"n_params\":%zu,\"size\":%zu,\"backend\":", c->hidden,
+                   aim_hf_config_parameters(c),
                    loaded->checkpoint ? aim_checkpoint_bytes(loaded->checkpoint) : 0);
     aimd_json_cstring(out, aim_decoder_backend(loaded->decoder)->name);
     aim_buf_puts(out, ",\"chat_template\":");

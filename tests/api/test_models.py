@@ -1,10 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """GET routes that describe the daemon: models, health, version, metrics."""
 
+import json
+import os
 import re
+import shutil
+import struct
+import tempfile
 
 import harness
-from harness import MODEL_ID, DaemonTest
+from harness import MODEL, MODEL_ID, Daemon, DaemonTest
+
+
+def add_tensor(path, name, count):
+    """One more float32 vector, of zeros, in a safetensors file."""
+    with open(path, "rb") as f:
+        length, = struct.unpack("<Q", f.read(8))
+        header, data = json.loads(f.read(length)), f.read()
+    header[name] = {"dtype": "F32", "shape": [count],
+                    "data_offsets": [len(data), len(data) + 4 * count]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text + data + bytes(4 * count))
 
 
 class Models(DaemonTest):
@@ -18,6 +36,24 @@ class Models(DaemonTest):
         self.assertIsInstance(model["created"], int)
         self.assertIsInstance(model["owned_by"], str)
         self.assertEqual(self.daemon.get("/v1/models/" + MODEL_ID).json(), model)
+
+    def test_parameters_are_those_of_the_log(self):
+        """A tensor of the file that the model does not use is none of them."""
+        def count(daemon):
+            model, = daemon.get("/v1/models").json()["data"]
+            loaded, = daemon.events("loaded")
+            self.assertEqual(model["meta"]["n_params"], int(loaded["parameters"]))
+            return model["meta"]["n_params"]
+
+        with tempfile.TemporaryDirectory() as parent:
+            folder = shutil.copytree(MODEL, os.path.join(parent, MODEL_ID))
+            add_tensor(os.path.join(folder, "model.safetensors"),
+                       "model.layers.0.self_attn.rotary_emb.inv_freq", 16)
+            daemon = Daemon(model=folder)
+            try:
+                self.assertEqual(count(daemon), count(self.daemon))
+            finally:
+                daemon.stop()
 
     def test_unknown(self):
         for path in ("/v1/models/none", "/v1/models/..%2f..%2fetc%2fpasswd", "/v1/models/"):
