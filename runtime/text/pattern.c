@@ -274,19 +274,20 @@ static int find(struct search *s, size_t pos, aim_error *err)
     return code;
 }
 
-/* As Oniguruma's bindings do, an empty match right behind another match does
- * not count, and the search goes on one character later. */
+/* As Oniguruma's bindings do: the search ends with a match behind the last
+ * character, which is empty; an empty match right behind another match does not
+ * count, and the search goes on one character later. */
 static int find_all(struct search *s, aim__stretch_fn *fn, void *arg, aim_error *err)
 {
     size_t done = 0, from = 0;
     bool after_match = false;
     int code = AIM_OK;
-    while (from < s->len && !code) {
+    while (from <= s->len && !code) {
         code = find(s, from, err);
         if (code || !s->any)
             break;
         if (after_match && s->start == s->stop && s->stop == done) {
-            from += aim_utf8_length((unsigned char)s->text[from]);
+            from += from < s->len ? aim_utf8_length((unsigned char)s->text[from]) : 1;
             continue;
         }
         if (s->start > done)

@@ -30,8 +30,8 @@ uint64_t aim__pattern_deadline(void);
  * and between matches. Returns AIM_OK or a code, which ends the search. */
 typedef int aim__stretch_fn(void *arg, size_t start, size_t stop, bool match);
 
-/* Hand the whole text to fn, stretch by stretch: a match may be empty, anything
- * else is not. The text is well-formed UTF-8. Errors: those of fn, ENOMEM, and
+/* Hand the whole text, len >= 1, to fn, stretch by stretch: a match may be empty,
+ * anything else is not. The text is well-formed UTF-8. Errors: those of fn, ENOMEM, and
  * AIM_EINVAL where a limit is hit or aim_now_ns passes the deadline: work on a
  * pattern nobody has seen may grow with the square of the text. */
 int aim__pattern_find_all(const aim__pattern *p, const char *text, size_t len, uint64_t deadline,

@@ -371,6 +371,10 @@ static const struct {
     {"normalizer", "{\"type\":\"Prepend\",\"prepend\":\"a\"}", "", 0, ""},
     {"normalizer", REPLACE("{\"String\":\"xy\"}", "ab"), "xyxxyx", 0, "256 120 256 120"},
     {"normalizer", REPLACE("{\"Regex\":\"x+\"}", "b"), "axxxcx", 0, "257 98"},
+    /* an empty match counts, at the end of the text too, but not behind another */
+    {"normalizer", REPLACE("{\"Regex\":\"a*\"}", "x"), "b", 0, "120 98 120"},
+    {"normalizer", REPLACE("{\"Regex\":\"a*\"}", "x"), "baa", 0, "120 98 120"},
+    {"normalizer", REPLACE("{\"Regex\":\"(?<=b)\"}", "x"), "ab", 0, "256 120"},
     {"normalizer", REPLACE("{\"String\":\"x\"}", ""), "axbxc", 0, "257"},
     {"normalizer", STRIP("true", "false"),
      " \t\xC2\xA0"
