@@ -38,7 +38,7 @@ int aim__read_pattern(const json_t *obj, const char *where, const char **text, c
     int code = aim_json_string(pattern, "String", false, where, text, err);
     if (!code && !*text)
         code = aim_json_string(pattern, "Regex", true, where, regex, err);
-    if (!code && *text && !**text)
+    if (!code && !*(*text ? *text : *regex))
         code = aim__refuse(pattern, where, "pattern", err);
     return code;
 }

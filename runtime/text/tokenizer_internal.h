@@ -65,8 +65,8 @@ int aim__refuse(const json_t *value, const char *where, const char *key, aim_err
 int aim__refuse_if_set(const json_t *obj, const char *key, const char *where, aim_error *err);
 /* The field "type" of an object; EFORMAT if there is none. */
 int aim__read_type(const json_t *obj, const char *where, const char **type, aim_error *err);
-/* The field "pattern" of an object: a text that is not empty, or a regular
- * expression; the other is NULL. */
+/* The field "pattern" of an object: a text or a regular expression, which is not
+ * empty; the other is NULL. */
 int aim__read_pattern(const json_t *obj, const char *where, const char **text, const char **regex,
                       aim_error *err);
 /* The field key of an object, which must be one character. */

@@ -128,6 +128,8 @@ static const struct {
      PRE ": \"Regex\" is missing"},
     {"{\"type\":\"Split\",\"pattern\":{\"String\":\"\"},\"behavior\":\"Isolated\"}",
      AIM_EUNSUPPORTED, PRE ": \"pattern\" is {\"String\":\"\"}, which is not supported"},
+    {"{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\"},\"behavior\":\"Isolated\"}",
+     AIM_EUNSUPPORTED, PRE ": \"pattern\" is {\"Regex\":\"\"}, which is not supported"},
     {"{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\w\"},\"behavior\":\"Removed\"}",
      AIM_EUNSUPPORTED, PRE ": the pattern has \"\\w\" at 0, which is not supported"},
     {"{\"type\":\"Metaspace\"}", AIM_EFORMAT, PRE ": \"replacement\" is missing"},
