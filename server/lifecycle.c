@@ -222,13 +222,6 @@ static void log_remarks(const aimd_model *m)
                  AIMD_INT("layers", ranges));
 }
 
-/* A model file that cannot be read is as little use to the next start as one
- * that is wrong: the service manager must not try for ever. */
-static int failure_status(enum aim_code code)
-{
-    return code == AIM_ENOMEM || code == AIM_EINTERNAL ? EX_OSERR : AIMD_EXIT_DATA;
-}
-
 static void on_loaded(aimd_daemon *d, const aim_error *err)
 {
     lifecycle *l = of_daemon(d);
@@ -237,7 +230,7 @@ static void on_loaded(aimd_daemon *d, const aim_error *err)
         aimd_notify("STATUS=%s", err->text);
         d->state = AIMD_FAILED;
         d->failure = *err;
-        l->exit_status = failure_status(err->code);
+        l->exit_status = aimd_exit_status(err->code);
         stop_now(l);
         return;
     }

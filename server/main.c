@@ -50,7 +50,7 @@ static int check_config(const aimd_options *o)
     }
     for (size_t i = 0; i < o->n_models; i++) {
         if (check_model(o, i, &err))
-            return report(&err, AIMD_EXIT_CONFIG);
+            return report(&err, aimd_exit_status(err.code));
     }
     puts("analogd: the configuration is good");
     return EXIT_SUCCESS;

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 enum { MAX_CONFIG_BYTES = 1 << 20, MAX_ID_BYTES = 128, MAX_MODELS = 64 };
 
@@ -191,6 +192,15 @@ static int finish(aimd_options *o, aim_error *err)
     if (rc == 0)
         rc = check_exposure(o, "admin_listen", &o->admin, err);
     return rc;
+}
+
+/* A model file that cannot be read is as little use to the next start as one
+ * that is wrong: the service manager must not try for ever. */
+int aimd_exit_status(enum aim_code code)
+{
+    if (code == AIM_EINVAL)
+        return AIMD_EXIT_CONFIG;
+    return code == AIM_ENOMEM || code == AIM_EINTERNAL ? EX_OSERR : AIMD_EXIT_DATA;
 }
 
 /* ---- from defaults to the end ------------------------------------------- */

@@ -53,6 +53,11 @@ typedef struct aimd_options {
 /* Exit statuses of sysexits.h that the unit file treats as not worth a restart. */
 enum { AIMD_EXIT_USAGE = 64, AIMD_EXIT_DATA = 65, AIMD_EXIT_CONFIG = 78 };
 
+/* The exit status for a model that cannot be served, at the start and for
+ * --check-config: 78 if an option is wrong, 71 if the system lacks something, 65
+ * if the folder is of no use. */
+int aimd_exit_status(enum aim_code code);
+
 /* Parse argv (and the file it names). Returns 0, or 1 if help or version was
  * printed and the program should exit 0, or a negated exit status after writing
  * an error that names file and line, or the flag, to standard error. *o is then

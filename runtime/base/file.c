@@ -41,7 +41,8 @@ static int map_fd(int fd, const char *path, size_t size, aim_map *map, aim_error
         return AIM_OK;
     void *p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (p == MAP_FAILED)
-        return aim_fail(err, AIM_EIO, "%s: cannot map: %s", path, strerror(errno));
+        return aim_fail(err, errno == ENOMEM ? AIM_ENOMEM : AIM_EIO, "%s: cannot map: %s", path,
+                        strerror(errno));
     map->data = p;
     return AIM_OK;
 }

@@ -14,7 +14,8 @@ typedef struct aim_map {
 } aim_map;
 
 /* name is a bare file name inside the folder dir: no '/', not "..", not a
- * symbolic link that leaves the folder for anything but a regular file. */
+ * symbolic link that leaves the folder for anything but a regular file. AIM_ENOMEM
+ * if there is no address space for it. */
 int aim_map_open(const char *dir, const char *name, aim_map *map, aim_error *err);
 void aim_map_close(aim_map *map);
 

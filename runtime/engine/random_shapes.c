@@ -26,7 +26,7 @@ static int unknown(const char *name, aim_error *err)
     for (int i = 0; i < N_SHAPES; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
                                  shapes[i].name);
-    return aim_fail(err, AIM_EUNSUPPORTED, "no shape is called \"%.60s\"; there are: %s", name,
+    return aim_fail(err, AIM_EINVAL, "no shape is called \"%.60s\"; there are: %s", name,
                     names);
 }
 

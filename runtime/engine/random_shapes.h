@@ -7,7 +7,7 @@
 #include "checkpoint/hf_config.h"
 
 /* Fill out with the dimensions of the published model `name`; token ids (bos,
- * eos) stay as they are. AIM_EUNSUPPORTED lists the names. */
+ * eos) stay as they are. AIM_EINVAL lists the names. */
 int aim_random_shape(const char *name, aim_hf_config *out, aim_error *err);
 
 #endif

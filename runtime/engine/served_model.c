@@ -85,12 +85,22 @@ static int check_weights(const aim_model *m, aim_error *err)
     return code;
 }
 
+/* Kernels that this CPU lacks are a wrong option, not a wrong model. */
+static int pick_kernels(aim_model *m, const aim_model_options *o, aim_error *err)
+{
+    aim_error cause = {0};
+    m->compute.kernels = aim_kernels_pick(o->kernels, &cause);
+    return m->compute.kernels ? AIM_OK : aim_fail(err, AIM_EINVAL, "%s", cause.text);
+}
+
 int aim_model_check(const aim_model_options *o, aim_error *err)
 {
     aim_model m = {.dir = (char *)o->dir};
     int code = describe(o, &m.config, &m.backend, err);
     if (!code)
         code = plan(o, &m.config, m.backend, &m.memory, err);
+    if (!code)
+        code = pick_kernels(&m, o, err);
     if (!code)
         code = load_text(&m, o->chat_template, err);
     if (!code && !o->random_weights)
@@ -101,9 +111,9 @@ int aim_model_check(const aim_model_options *o, aim_error *err)
 
 static int start_compute(aim_model *m, const aim_model_options *o, aim_error *err)
 {
-    m->compute.kernels = aim_kernels_pick(o->kernels, err);
-    if (!m->compute.kernels)
-        return AIM_EUNSUPPORTED;
+    int code = pick_kernels(m, o, err);
+    if (code)
+        return code;
     m->compute.pool = aim_pool_new(aim__engine_threads(&o->engine), err);
     return m->compute.pool ? AIM_OK : AIM_ENOMEM;
 }

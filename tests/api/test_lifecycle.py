@@ -105,7 +105,7 @@ class Options(Folder):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         path = self.file("analogd.conf", f'model "a" {{ dir = "{self.dir}" }}\n')
         done = run("--config", path, "--check-config")
-        self.assertEqual(done.returncode, CONFIG)
+        self.assertEqual(done.returncode, DATA)
         self.assertIn('model "a": ', done.stderr)
         self.assertIn("config.json", done.stderr)
         path = self.file("analogd.conf", 'api_key_file = "/nonexistent"\n'
@@ -136,7 +136,7 @@ class Options(Folder):
                 shutil.copytree(MODEL, folder)
                 change(name, old, new)
                 done = run("--check-config", "--model", folder)
-                self.assertEqual((done.returncode, done.stdout), (CONFIG, ""))
+                self.assertEqual((done.returncode, done.stdout), (DATA, ""))
                 self.assertIn('analogd: model "model": ', done.stderr)
                 self.assertIn(says, done.stderr)
 
@@ -145,6 +145,20 @@ class Options(Folder):
             done = run("--model", model, "--listen", "127.0.0.1:0")
             self.assertEqual(done.returncode, DATA, done.stderr)
             self.assertIn("event=load_failed", done.stderr)
+
+    def test_one_status_for_start_and_check(self):
+        """What is wrong decides on the exit status, not when it is found."""
+        for args, status, says in (
+                (["--kv-cache", "1K"], CONFIG, "raise kv_cache"),
+                (["--max-context", "100000"], CONFIG, "max_context 100000"),
+                (["--max-batch-tokens", "1"], CONFIG, "max_batch_tokens"),
+                (["--random-weights", "gpt-5"], CONFIG, "no shape is called"),
+                (["--model", "/nonexistent"], DATA, "/nonexistent")):
+            for more in (["--listen", "127.0.0.1:0"], ["--check-config"]):
+                with self.subTest(args=args, more=more):
+                    done = run("--model", MODEL, *args, *more)
+                    self.assertEqual(done.returncode, status, done.stderr)
+                    self.assertIn(says, done.stderr)
 
     def test_address_that_is_taken(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:

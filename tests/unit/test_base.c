@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -304,6 +305,30 @@ START_TEST(files_are_read_whole_or_refused)
 }
 END_TEST
 
+/* A process may have less address space left than a model takes. */
+START_TEST(a_map_without_address_space_lacks_memory)
+{
+    const size_t size = (size_t)1 << 30;
+    unsigned long pages = 0;
+    make_folder();
+    put_file("data", "", 0);
+    char *data = path_of("data");
+    ck_assert_int_eq(truncate(data, (off_t)size), 0);
+    FILE *statm = fopen("/proc/self/statm", "r");
+    ck_assert_int_eq(fscanf(statm, "%lu", &pages), 1);
+    fclose(statm);
+    rlim_t most = pages * (rlim_t)sysconf(_SC_PAGESIZE) + size / 2;
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &(struct rlimit){most, RLIM_INFINITY}), 0);
+    aim_map map;
+    aim_error err = {0};
+    ck_assert_int_eq(aim_map_open(folder, "data", &map, &err), AIM_ENOMEM);
+    ck_assert_ptr_nonnull(strstr(err.text, "/data: cannot map: "));
+    drop("data");
+    rmdir(folder);
+    aim_free(data);
+}
+END_TEST
+
 static const struct {
     const char *name;
     enum aim_code code;
@@ -557,6 +582,7 @@ static Suite *base_suite(void)
     tcase_add_test(system, digests_of_a_million_letters);
     tcase_add_test(system, the_machine_is_known);
     tcase_add_test(system, files_are_read_whole_or_refused);
+    tcase_add_test(system, a_map_without_address_space_lacks_memory);
     tcase_add_test(system, maps_take_bare_names_of_regular_files);
     suite_add_tcase(s, system);
     TCase *json = tcase_create("json");
