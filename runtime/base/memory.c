@@ -140,8 +140,10 @@ static uint64_t group_free_again(const cgroup_version *v, const char *folder)
     return sum;
 }
 
-/* Lower m to what one group allows. */
-static void apply_group(const cgroup_version *v, const char *folder, aim_memory *m)
+/* Lower m to what one group allows. A limit that the machine does not reach says
+ * nothing; one above that of a group inside does, since others use of it too. */
+static void apply_group(const cgroup_version *v, const char *folder, uint64_t machine,
+                        aim_memory *m)
 {
     char path[PATH_ROOM + 64];
     uint64_t limit = UINT64_MAX, used = 0;
@@ -151,11 +153,11 @@ static void apply_group(const cgroup_version *v, const char *folder, aim_memory 
         if (read_number(path, &value))
             limit = smaller(limit, value);
     }
-    if (limit >= m->total)
+    if (limit >= machine)
         return;
     snprintf(path, sizeof path, "%s/%s", folder, v->usage);
     read_number(path, &used);
-    m->total = limit;
+    m->total = smaller(m->total, limit);
     m->available = smaller(m->available, less(limit, less(used, group_free_again(v, folder))));
 }
 
@@ -164,9 +166,10 @@ static void apply_group(const cgroup_version *v, const char *folder, aim_memory 
 static void apply_groups(const char *root, const cgroup_version *v, char *group, aim_memory *m)
 {
     char folder[PATH_ROOM];
+    uint64_t machine = m->total;
     for (;;) {
         snprintf(folder, sizeof folder, "%s%s%s", root, v->mount, group);
-        apply_group(v, folder, m);
+        apply_group(v, folder, machine, m);
         char *slash = strrchr(group, '/');
         if (!slash)
             return;
