@@ -5,6 +5,7 @@
 
 #include "text/utf8.h"
 
+#include <stdio.h>
 #include <string.h>
 
 int aim__refuse(const json_t *value, const char *where, const char *key, aim_error *err)
@@ -29,6 +30,49 @@ int aim__read_type(const json_t *obj, const char *where, const char **type, aim_
         return aim_fail_param(err, AIM_EFORMAT, "type", "%s: must be an object", where);
     return aim_json_string(obj, "type", true, where, type, err);
 }
+
+/* ---- steps ----------------------------------------------------------------- */
+
+enum { MAX_NESTED = 4 }; /* Sequences in one another */
+
+struct walk {
+    const char *key;
+    aim__step_fn *fn;
+    void *arg;
+};
+
+/* A step, or a Sequence within depth others. Recursion ends at MAX_NESTED. */
+static int walk_steps(const struct walk *w, const json_t *obj, const char *where, int depth,
+                      aim_error *err)
+{
+    const char *type;
+    int code = aim__read_type(obj, where, &type, err);
+    if (code || strcmp(type, "Sequence") != 0)
+        return code ? code : w->fn(w->arg, obj, type, where, err);
+    const json_t *list = json_object_get(obj, w->key);
+    if (!json_is_array(list))
+        return aim_fail_param(err, AIM_EFORMAT, w->key, "%s: \"%s\" must be an array", where,
+                              w->key);
+    if (depth == MAX_NESTED)
+        return aim_fail_param(err, AIM_ETOOLARGE, w->key,
+                              "%s: a Sequence within %d others is not supported", where,
+                              MAX_NESTED);
+    for (size_t i = 0; i < json_array_size(list) && !code; i++) {
+        char inner[256];
+        snprintf(inner, sizeof inner, "%s.%s[%zu]", where, w->key, i);
+        code = walk_steps(w, json_array_get(list, i), inner, depth + 1, err);
+    }
+    return code;
+}
+
+int aim__read_steps(const json_t *obj, const char *key, const char *where, aim__step_fn *fn,
+                    void *arg, aim_error *err)
+{
+    struct walk w = {key, fn, arg};
+    return walk_steps(&w, obj, where, 0, err);
+}
+
+/* ---- fields ---------------------------------------------------------------- */
 
 int aim__read_pattern(const json_t *obj, const char *where, const char **text, const char **regex,
                       aim_error *err)

@@ -65,6 +65,15 @@ int aim__refuse(const json_t *value, const char *where, const char *key, aim_err
 int aim__refuse_if_set(const json_t *obj, const char *key, const char *where, aim_error *err);
 /* The field "type" of an object; EFORMAT if there is none. */
 int aim__read_type(const json_t *obj, const char *where, const char **type, aim_error *err);
+
+/* Takes a step of a part, an object of this type. */
+typedef int aim__step_fn(void *arg, const json_t *obj, const char *type, const char *where,
+                         aim_error *err);
+/* Hand obj to fn; if it is a Sequence the elements of its array key, which may
+ * be Sequences again, a few in one another. Errors: those of fn, EFORMAT and
+ * ETOOLARGE. */
+int aim__read_steps(const json_t *obj, const char *key, const char *where, aim__step_fn *fn,
+                    void *arg, aim_error *err);
 /* The field "pattern" of an object: a text or a regular expression, which is not
  * empty; the other is NULL. */
 int aim__read_pattern(const json_t *obj, const char *where, const char **text, const char **regex,

@@ -4,12 +4,9 @@
 
 #include "base/alloc.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define NORMALIZER AIM__TOKENIZER_JSON ": normalizer"
-
-enum { MAX_NESTED = 4 }; /* Sequences in one another */
 
 static int keep(const char *text, char **out, const char *where, aim_error *err)
 {
@@ -67,9 +64,10 @@ static bool read_form(struct aim__normalizer_step *s, const char *type)
     return false;
 }
 
-static int read_step(struct aim__normalizer *n, const json_t *obj, const char *type,
-                     const char *where, aim_error *err)
+static int read_step(void *arg, const json_t *obj, const char *type, const char *where,
+                     aim_error *err)
 {
+    struct aim__normalizer *n = arg;
     if (n->n == AIM__MAX_NORMALIZERS)
         return aim_fail_param(err, AIM_ETOOLARGE, "normalizer", "%s: at most %d steps are allowed",
                               where, AIM__MAX_NORMALIZERS);
@@ -85,34 +83,10 @@ static int read_step(struct aim__normalizer *n, const json_t *obj, const char *t
     return aim__refuse(json_object_get(obj, "type"), where, "type", err);
 }
 
-/* A step, or a Sequence within depth others. Recursion ends at MAX_NESTED. */
-static int read_any(struct aim__normalizer *n, const json_t *obj, const char *where, int depth,
-                    aim_error *err)
-{
-    const char *type;
-    int code = aim__read_type(obj, where, &type, err);
-    if (code || strcmp(type, "Sequence") != 0)
-        return code ? code : read_step(n, obj, type, where, err);
-    const json_t *list = json_object_get(obj, "normalizers");
-    if (!json_is_array(list))
-        return aim_fail_param(err, AIM_EFORMAT, "normalizers",
-                              "%s: \"normalizers\" must be an array", where);
-    if (depth == MAX_NESTED)
-        return aim_fail_param(err, AIM_ETOOLARGE, "normalizers",
-                              "%s: a Sequence within %d others is not supported", where,
-                              MAX_NESTED);
-    for (size_t i = 0; i < json_array_size(list) && !code; i++) {
-        char inner[256];
-        snprintf(inner, sizeof inner, "%s.normalizers[%zu]", where, i);
-        code = read_any(n, json_array_get(list, i), inner, depth + 1, err);
-    }
-    return code;
-}
-
 int aim__read_normalizer(aim_tokenizer *t, const json_t *root, aim_error *err)
 {
     const json_t *obj = json_object_get(root, "normalizer");
     if (!obj || json_is_null(obj))
         return AIM_OK;
-    return read_any(&t->normalizer, obj, NORMALIZER, 0, err);
+    return aim__read_steps(obj, "normalizers", NORMALIZER, read_step, &t->normalizer, err);
 }

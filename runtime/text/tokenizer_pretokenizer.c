@@ -4,12 +4,9 @@
 
 #include "base/alloc.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define PRE_TOKENIZER AIM__TOKENIZER_JSON ": pre_tokenizer"
-
-enum { MAX_NESTED = 4 }; /* Sequences in one another */
 
 /* A word of the file and what it stands for. */
 struct choice {
@@ -212,7 +209,7 @@ static int read_metaspace(struct aim__pretokenizer *p, const json_t *obj, const 
 
 /* ---- all of them --------------------------------------------------------------- */
 
-static int read_step(struct aim__pretokenizer *p, const json_t *obj, const char *where,
+static int read_step(void *arg, const json_t *obj, const char *type, const char *where,
                      aim_error *err)
 {
     static const struct {
@@ -223,10 +220,7 @@ static int read_step(struct aim__pretokenizer *p, const json_t *obj, const char 
         {"Digits", read_digits},         {"Metaspace", read_metaspace},
         {"Whitespace", read_whitespace}, {"WhitespaceSplit", read_whitespace_split},
     };
-    const char *type;
-    int code = aim__read_type(obj, where, &type, err);
-    if (code)
-        return code;
+    struct aim__pretokenizer *p = arg;
     if (p->byte_level)
         return aim_fail_param(err, AIM_EUNSUPPORTED, "type",
                               "%s: \"type\" is \"%s\" after ByteLevel, which is not supported",
@@ -237,47 +231,10 @@ static int read_step(struct aim__pretokenizer *p, const json_t *obj, const char 
     return aim__refuse(json_object_get(obj, "type"), where, "type", err);
 }
 
-static int read_any(struct aim__pretokenizer *p, const json_t *obj, const char *where, int depth,
-                    aim_error *err);
-
-static int read_sequence(struct aim__pretokenizer *p, const json_t *obj, const char *where,
-                         int depth, aim_error *err)
-{
-    const json_t *list = json_object_get(obj, "pretokenizers");
-    int code = AIM_OK;
-    if (!json_is_array(list))
-        return aim_fail_param(err, AIM_EFORMAT, "pretokenizers",
-                              "%s: \"pretokenizers\" must be an array", where);
-    if (depth == MAX_NESTED)
-        return aim_fail_param(err, AIM_ETOOLARGE, "pretokenizers",
-                              "%s: a Sequence within %d others is not supported", where,
-                              MAX_NESTED);
-    for (size_t i = 0; i < json_array_size(list) && !code; i++) {
-        char inner[256];
-        snprintf(inner, sizeof inner, "%s.pretokenizers[%zu]", where, i);
-        code = read_any(p, json_array_get(list, i), inner, depth + 1, err);
-    }
-    return code;
-}
-
-/* A step, or a Sequence within depth others. Recursion ends at MAX_NESTED. */
-static int read_any(struct aim__pretokenizer *p, const json_t *obj, const char *where, int depth,
-                    aim_error *err)
-{
-    const char *type;
-    int code = aim__read_type(obj, where, &type, err);
-    if (code)
-        return code;
-    if (strcmp(type, "Sequence") == 0)
-        return read_sequence(p, obj, where, depth, err);
-    return read_step(p, obj, where, err);
-}
-
 int aim__read_pretokenizer(aim_tokenizer *t, const json_t *root, aim_error *err)
 {
     const json_t *obj = json_object_get(root, "pre_tokenizer");
-    int code = AIM_OK;
-    if (obj && !json_is_null(obj))
-        code = read_any(&t->pretokenizer, obj, PRE_TOKENIZER, 0, err);
-    return code;
+    if (!obj || json_is_null(obj))
+        return AIM_OK;
+    return aim__read_steps(obj, "pretokenizers", PRE_TOKENIZER, read_step, &t->pretokenizer, err);
 }
