@@ -89,6 +89,14 @@ static bool load_layer(const aim_decoder *d, struct source *s, int index)
            load_gate_up(d, s, l, t) && load_linear(d, s, &l->down, AIM_DOWN, t, AIM_W_DOWN, 1);
 }
 
+/* The table stays in its file, and steps read the rows they need: too late to find
+ * NaN in one. Loading the head checks a table that it shares. */
+static bool check_embedding(const aim_decoder *d, const struct source *s)
+{
+    return !s->weights || s->weights->lm_head.weight == s->weights->embedding.weight ||
+           aim__weight_rows_load(&d->embedding, s->compute, NULL, NULL, s->err) == AIM_OK;
+}
+
 static bool load_ends(aim_decoder *d, struct source *s)
 {
     const aim_hf_config *c = &d->config;
@@ -99,7 +107,8 @@ static bool load_ends(aim_decoder *d, struct source *s)
         (aim_weight_rows){w ? &d->embedding_part : NULL, 1, c->vocab, c->hidden, s->seed};
     /* A tied random head uses the embedding's seed. */
     s->seed += c->tied_embeddings ? 0 : 1;
-    return load_linear(d, s, &d->lm_head, AIM_LM_HEAD, w ? &w->lm_head : NULL, 0, 1) &&
+    return check_embedding(d, s) &&
+           load_linear(d, s, &d->lm_head, AIM_LM_HEAD, w ? &w->lm_head : NULL, 0, 1) &&
            (d->final_norm = load_norm(w ? &w->final_norm : NULL, 0, c->hidden, s->err));
 }
 

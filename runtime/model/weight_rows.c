@@ -80,10 +80,10 @@ static void load_rows(void *arg, int task, int worker)
     int end = (task + 1) * ROWS_A_TASK;
     for (int row = task * ROWS_A_TASK; row < end && row < l->rows->rows; row++) {
         aim__weight_row(l->rows, row, values);
-        if (all_finite(values, l->rows->in))
-            l->store(l->arg, row, values, l->scratch + at);
-        else
+        if (!all_finite(values, l->rows->in))
             atomic_store(&l->bad, row);
+        else if (l->store)
+            l->store(l->arg, row, values, l->scratch + at);
     }
 }
 

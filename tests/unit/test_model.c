@@ -385,6 +385,20 @@ static const struct load_case {
      NAN,
      {0},
      "\"model.layers.0.post_attention_layernorm.weight\" holds NaN"},
+    {"true",
+     0,
+     {"model.embed_tokens.weight", 10, 8},
+     "F32",
+     NAN,
+     {0},
+     "\"model.embed_tokens.weight\" holds NaN or infinity in row 0"},
+    {"false",
+     0,
+     {"model.embed_tokens.weight", 10, 8},
+     "F32",
+     INFINITY,
+     {"lm_head.weight", 10, 8},
+     "\"model.embed_tokens.weight\" holds NaN or infinity in row 0"},
 };
 
 static aim_checkpoint *tiny_checkpoint(const struct load_case *c, struct rig *r)
