@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define AIM_MUST_USE __attribute__((warn_unused_result))
 
@@ -48,6 +49,13 @@ static inline bool aim_mul(size_t a, size_t b, size_t *out)
 static inline bool aim_add(size_t a, size_t b, size_t *out)
 {
     return !__builtin_add_overflow(a, b, out);
+}
+/* a + b, or SIZE_MAX if that is larger still: for sizes that are only compared with
+ * what there is. */
+static inline size_t aim_add_saturating(size_t a, size_t b)
+{
+    size_t sum;
+    return aim_add(a, b, &sum) ? sum : SIZE_MAX;
 }
 
 #endif

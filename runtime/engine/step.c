@@ -56,10 +56,11 @@ size_t aim__stepper_need(const aim_engine_config *c, const aim_hf_config *model,
     int threads = aim__engine_threads(c), logits = logit_room(c, model->vocab);
     size_t a_row =
         sizeof *st->token + sizeof *st->position + sizeof *st->blocks + sizeof *st->long_rope;
-    return aim_workspace_need(model, backend, c->max_batch_tokens, logits, threads) +
-           scratch_slice(model->vocab) * (size_t)threads + (size_t)c->max_batch_tokens * a_row +
-           (size_t)logits * sizeof *st->logit_rows +
-           picks_room(c, model->vocab) * sizeof *st->picks;
+    size_t own = scratch_slice(model->vocab) * (size_t)threads +
+                 (size_t)c->max_batch_tokens * a_row + (size_t)logits * sizeof *st->logit_rows +
+                 picks_room(c, model->vocab) * sizeof *st->picks;
+    return aim_add_saturating(
+        aim_workspace_need(model, backend, c->max_batch_tokens, logits, threads), own);
 }
 
 static bool allocate(aim_stepper *st, const aim_engine_config *c, aim_error *err)

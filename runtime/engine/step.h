@@ -20,7 +20,8 @@ typedef struct aim_step_times {
 
 aim_stepper *aim__stepper_new(const aim_engine_config *config, const aim_decoder *decoder,
                               const aim_compute *compute, aim_error *err);
-/* Bytes that aim__stepper_new will take. config is resolved. */
+/* Bytes that aim__stepper_new will take, SIZE_MAX if they cannot be counted. config is
+ * resolved. */
 size_t aim__stepper_need(const aim_engine_config *config, const aim_hf_config *model,
                          const aim_backend *backend);
 void aim__stepper_free(aim_stepper *st);

@@ -124,6 +124,25 @@ START_TEST(biases_and_norms_of_heads_are_counted)
 }
 END_TEST
 
+static size_t endless_scratch(int out, int in, int max_rows)
+{
+    (void)out, (void)in, (void)max_rows;
+    return SIZE_MAX;
+}
+
+START_TEST(what_cannot_be_counted_is_not_small)
+{
+    aim_backend b = *aim_backend_find("int8", NULL);
+    aim_hf_config c = complete(&shapes[0]);
+    aim_engine_config engine;
+    aim_memory_plan plan;
+    b.scratch = endless_scratch;
+    aim_engine_config_init(&engine);
+    ck_assert_int_eq(aim_memory_plan_make("m", &c, &b, &engine, 0, &plan, NULL), AIM_OK);
+    ck_assert_uint_eq(plan.workspace, SIZE_MAX);
+}
+END_TEST
+
 /* ---- fitting -------------------------------------------------------------------- */
 
 /* The size of Phi-3-mini, whose cache takes 384 KiB a token in bfloat16. */
@@ -279,6 +298,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, what_is_planned_is_taken, 0, COUNT(shapes) * COUNT(backends));
     tcase_add_test(tc, biases_and_norms_of_heads_are_counted);
+    tcase_add_test(tc, what_cannot_be_counted_is_not_small);
     tcase_add_test(tc, a_default_cache_is_lowered_to_what_fits);
     tcase_add_test(tc, what_does_not_fit_is_refused_with_the_figures);
     tcase_add_test(tc, several_models_share);
