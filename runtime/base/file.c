@@ -126,6 +126,20 @@ char *aim_read_file(const char *path, size_t max_bytes, size_t *len, aim_error *
     return text;
 }
 
+int aim_check_content(const void *bytes, size_t size, const char *name, aim_error *err)
+{
+    static const char pointer[] = "version https://git-lfs", zeros[8];
+    if (size >= strlen(pointer) && memcmp(bytes, pointer, strlen(pointer)) == 0)
+        return aim_fail(err, AIM_EFORMAT,
+                        "%s: a Git LFS pointer, not the file it stands for: "
+                        "fetch that with \"git lfs pull\"",
+                        name);
+    if (size >= sizeof zeros && memcmp(bytes, zeros, sizeof zeros) == 0)
+        return aim_fail(err, AIM_EFORMAT, "%s: begins with zeros: was the download finished?",
+                        name);
+    return AIM_OK;
+}
+
 char *aim_path_join(const char *dir, const char *name)
 {
     size_t a = strlen(dir), b = strlen(name);

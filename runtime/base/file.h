@@ -31,6 +31,11 @@ void aim_map_expect(const aim_map *map, enum aim_map_use use);
  * with aim_free. NULL on failure (AIM_ENOTFOUND, AIM_ETOOLARGE, AIM_EIO). */
 char *aim_read_file(const char *path, size_t max_bytes, size_t *len, aim_error *err);
 
+/* Are these the bytes of the file itself? AIM_EFORMAT for the pointer that Git LFS
+ * leaves where it did not fetch the file, and for zeros, which downloads that were
+ * not finished leave. name stands for the file in the error. */
+int aim_check_content(const void *bytes, size_t size, const char *name, aim_error *err);
+
 /* dir + "/" + name in a new string (aim_free), NULL when out of memory. */
 char *aim_path_join(const char *dir, const char *name);
 

@@ -72,18 +72,6 @@ static int add_tensor(void *arg, const aim_tensor *t, aim_error *err)
     return AIM_OK;
 }
 
-/* A folder cloned without Git LFS holds a note where the weights should be. */
-static int check_is_content(const aim_map *map, const char *file, aim_error *err)
-{
-    static const char note[] = "version https://git-lfs";
-    if (map->size < strlen(note) || memcmp(map->data, note, strlen(note)) != 0)
-        return AIM_OK;
-    return aim_fail(err, AIM_EFORMAT,
-                    "%s: a Git LFS pointer, not the file it stands for: "
-                    "fetch that with \"git lfs pull\"",
-                    file);
-}
-
 /* Map and parse file; c->maps has room for it. */
 static int load_file(aim_checkpoint *c, const char *dir, const char *file, const struct form *form,
                      const aim__shard_index *index, aim_error *err)
@@ -93,7 +81,7 @@ static int load_file(aim_checkpoint *c, const char *dir, const char *file, const
     if (code)
         return code;
     c->n_maps++;
-    code = check_is_content(map, file, err);
+    code = aim_check_content(map->data, map->size, file, err);
     struct loading l = {c, index, file};
     return code ? code : form->parse(map->data, map->size, file, add_tensor, &l, err);
 }

@@ -205,6 +205,10 @@ static char *read_in(const char *dir, const char *name, size_t *len, int *code, 
     else
         aim_fail_nomem(&cause, name);
     aim_free(path);
+    if (text && aim_check_content(text, *len, name, &cause)) {
+        aim_free(text);
+        text = NULL;
+    }
     *code = (int)cause.code;
     if (cause.code)
         aim_fail(err, cause.code, "%s", cause.text);

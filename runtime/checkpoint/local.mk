@@ -4,6 +4,7 @@ runtime_libcheckpoint_a_SOURCES = \
 	runtime/checkpoint/checkpoint.c runtime/checkpoint/checkpoint.h \
 	runtime/checkpoint/crc32.c runtime/checkpoint/crc32.h \
 	runtime/checkpoint/dtype.c runtime/checkpoint/dtype.h \
+	runtime/checkpoint/folder_hint.c runtime/checkpoint/folder_hint.h \
 	runtime/checkpoint/hf_config.c runtime/checkpoint/hf_config.h \
 	runtime/checkpoint/hf_config_family.c runtime/checkpoint/hf_config_generation.c \
 	runtime/checkpoint/hf_config_internal.h runtime/checkpoint/hf_config_keys.c \

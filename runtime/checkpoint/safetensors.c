@@ -30,6 +30,8 @@
 
 enum { LENGTH_BYTES = 8 };
 
+#define CUT_SHORT "was the download finished?"
+
 /* Longest part of a name shown in an error. */
 #define NAME "%.200s"
 
@@ -55,8 +57,9 @@ static int header_length(const unsigned char *data, size_t size, const char *fil
         return aim_fail(err, AIM_EFORMAT, "%s: header of %" PRIu64 " bytes, the format allows %u",
                         file, n, MAX_HEADER);
     if (n > size - LENGTH_BYTES)
-        return aim_fail(err, AIM_EFORMAT, "%s: header of %" PRIu64 " bytes in a file of %zu bytes",
-                        file, n, size);
+        return aim_fail(err, AIM_EFORMAT,
+                        "%s: header of %" PRIu64 " bytes in a file of %zu bytes: " CUT_SHORT, file,
+                        n, size);
     *length = (size_t)n;
     return AIM_OK;
 }
@@ -190,7 +193,7 @@ static int lay_out(struct entry *entries, size_t n, const unsigned char *data, s
         if (e->end > size)
             return aim_fail(err, AIM_EFORMAT,
                             "%s: tensor \"" NAME "\" ends at byte %" PRIu64
-                            " of the data, the file has %zu",
+                            " of the data, the file has %zu: " CUT_SHORT,
                             file, e->tensor.name, e->end, size);
         e->tensor.data = data + e->begin;
         expected = e->end;

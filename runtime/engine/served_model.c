@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/memory.h"
+#include "checkpoint/folder_hint.h"
 #include "engine/engine_impl.h"
 #include "engine/random_shapes.h"
 
@@ -13,8 +14,11 @@ static int describe(const aim_model_options *o, aim_hf_config *config, const aim
     *backend = o->backend ? aim_backend_find(o->backend, err) : aim_backends()[0];
     if (!*backend)
         return AIM_EUNSUPPORTED;
-    int code = aim_hf_config_load(o->dir, config, err);
-    return code || !o->random_weights ? code : aim_random_shape(o->random_weights, config, err);
+    aim_error cause = {0};
+    int code = aim_hf_config_load(o->dir, config, &cause);
+    if (code)
+        return aim_folder_explain(o->dir, AIM_FOLDER_CONFIG, &cause, err);
+    return !o->random_weights ? AIM_OK : aim_random_shape(o->random_weights, config, err);
 }
 
 /* 0 if there is none: loading it tells why. */
@@ -67,19 +71,29 @@ static int check_vocabulary(const aim_model *m, aim_error *err)
 
 static int load_text(aim_model *m, const char *chat_template, aim_error *err)
 {
-    m->tokenizer = aim_tokenizer_load(m->dir, err);
+    aim_error cause = {0};
+    m->tokenizer = aim_tokenizer_load(m->dir, &cause);
     aim_trim(); /* the parsed JSON took several times the size of its text */
     if (!m->tokenizer)
-        return AIM_EFORMAT;
+        return aim_folder_explain(m->dir, AIM_FOLDER_TOKENIZER, &cause, err);
     m->chat = aim_chat_template_find(m->tokenizer, chat_template, &m->chat_error);
     if (!m->chat && chat_template)
         return aim_fail(err, m->chat_error.code, "%s", m->chat_error.text);
     return check_vocabulary(m, err);
 }
 
+static aim_checkpoint *open_checkpoint(const char *dir, aim_error *err)
+{
+    aim_error cause = {0};
+    aim_checkpoint *c = aim_checkpoint_open(dir, &cause);
+    if (!c)
+        aim_folder_explain(dir, AIM_FOLDER_WEIGHTS, &cause, err);
+    return c;
+}
+
 static int check_weights(const aim_model *m, aim_error *err)
 {
-    aim_checkpoint *c = aim_checkpoint_open(m->dir, err);
+    aim_checkpoint *c = open_checkpoint(m->dir, err);
     int code = c ? aim_decoder_check(&m->config, c, err) : AIM_EFORMAT;
     aim_checkpoint_close(c);
     return code;
@@ -127,7 +141,7 @@ static int random_decoder(aim_model *m, aim_error *err)
 
 static int load_decoder(aim_model *m, aim_progress_fn *progress, void *progress_arg, aim_error *err)
 {
-    m->checkpoint = aim_checkpoint_open(m->dir, err);
+    m->checkpoint = open_checkpoint(m->dir, err);
     if (!m->checkpoint)
         return AIM_EFORMAT;
     aim_checkpoint_expect(m->checkpoint, AIM_MAP_SEQUENTIAL);

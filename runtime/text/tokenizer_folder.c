@@ -22,28 +22,11 @@ static int read_file(const char *dir, const char *name, bool required, struct fi
         return aim_fail_nomem(err, name);
     file->text = aim_read_file(path, AIM__MAX_FILE, &file->len, &reason);
     aim_free(path);
-    if (file->text || (!required && reason.code == AIM_ENOTFOUND))
+    if (file->text)
+        return aim_check_content(file->text, file->len, name, err);
+    if (!required && reason.code == AIM_ENOTFOUND)
         return AIM_OK;
     return aim_fail(err, reason.code, "%s", reason.text);
-}
-
-/* tokenizer.json; a folder may have the tokenizer in another format only. */
-static int read_json(const char *dir, struct file *json, aim_error *err)
-{
-    struct file model = {0};
-    aim_error reason = {0};
-    int code = read_file(dir, AIM__TOKENIZER_JSON, true, json, &reason);
-    if (code == AIM_ENOTFOUND && !read_file(dir, "tokenizer.model", false, &model, NULL) &&
-        model.text)
-        code = aim_fail(err, AIM_EUNSUPPORTED,
-                        "%s: tokenizer.model without tokenizer.json is not supported; make one "
-                        "with AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) of Python's "
-                        "transformers",
-                        dir);
-    else if (code)
-        aim_fail_param(err, reason.code, reason.param, "%s", reason.text);
-    aim_free(model.text);
-    return code;
 }
 
 /* A file of its own takes the place of the template in tokenizer_config.json. */
@@ -65,7 +48,7 @@ aim_tokenizer *aim_tokenizer_load(const char *dir, aim_error *err)
 {
     struct file json = {0}, config = {0}, template = {0};
     aim_tokenizer *t = NULL;
-    int code = read_json(dir, &json, err);
+    int code = read_file(dir, AIM__TOKENIZER_JSON, true, &json, err);
     if (!code)
         code = read_file(dir, AIM__TOKENIZER_CONFIG, false, &config, err);
     if (!code)

@@ -23,6 +23,7 @@ API_TESTS += \
 	tests/api/test_completions.py \
 	tests/api/test_determinism.py \
 	tests/api/test_disconnect.py \
+	tests/api/test_folders.py \
 	tests/api/test_hostile.py \
 	tests/api/test_models.py \
 	tests/api/test_sentencepiece.py \

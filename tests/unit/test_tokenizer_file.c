@@ -613,7 +613,7 @@ static void write_file(const char *dir, const char *name, const char *text)
 static void remove_folder(const char *dir)
 {
     static const char *const names[] = {"tokenizer.json", "tokenizer_config.json",
-                                        "chat_template.jinja", "tokenizer.model"};
+                                        "chat_template.jinja"};
     char path[128];
     for (int i = 0; i < COUNT(names); i++) {
         snprintf(path, sizeof path, "%s/%s", dir, names[i]);
@@ -641,23 +641,6 @@ START_TEST(template_has_a_file_of_its_own)
     ck_assert_str_eq(err.text, "chat_template.jinja: not valid UTF-8 at byte 2");
     remove_folder(dir);
     free_text(json);
-}
-END_TEST
-
-START_TEST(other_formats_are_named)
-{
-    char dir[] = "/tmp/test_tokenizer.XXXXXX", want[256];
-    aim_error err = {0};
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    write_file(dir, "tokenizer.model", "\n");
-    ck_assert_ptr_null(aim_tokenizer_load(dir, &err));
-    snprintf(want, sizeof want,
-             "%s: tokenizer.model without tokenizer.json is not supported; make one with "
-             "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) of Python's transformers",
-             dir);
-    ck_assert_str_eq(err.text, want);
-    ck_assert_int_eq(err.code, AIM_EUNSUPPORTED);
-    remove_folder(dir);
 }
 END_TEST
 
@@ -746,7 +729,6 @@ static Suite *tokenizer_file_suite(void)
     tcase_add_test(config, bos_comes_once);
     tcase_add_loop_test(config, config_is_refused, 0, COUNT(bad_configs));
     tcase_add_test(config, template_has_a_file_of_its_own);
-    tcase_add_test(config, other_formats_are_named);
     suite_add_tcase(s, config);
 
     TCase *memory = tcase_create("memory");
