@@ -39,7 +39,7 @@ static int on_stretch(void *arg, size_t start, size_t stop, bool match)
         aim_buf_puts(r->out, r->content);
     else
         aim_buf_append(r->out, r->text + start, stop - start);
-    return 0;
+    return r->out->len > MAX_READING ? AIM_ETOOLARGE : AIM_OK;
 }
 
 /* The ends of text[0, len) without the character. */

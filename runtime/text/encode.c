@@ -6,10 +6,17 @@
 #include "base/alloc.h"
 #include "text/utf8.h"
 
+/* What is allowed for a text: its normal form of one step or two, and an id for
+ * each byte of that; more for a short one. */
+enum {
+    ALLOWED_PER_BYTE = 8,
+    LEAST_ALLOWANCE = 16 << 20,
+};
+
 struct encoder {
     const aim_tokenizer *t;
-    bool at_start;     /* the text in work is the start of the whole */
-    uint64_t deadline; /* for patterns */
+    bool at_start; /* the text in work is the start of the whole */
+    struct aim__allowance allowance;
     struct aim__bpe_work work;
     aim_ids *out;
     aim_error *err;
@@ -22,14 +29,21 @@ static int fail_nomem(const struct encoder *e)
 
 static int push(struct encoder *e, int32_t id)
 {
-    return aim_ids_push(e->out, id) ? AIM_OK : fail_nomem(e);
+    int code = aim__allowance_take(&e->allowance, sizeof id);
+    if (!code && !aim_ids_push(e->out, id))
+        code = fail_nomem(e);
+    return code;
 }
 
+/* A word is at most one id a byte, and merging takes room in proportion. */
 static int on_word(void *arg, const char *word, size_t n)
 {
     struct encoder *e = arg;
     const aim_tokenizer *t = e->t;
-    return aim__bpe_encode(&t->bpe, &t->vocab, word, n, &e->work, e->out) ? AIM_OK : fail_nomem(e);
+    int code = aim__allowance_take(&e->allowance, n * sizeof *e->out->v);
+    if (!code && !aim__bpe_encode(&t->bpe, &t->vocab, word, n, &e->work, e->out))
+        code = fail_nomem(e);
+    return code;
 }
 
 /* A stretch of text between added tokens; base is its place in the whole
@@ -62,8 +76,8 @@ static int encode_words(struct encoder *e, const struct aim__special_rule *rule,
 {
     (void)rule;
     bool at_start = e->at_start && base == 0;
-    return aim__pretokenizer_run(&e->t->pretokenizer, text, len, at_start, e->deadline, on_word, e,
-                                 e->err);
+    return aim__pretokenizer_run(&e->t->pretokenizer, text, len, at_start, &e->allowance, on_word,
+                                 e, e->err);
 }
 
 /* Let out->plain be what the stretch text[0, len) at base has of the rule's
@@ -92,7 +106,7 @@ static int normalize(struct encoder *e, const struct aim__special_rule *rule, co
     struct aim__normal_text normal = {0};
     int code = clip_spans(e, rule, len, base, &normal);
     if (!code)
-        code = aim__normalize(&e->t->normalizer, text, len, &normal, e->err);
+        code = aim__normalize(&e->t->normalizer, text, len, &e->allowance, &normal, e->err);
     if (!code) {
         struct aim__special_rule inner = {rule->parse, normal.plain, normal.n_plain};
         e->at_start = base == 0 && normal.at_start;
@@ -113,10 +127,11 @@ static int push_all(struct encoder *e, const aim_ids *ids)
 int aim_tokenizer_encode(const aim_tokenizer *t, const char *text, size_t len, unsigned flags,
                          const aim_span *plain, size_t n_plain, aim_ids *out, aim_error *err)
 {
+    const size_t most = LEAST_ALLOWANCE + ALLOWED_PER_BYTE * len;
     struct encoder e = {
         .t = t,
         .at_start = true,
-        .deadline = aim__pattern_deadline(),
+        .allowance = {most, aim__pattern_deadline()},
         .out = out,
         .err = err,
     };
@@ -132,5 +147,8 @@ int aim_tokenizer_encode(const aim_tokenizer *t, const char *text, size_t len, u
     aim__bpe_work_fini(&e.work);
     if (code)
         out->n = had;
+    if (code == AIM_ETOOLARGE)
+        return aim_fail(err, code, "the text grows to more than %zu bytes on its way to tokens",
+                        most);
     return code;
 }

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += runtime/libtext.a
 runtime_libtext_a_SOURCES = \
 	runtime/text/added_tokens.c runtime/text/added_tokens.h \
+	runtime/text/allowance.h \
 	runtime/text/bpe.c runtime/text/bpe.h \
 	runtime/text/byte_alphabet.c runtime/text/byte_alphabet.h \
 	runtime/text/char_class.c runtime/text/char_class.h \

@@ -48,17 +48,24 @@ enum { MAX_DECOMPOSITION = 32 };
 struct points {
     utf8proc_int32_t *v, *other;
     size_t n, room, other_room;
+    size_t most; /* that v may hold */
 };
 
-static bool decompose(struct points *p, int options, const unsigned char *s, size_t len)
+/* false where v may not hold them or when memory runs out, which out tells. */
+static bool decompose(struct points *p, int options, const unsigned char *s, size_t len,
+                      aim_buf *out)
 {
     size_t n;
     p->n = 0;
     for (size_t pos = 0; pos < len; pos += n) {
         utf8proc_int32_t cp = aim__utf8_get(s + pos, &n);
         int boundary = 0;
-        if (!aim_grow(&p->v, &p->room, p->n + MAX_DECOMPOSITION, sizeof *p->v))
+        if (p->n > p->most)
             return false;
+        if (!aim_grow(&p->v, &p->room, p->n + MAX_DECOMPOSITION, sizeof *p->v)) {
+            out->failed = true;
+            return false;
+        }
         if (is_newer(cp)) {
             p->v[p->n++] = cp;
             continue;
@@ -132,35 +139,43 @@ static void compose(struct points *p)
 }
 
 /* Text of which nothing reaches across its ends. */
-static void normalize(struct points *p, enum aim__normal_form form, const unsigned char *s,
+static bool normalize(struct points *p, enum aim__normal_form form, const unsigned char *s,
                       size_t len, aim_buf *out)
 {
     bool compatible = form == AIM__NFKC || form == AIM__NFKD;
     int options = UTF8PROC_DECOMPOSE | (compatible ? UTF8PROC_COMPAT : 0);
-    if (!decompose(p, options, s, len) || !reorder(p)) {
+    if (!decompose(p, options, s, len, out))
+        return false;
+    if (!reorder(p)) {
         out->failed = true;
-        return;
+        return false;
     }
     if (form == AIM__NFC || form == AIM__NFKC)
         compose(p);
     encode(p, out);
+    return true;
 }
 
 /* ASCII stays as it is, but for a character before one that is not ASCII, and
  * nothing reaches back across an ASCII character. */
-void aim__normal_form(enum aim__normal_form form, const char *text, size_t len, aim_buf *out)
+bool aim__normal_form(enum aim__normal_form form, const char *text, size_t len, size_t most,
+                      aim_buf *out)
 {
     const unsigned char *s = (const unsigned char *)text;
-    struct points p = {0};
-    for (size_t pos = 0, stop; pos < len && !out->failed; pos = stop) {
+    struct points p = {.most = most / sizeof *p.v};
+    size_t had = out->len;
+    bool ok = true;
+    for (size_t pos = 0, stop; pos < len && ok; pos = stop) {
         size_t other = aim__utf8_skip_ascii(s, pos, len);
         size_t start = other > pos && other < len ? other - 1 : other;
         aim_buf_append(out, text + pos, start - pos);
         for (stop = other; stop < len && s[stop] >= 0x80; stop++)
             ;
         if (stop > start)
-            normalize(&p, form, s + start, stop - start, out);
+            ok = normalize(&p, form, s + start, stop - start, out);
+        ok = ok && !out->failed && out->len - had <= most;
     }
     aim_free(p.v);
     aim_free(p.other);
+    return ok || out->failed;
 }

@@ -6,6 +6,8 @@
 
 #include "base/buf.h"
 
+#include <stdbool.h>
+
 enum aim__normal_form {
     AIM__NFC,
     AIM__NFD,
@@ -14,7 +16,9 @@ enum aim__normal_form {
 };
 
 /* Append the normal form of well-formed text to out, which fails when memory
- * runs out. */
-void aim__normal_form(enum aim__normal_form form, const char *text, size_t len, aim_buf *out);
+ * runs out. false, with a part of it appended, where that or the code points of
+ * a stretch without ASCII take more than most bytes. */
+bool aim__normal_form(enum aim__normal_form form, const char *text, size_t len, size_t most,
+                      aim_buf *out);
 
 #endif

@@ -8,11 +8,15 @@
 
 #include <string.h>
 
-enum { MAX_TEXT = 256 << 20 }; /* bytes of a text in the making */
+/* What the steps have in common. */
+struct run {
+    struct aim__allowance *allowance;
+    aim_error *err;
+};
 
-static int fail_nomem(aim_error *err)
+static int fail_nomem(const struct run *r)
 {
-    return aim_fail_nomem(err, "normalising the text");
+    return aim_fail_nomem(r->err, "normalising the text");
 }
 
 /* ---- replacing -------------------------------------------------------------- */
@@ -20,6 +24,7 @@ static int fail_nomem(aim_error *err)
 struct replacement {
     const char *text, *content;
     size_t n_content;
+    struct aim__allowance *allowance;
     aim_buf *out;
     bool *at_start;
 };
@@ -37,35 +42,43 @@ static int on_stretch(void *arg, size_t start, size_t stop, bool match)
     const struct replacement *r = arg;
     if (match && loses_start(r, start, stop))
         *r->at_start = false;
-    if (match)
-        aim_buf_append(r->out, r->content, r->n_content);
-    else
-        aim_buf_append(r->out, r->text + start, stop - start);
-    return r->out->len > MAX_TEXT ? AIM_ETOOLARGE : AIM_OK;
+    const char *from = match ? r->content : r->text + start;
+    size_t n = match ? r->n_content : stop - start;
+    int code = aim__allowance_take(r->allowance, n);
+    if (!code)
+        aim_buf_append(r->out, from, n);
+    return code;
 }
 
-static int replace(const struct aim__normalizer_step *s, const char *text, size_t len, aim_buf *out,
-                   bool *at_start, aim_error *err)
+static int replace(const struct run *run, const struct aim__normalizer_step *s, const char *text,
+                   size_t len, aim_buf *out, bool *at_start)
 {
-    struct replacement r = {text, s->content, strlen(s->content), out, at_start};
-    return s->pattern ? aim__pattern_find_all(s->pattern, text, len, aim__pattern_deadline(),
-                                              on_stretch, &r, err)
+    struct replacement r = {text, s->content, strlen(s->content), run->allowance, out, at_start};
+    return s->pattern ? aim__pattern_find_all(s->pattern, text, len, run->allowance->deadline,
+                                              on_stretch, &r, run->err)
                       : aim__find_text(s->wanted, text, len, on_stretch, &r);
+}
+
+static int put_form(const struct run *r, enum aim__normal_form form, const char *text, size_t len,
+                    aim_buf *out)
+{
+    size_t had = out->len;
+    if (!aim__normal_form(form, text, len, r->allowance->bytes, out))
+        return AIM_ETOOLARGE;
+    return aim__allowance_take(r->allowance, out->len - had);
 }
 
 /* ---- following the plain spans ------------------------------------------------ */
 
 /* A step that looks at characters and their neighbours only; *at_start becomes
  * false where the first of them goes. */
-static int change(const struct aim__normalizer_step *s, const char *text, size_t len, aim_buf *out,
-                  bool *at_start, aim_error *err)
+static int change(const struct run *r, const struct aim__normalizer_step *s, const char *text,
+                  size_t len, aim_buf *out, bool *at_start)
 {
     if (len == 0)
         return AIM_OK;
-    if (s->kind == AIM__REPLACE)
-        return replace(s, text, len, out, at_start, err);
-    aim__normal_form(s->form, text, len, out);
-    return AIM_OK;
+    return s->kind == AIM__REPLACE ? replace(r, s, text, len, out, at_start)
+                                   : put_form(r, s->form, text, len, out);
 }
 
 static bool same(const aim_buf *a, const aim_buf *b)
@@ -76,8 +89,8 @@ static bool same(const aim_buf *a, const aim_buf *b)
 /* Move the ends of the plain spans to where they are after the step. For that
  * the pieces between the ends are changed one by one; if together they are not
  * the whole text changed, the step looked across an end, and all is plain. */
-static int follow(const struct aim__normalizer_step *s, struct aim__normal_text *t,
-                  const aim_buf *whole, aim_error *err)
+static int follow(const struct run *r, const struct aim__normalizer_step *s,
+                  struct aim__normal_text *t, const aim_buf *whole)
 {
     aim_buf pieces = AIM_BUF_INIT;
     bool ignored;
@@ -85,14 +98,14 @@ static int follow(const struct aim__normalizer_step *s, struct aim__normal_text 
     int code = AIM_OK;
     for (size_t i = 0; i < 2 * t->n_plain && !code; i++) {
         size_t *end = i % 2 ? &t->plain[i / 2].end : &t->plain[i / 2].start;
-        code = change(s, t->bytes.data + done, *end - done, &pieces, &ignored, err);
+        code = change(r, s, t->bytes.data + done, *end - done, &pieces, &ignored);
         done = *end;
         *end = pieces.len;
     }
     if (!code)
-        code = change(s, t->bytes.data + done, t->bytes.len - done, &pieces, &ignored, err);
+        code = change(r, s, t->bytes.data + done, t->bytes.len - done, &pieces, &ignored);
     if (!code && pieces.failed)
-        code = fail_nomem(err);
+        code = fail_nomem(r);
     if (!code && !same(&pieces, whole)) {
         t->plain[0] = (aim_span){0, whole->len};
         t->n_plain = 1;
@@ -112,28 +125,34 @@ static void move_spans(struct aim__normal_text *t, size_t forward, size_t back)
 
 /* ---- steps ---------------------------------------------------------------------- */
 
-static int step_change(const struct aim__normalizer_step *s, struct aim__normal_text *t,
-                       aim_error *err)
+static int step_change(const struct run *r, const struct aim__normalizer_step *s,
+                       struct aim__normal_text *t)
 {
     aim_buf out = AIM_BUF_INIT;
-    int code = change(s, t->bytes.data, t->bytes.len, &out, &t->at_start, err);
+    int code = change(r, s, t->bytes.data, t->bytes.len, &out, &t->at_start);
     if (!code && t->n_plain > 0)
-        code = follow(s, t, &out, err);
+        code = follow(r, s, t, &out);
     aim_buf_free(&t->bytes);
     t->bytes = out;
     return code;
 }
 
-static void step_prepend(const struct aim__normalizer_step *s, struct aim__normal_text *t)
+static int step_prepend(const struct run *r, const struct aim__normalizer_step *s,
+                        struct aim__normal_text *t)
 {
     aim_buf out = AIM_BUF_INIT;
+    size_t n = strlen(s->content);
     if (t->bytes.len == 0)
-        return;
-    aim_buf_puts(&out, s->content);
+        return AIM_OK;
+    int code = aim__allowance_take(r->allowance, n + t->bytes.len);
+    if (code)
+        return code;
+    aim_buf_append(&out, s->content, n);
     aim_buf_append(&out, t->bytes.data, t->bytes.len);
     aim_buf_free(&t->bytes);
     t->bytes = out;
-    move_spans(t, strlen(s->content), 0);
+    move_spans(t, n, 0);
+    return AIM_OK;
 }
 
 static void step_strip(const struct aim__normalizer_step *s, struct aim__normal_text *t)
@@ -148,33 +167,30 @@ static void step_strip(const struct aim__normalizer_step *s, struct aim__normal_
     move_spans(t, 0, start);
 }
 
-static int run_step(const struct aim__normalizer_step *s, struct aim__normal_text *t,
-                    aim_error *err)
+static int run_step(const struct run *r, const struct aim__normalizer_step *s,
+                    struct aim__normal_text *t)
 {
     int code = AIM_OK;
     if (s->kind == AIM__PREPEND)
-        step_prepend(s, t);
+        code = step_prepend(r, s, t);
     else if (s->kind == AIM__STRIP)
         step_strip(s, t);
     else
-        code = step_change(s, t, err);
-    if (t->bytes.failed)
-        return fail_nomem(err);
-    if (code == AIM_ETOOLARGE || t->bytes.len > MAX_TEXT)
-        return aim_fail(err, AIM_ETOOLARGE, "the normalised text has more than %d bytes", MAX_TEXT);
-    return code;
+        code = step_change(r, s, t);
+    return t->bytes.failed ? fail_nomem(r) : code;
 }
 
 int aim__normalize(const struct aim__normalizer *n, const char *text, size_t len,
-                   struct aim__normal_text *out, aim_error *err)
+                   struct aim__allowance *allowance, struct aim__normal_text *out, aim_error *err)
 {
+    const struct run r = {allowance, err};
     int code = AIM_OK;
     out->at_start = true;
     aim_buf_append(&out->bytes, text, len);
     if (out->bytes.failed)
-        return fail_nomem(err);
+        return fail_nomem(&r);
     for (int i = 0; i < n->n && !code; i++)
-        code = run_step(&n->step[i], out, err);
+        code = run_step(&r, &n->step[i], out);
     return code;
 }
 

@@ -6,6 +6,7 @@
 #ifndef AIM_TEXT_NORMALIZER_H
 #define AIM_TEXT_NORMALIZER_H
 
+#include "text/allowance.h"
 #include "text/normal_form.h"
 #include "text/pattern.h"
 #include "text/tokenizer.h"
@@ -47,10 +48,11 @@ struct aim__normal_text {
 
 /* Run the steps over well-formed text. out is zeroed before; out->plain, sorted
  * and within the text, may hold spans of it. The caller frees out, whatever is
- * returned. Errors: ENOMEM, ETOOLARGE where the text grows beyond all measure,
- * AIM_EINVAL where a pattern runs into its limits. */
+ * returned. What the steps write is taken from the allowance. Errors: ENOMEM,
+ * that of the allowance, AIM_EINVAL where a pattern runs into its limits or is
+ * still at work at the deadline. */
 int aim__normalize(const struct aim__normalizer *n, const char *text, size_t len,
-                   struct aim__normal_text *out, aim_error *err);
+                   struct aim__allowance *allowance, struct aim__normal_text *out, aim_error *err);
 void aim__normal_text_free(struct aim__normal_text *text);
 void aim__normalizer_fini(struct aim__normalizer *n);
 

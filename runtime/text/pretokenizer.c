@@ -8,7 +8,7 @@
 
 struct run {
     const struct aim__pretokenizer *p;
-    uint64_t deadline;
+    struct aim__allowance *allowance;
     aim__piece_fn *fn;
     void *arg;
     aim_error *err;
@@ -55,16 +55,19 @@ static int on_part(void *arg, const char *s, size_t n)
 static int split(const struct run *r, int step, struct piece piece)
 {
     struct splitting at = {r, step, piece};
-    return aim__split_run(&r->p->step[step].split, piece.s, piece.n, r->deadline, on_part, &at,
-                          r->err);
+    return aim__split_run(&r->p->step[step].split, piece.s, piece.n, r->allowance->deadline,
+                          on_part, &at, r->err);
 }
 
-/* Go on with the changed piece, which is freed. */
+/* Go on with the changed piece, which is freed. A character became four bytes at
+ * most, so that it is early enough to count them here. */
 static int run_changed(const struct run *r, int step, aim_buf *changed, bool at_start)
 {
     struct piece piece = {changed->data, changed->len, at_start};
     int code = changed->failed ? aim_fail_nomem(r->err, "a word of the text")
-                               : run_step(r, step + 1, piece);
+                               : aim__allowance_take(r->allowance, piece.n);
+    if (!code)
+        code = run_step(r, step + 1, piece);
     aim_buf_free(changed);
     return code;
 }
@@ -130,10 +133,10 @@ static int run_step(const struct run *r, int step, struct piece piece)
 }
 
 int aim__pretokenizer_run(const struct aim__pretokenizer *p, const char *text, size_t len,
-                          bool at_start, uint64_t deadline, aim__piece_fn *fn, void *arg,
-                          aim_error *err)
+                          bool at_start, struct aim__allowance *allowance, aim__piece_fn *fn,
+                          void *arg, aim_error *err)
 {
-    const struct run r = {p, deadline, fn, arg, err};
+    const struct run r = {p, allowance, fn, arg, err};
     return len > 0 ? run_step(&r, 0, (struct piece){text, len, at_start}) : AIM_OK;
 }
 

@@ -7,6 +7,7 @@
 #define AIM_TEXT_PRETOKENIZER_H
 
 #include "base/error.h"
+#include "text/allowance.h"
 #include "text/scan.h"
 #include "text/split.h"
 
@@ -51,11 +52,12 @@ struct aim__pretokenizer {
 
 /* Hand the words of well-formed text to fn in order; all of it is one word if
  * there are no steps. at_start: the whole text begins here, not behind an added
- * token. Errors: those of fn, ENOMEM, and AIM_EINVAL where a pattern runs into
- * its limits or is still at work at the deadline (of aim_now_ns). */
+ * token. The pieces that a step changes are taken from the allowance. Errors:
+ * those of fn, ENOMEM, that of the allowance, and AIM_EINVAL where a pattern runs
+ * into its limits or is still at work at the deadline. */
 int aim__pretokenizer_run(const struct aim__pretokenizer *p, const char *text, size_t len,
-                          bool at_start, uint64_t deadline, aim__piece_fn *fn, void *arg,
-                          aim_error *err);
+                          bool at_start, struct aim__allowance *allowance, aim__piece_fn *fn,
+                          void *arg, aim_error *err);
 void aim__pretokenizer_fini(struct aim__pretokenizer *p);
 
 #endif

@@ -44,7 +44,9 @@ enum aim_encode_flag {
 
 /* Append the ids of UTF-8 text to out. A special token is not recognised where
  * it touches a span of `plain` (sorted, n_plain may be 0); added tokens that
- * are not special always are. Errors: AIM_EINVAL for invalid UTF-8, ENOMEM. */
+ * are not special always are. Errors: AIM_EINVAL for invalid UTF-8 and where a
+ * pattern takes too long, AIM_ETOOLARGE where the tokenizer makes far too much of
+ * the text, ENOMEM. */
 int aim_tokenizer_encode(const aim_tokenizer *t, const char *text, size_t len, unsigned flags,
                          const aim_span *plain, size_t n_plain, aim_ids *out, aim_error *err);
 

@@ -47,12 +47,18 @@ static int read_content(struct entry *e, const json_t *obj, const char *where, a
     return AIM_OK;
 }
 
-/* What is searched for in normalised text is normalised itself. */
+/* What is searched for in normalised text is normalised itself; the deadline is
+ * for patterns. */
 static int normalize_content(const aim_tokenizer *t, struct aim__added_token *token,
-                             const char *where, aim_error *err)
+                             uint64_t deadline, const char *where, aim_error *err)
 {
     struct aim__normal_text normal = {0};
-    int code = aim__normalize(&t->normalizer, token->text, token->len, &normal, err);
+    struct aim__allowance allowance = {AIM__MAX_NORMALIZERS * AIM__MAX_ADDED_LENGTH, deadline};
+    int code = aim__normalize(&t->normalizer, token->text, token->len, &allowance, &normal, err);
+    if (code == AIM_ETOOLARGE || normal.bytes.len > AIM__MAX_ADDED_LENGTH)
+        code = aim_fail_param(err, AIM_ETOOLARGE, "content",
+                              "%s: the normalizer makes more than %d bytes of \"content\"", where,
+                              AIM__MAX_ADDED_LENGTH);
     if (!code && normal.bytes.len == 0)
         code = aim_fail_param(err, AIM_EUNSUPPORTED, "content",
                               "%s: nothing is left of \"content\" by the normalizer, which is not "
@@ -86,7 +92,8 @@ static int check_id(const aim_tokenizer *t, const struct entry *e, const json_t 
 
 /* From now on the id reads as it is searched for, whatever the vocabulary gave
  * it. */
-static int add_entry(aim_tokenizer *t, struct entry *e, const char *where, aim_error *err)
+static int add_entry(aim_tokenizer *t, struct entry *e, uint64_t deadline, const char *where,
+                     aim_error *err)
 {
     int code = AIM_OK;
     aim__vocab_set(&t->vocab, e->token.id, e->token.text, e->token.len);
@@ -94,15 +101,15 @@ static int add_entry(aim_tokenizer *t, struct entry *e, const char *where, aim_e
     token->flags |= e->token.special ? AIM__TOKEN_SPECIAL : 0;
     e->token.text = token->text;
     if (e->normalized && t->normalizer.n > 0)
-        code = normalize_content(t, &e->token, where, err);
+        code = normalize_content(t, &e->token, deadline, where, err);
     struct aim__added_set *set = &t->added[e->normalized];
     set->v[set->n++] = e->token;
     set->any_special |= e->token.special;
     return code ? code : aim__set_reading(t, e->token.id, e->token.text, e->token.len, err);
 }
 
-static int read_entry(aim_tokenizer *t, const json_t *obj, const json_t *vocab, const char *where,
-                      aim_error *err)
+static int read_entry(aim_tokenizer *t, const json_t *obj, const json_t *vocab, uint64_t deadline,
+                      const char *where, aim_error *err)
 {
     struct entry e = {0};
     if (!json_is_object(obj))
@@ -112,7 +119,7 @@ static int read_entry(aim_tokenizer *t, const json_t *obj, const json_t *vocab, 
         code = read_flags(&e, obj, where, err);
     if (!code)
         code = check_id(t, &e, vocab, where, err);
-    return code ? code : add_entry(t, &e, where, err);
+    return code ? code : add_entry(t, &e, deadline, where, err);
 }
 
 /* No two tokens may have the same content, or the same in normal form. */
@@ -137,6 +144,7 @@ int aim__read_added_tokens(aim_tokenizer *t, const json_t *root, aim_error *err)
 {
     const json_t *added = json_object_get(root, "added_tokens");
     const json_t *vocab = json_object_get(json_object_get(root, "model"), "vocab");
+    uint64_t deadline = aim__pattern_deadline(); /* for all of them */
     size_t n = json_array_size(added);
     int code = AIM_OK;
     if (added && !json_is_null(added) && !json_is_array(added))
@@ -150,7 +158,7 @@ int aim__read_added_tokens(aim_tokenizer *t, const json_t *root, aim_error *err)
     for (size_t i = 0; i < n && !code; i++) {
         char where[80];
         snprintf(where, sizeof where, AIM__TOKENIZER_JSON ": added_tokens[%zu]", i);
-        code = read_entry(t, json_array_get(added, i), vocab, where, err);
+        code = read_entry(t, json_array_get(added, i), vocab, deadline, where, err);
     }
     if (code)
         return code;

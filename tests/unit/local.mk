@@ -129,7 +129,7 @@ tests_unit_test_metrics_LDADD = $(SERVER_LDADD) $(UNIT_LDADD)
 
 UNIT_TESTS += tests/unit/test_text tests/unit/test_tokenizer_file \
 	tests/unit/test_scan tests/unit/test_chat_template tests/unit/test_pretokenizer \
-	tests/unit/test_tokenizers tests/unit/test_sentencepiece
+	tests/unit/test_tokenizers tests/unit/test_sentencepiece tests/unit/test_tokenizer_limits
 TEXT_TEST_SHARED = tests/unit/byte_vocab.h tests/unit/text_fixture.h
 TEXT_TEST_LDADD = runtime/libtext.a runtime/libbase.a $(UNIT_LDADD) \
 	$(JANSSON_LIBS) $(PCRE2_LIBS) $(UTF8PROC_LIBS) $(PTHREAD_LIBS) -lm
@@ -137,6 +137,8 @@ tests_unit_test_text_SOURCES = tests/unit/test_text.c $(TEXT_TEST_SHARED)
 tests_unit_test_text_LDADD = $(TEXT_TEST_LDADD)
 tests_unit_test_tokenizer_file_SOURCES = tests/unit/test_tokenizer_file.c $(TEXT_TEST_SHARED)
 tests_unit_test_tokenizer_file_LDADD = $(TEXT_TEST_LDADD)
+tests_unit_test_tokenizer_limits_SOURCES = tests/unit/test_tokenizer_limits.c $(TEXT_TEST_SHARED)
+tests_unit_test_tokenizer_limits_LDADD = $(TEXT_TEST_LDADD)
 tests_unit_test_scan_SOURCES = tests/unit/test_scan.c $(TEXT_TEST_SHARED)
 tests_unit_test_scan_LDADD = $(TEXT_TEST_LDADD)
 tests_unit_test_pretokenizer_SOURCES = tests/unit/test_pretokenizer.c $(TEXT_TEST_SHARED)

@@ -24,6 +24,9 @@ static int read_json(aim_tokenizer *t, json_t *pre_tokenizer, aim_error *err)
     return code;
 }
 
+/* Of this there is always enough. */
+static struct aim__allowance plenty = {SIZE_MAX, UINT64_MAX};
+
 /* ---- the reference library ------------------------------------------------------- */
 
 /* Collects words in an array; a word that is no text would be NULL. */
@@ -37,7 +40,7 @@ static void check_words(const struct aim__pretokenizer *p, const json_t *text, c
     json_t *got = json_array();
     aim_error err = {0};
     int code = aim__pretokenizer_run(p, json_string_value(text), json_string_length(text), true,
-                                     UINT64_MAX, on_word, got, &err);
+                                     &plenty, on_word, got, &err);
     ck_assert_msg(code == AIM_OK, "%s", err.text);
     if (!json_equal(got, want))
         ck_abort_msg("\"%s\" is cut into %s", json_string_value(text),
@@ -90,7 +93,7 @@ START_TEST(first_is_the_beginning_of_the_text)
     json_t *words = json_array(), *want = json_pack("[s,s]", "a", "_b");
     ck_assert_int_eq(read_json(&t, first, NULL), AIM_OK);
     ck_assert_int_eq(
-        aim__pretokenizer_run(&t.pretokenizer, "a b", 3, false, UINT64_MAX, on_word, words, NULL),
+        aim__pretokenizer_run(&t.pretokenizer, "a b", 3, false, &plenty, on_word, words, NULL),
         AIM_OK);
     ck_assert(json_equal(words, want));
     json_decref(words);
@@ -218,7 +221,7 @@ static int read_and_run(const json_t *root, size_t *bytes, aim_error *err)
     *bytes = 0;
     int code = read_root(&t, root, err);
     if (!code)
-        code = aim__pretokenizer_run(&t.pretokenizer, text, sizeof text - 1, true, UINT64_MAX,
+        code = aim__pretokenizer_run(&t.pretokenizer, text, sizeof text - 1, true, &plenty,
                                      count_word, bytes, err);
     aim__pretokenizer_fini(&t.pretokenizer);
     return code;
@@ -250,9 +253,11 @@ START_TEST(deadline_ends_a_pattern)
     json_t *root = json_loads(MANY_STEPS, 0, NULL);
     aim_tokenizer t;
     aim_error err = {0};
+    struct aim__allowance late = {SIZE_MAX, 0};
     size_t bytes = 0;
     ck_assert_int_eq(read_root(&t, root, NULL), AIM_OK);
-    int code = aim__pretokenizer_run(&t.pretokenizer, "a", 1, true, 0, count_word, &bytes, &err);
+    int code =
+        aim__pretokenizer_run(&t.pretokenizer, "a", 1, true, &late, count_word, &bytes, &err);
     ck_assert_int_eq(code, AIM_EINVAL);
     ck_assert_str_eq(err.text, "the tokenizer's pattern takes too long to split this text");
     ck_assert_uint_eq(bytes, 0);
@@ -281,7 +286,7 @@ START_TEST(long_texts_end)
         json_t *root = json_loads(line, JSON_ALLOW_NUL, NULL);
         int code = read_root(&t, root, &err);
         if (!code)
-            code = aim__pretokenizer_run(&t.pretokenizer, text, len, true, UINT64_MAX, count_word,
+            code = aim__pretokenizer_run(&t.pretokenizer, text, len, true, &plenty, count_word,
                                          &bytes, &err);
         ck_assert_msg(code == AIM_OK, "%.80s: %s", line, err.text);
         aim__pretokenizer_fini(&t.pretokenizer);
