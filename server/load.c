@@ -115,7 +115,7 @@ static void on_progress(void *arg, double done)
     aimd_log_progress(&w->log, w->model, done);
 }
 
-aim_model_options aimd_load_options(const aimd_options *o, size_t i)
+static aim_model_options load_options(const aimd_options *o, size_t i)
 {
     const aimd_model_options *m = &o->models[i];
     return (aim_model_options){
@@ -135,7 +135,7 @@ static int plan_all(aimd_loader *l)
     size_t n = l->daemon->n_models;
     uint64_t available = aim_memory_read("").available;
     for (size_t i = 0; i < n; i++) {
-        aim_model_options o = aimd_load_options(l->daemon->options, i);
+        aim_model_options o = load_options(l->daemon->options, i);
         aim_error err = {0};
         int rc = aim_model_plan(&o, &l->plans[i], &err);
         if (rc)
@@ -144,10 +144,21 @@ static int plan_all(aimd_loader *l)
     return aim_memory_plan_fit(l->plans, n, available, &l->error);
 }
 
+int aimd_load_check(const aimd_options *o, size_t first, aim_error *err)
+{
+    for (size_t i = first; i < o->n_models; i++) {
+        aim_error cause = {0};
+        aim_model_options m = load_options(o, i);
+        if (aim_model_check(&m, &cause))
+            return aim_fail(err, cause.code, "model %s: %s", m.name, cause.text);
+    }
+    return 0;
+}
+
 static int load_one(aimd_loader *l, size_t i)
 {
     aimd_model *m = &l->daemon->models[i];
-    aim_model_options o = aimd_load_options(l->daemon->options, i);
+    aim_model_options o = load_options(l->daemon->options, i);
     uint64_t start = aim_now_ns();
     struct watch watch = {m, {.told_ns = start}};
     aim_error err = {0};
@@ -169,6 +180,8 @@ static void load_all(void *arg)
 {
     aimd_loader *l = arg;
     int rc = plan_all(l);
+    if (rc == 0) /* the first one's load begins with the same */
+        rc = aimd_load_check(l->daemon->options, 1, &l->error);
     for (size_t i = 0; rc == 0 && i < l->daemon->n_models; i++)
         rc = load_one(l, i);
     uv_async_send(&l->done);

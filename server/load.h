@@ -8,8 +8,9 @@
 
 typedef struct aimd_loader aimd_loader;
 
-/* How model i of the options is opened; borrows from them. */
-aim_model_options aimd_load_options(const aimd_options *o, size_t i);
+/* Look at all of the models from `first` on but the values of their weights, so
+ * that what is wrong with them shows before anything is loaded. */
+int aimd_load_check(const aimd_options *o, size_t first, aim_error *err);
 
 /* Called once on the loop thread, unless aimd_load_free comes first. err->code
  * is AIM_OK if every model of the daemon is loaded, and set in its table. */

@@ -28,15 +28,6 @@ static int report(const aim_error *err, int status)
     return status;
 }
 
-static int check_model(const aimd_options *options, size_t i, aim_error *err)
-{
-    aim_error cause = {0};
-    aim_model_options o = aimd_load_options(options, i);
-    if (aim_model_check(&o, &cause))
-        return aim_fail(err, cause.code, "model \"%s\": %s", o.name, cause.text);
-    return 0;
-}
-
 /* What --check-config looks at beside the options: the files they name, and all of
  * a model but the values of its weights. */
 static int check_config(const aimd_options *o)
@@ -48,10 +39,8 @@ static int check_config(const aimd_options *o)
             return report(&err, AIMD_EXIT_CONFIG);
         aimd_keys_free(keys);
     }
-    for (size_t i = 0; i < o->n_models; i++) {
-        if (check_model(o, i, &err))
-            return report(&err, aimd_exit_status(err.code));
-    }
+    if (aimd_load_check(o, 0, &err))
+        return report(&err, aimd_exit_status(err.code));
     puts("analogd: the configuration is good");
     return EXIT_SUCCESS;
 }

@@ -106,7 +106,7 @@ class Options(Folder):
         path = self.file("analogd.conf", f'model "a" {{ dir = "{self.dir}" }}\n')
         done = run("--config", path, "--check-config")
         self.assertEqual(done.returncode, DATA)
-        self.assertIn('model "a": ', done.stderr)
+        self.assertIn("model a: ", done.stderr)
         self.assertIn("config.json", done.stderr)
         path = self.file("analogd.conf", 'api_key_file = "/nonexistent"\n'
                          f'model "a" {{ dir = "{MODEL}" }}\n')
@@ -137,7 +137,7 @@ class Options(Folder):
                 change(name, old, new)
                 done = run("--check-config", "--model", folder)
                 self.assertEqual((done.returncode, done.stdout), (DATA, ""))
-                self.assertIn('analogd: model "model": ', done.stderr)
+                self.assertIn("analogd: model model: ", done.stderr)
                 self.assertIn(says, done.stderr)
 
     def test_model_that_cannot_be_used(self):
@@ -145,6 +145,15 @@ class Options(Folder):
             done = run("--model", model, "--listen", "127.0.0.1:0")
             self.assertEqual(done.returncode, DATA, done.stderr)
             self.assertIn("event=load_failed", done.stderr)
+
+    def test_all_models_are_checked_before_one_is_loaded(self):
+        folder = os.path.join(self.dir, "second")
+        shutil.copytree(MODEL, folder)
+        write(os.path.join(folder, "tokenizer.json"), "{}")
+        done = run("--model", MODEL, "--model", folder, "--listen", "127.0.0.1:0")
+        self.assertEqual(done.returncode, DATA, done.stderr)
+        self.assertIn("model second: tokenizer.json", done.stderr)
+        self.assertNotIn("event=loading", done.stderr)
 
     def test_one_status_for_start_and_check(self):
         """What is wrong decides on the exit status, not when it is found."""
