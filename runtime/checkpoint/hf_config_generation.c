@@ -35,7 +35,8 @@ int aim__read_bos(const json_t *obj, const char *what, aim_hf_config *out, aim_e
     return code;
 }
 
-/* The numbers a request may leave out; absent: -1 stays. */
+/* The numbers a request may leave out, in the ranges it could say them in; absent:
+ * -1 stays, which as top_k means all tokens, as without one. */
 static int read_sampling(const json_t *generation, aim_hf_config *out, aim_error *err)
 {
     const struct {
@@ -43,13 +44,13 @@ static int read_sampling(const json_t *generation, aim_hf_config *out, aim_error
         double lo, hi;
         double *to;
     } fields[] = {
-        {"temperature", 0, 100, &out->default_temperature},
+        {"temperature", 0, 2, &out->default_temperature},
         {"top_p", 0, 1, &out->default_top_p},
         {"min_p", 0, 1, &out->default_min_p},
         {"repetition_penalty", 0.01, 100, &out->default_repetition_penalty},
     };
     int64_t top_k = -1;
-    int code = aim_json_int(generation, "top_k", 0, INT_MAX, false, AIM__GENERATION, &top_k, err);
+    int code = aim_json_int(generation, "top_k", -1, INT_MAX, false, AIM__GENERATION, &top_k, err);
     out->default_top_k = (int)top_k;
     for (size_t i = 0; i < sizeof fields / sizeof fields[0] && !code; i++)
         code = aim_json_number(generation, fields[i].key, fields[i].lo, fields[i].hi, false,
