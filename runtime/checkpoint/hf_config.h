@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hf_config.h - config.json and generation_config.json of a checkpoint folder,
  * read into the switches of the decoder. Every number is range-checked: these
- * fields drive allocations. A setting this program does not implement is an
- * error that names it, never silently ignored. */
+ * fields drive allocations. A setting that is known to change results and is not
+ * implemented is an error that names it; one that is not known at all is listed in
+ * unknown_settings. */
 #ifndef AIM_CHECKPOINT_HF_CONFIG_H
 #define AIM_CHECKPOINT_HF_CONFIG_H
 
