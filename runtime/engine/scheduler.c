@@ -230,7 +230,8 @@ static void plan_running(aim_scheduler *s, budget *b)
 }
 
 /* Sequences that outgrew their rotary factors keep their place and are prefilled
- * anew. */
+ * anew. Candidates of one prompt that do so in one step find nothing of each other in
+ * the cache, so each computes the prompt: right, at n times the work, and rare. */
 static void restart_outgrown(aim_scheduler *s)
 {
     for (aim_sequence *q = s->running.head; q; q = q->next) {
