@@ -108,16 +108,6 @@ static void add_to_run(aim_detok *d, unsigned char b, aim_buf *out)
 
 /* ---- tokens ------------------------------------------------------------------------ */
 
-static void put_first(aim_detok *d, const struct aim__token *token, aim_buf *out)
-{
-    aim_buf text = AIM_BUF_INIT;
-    bool byte;
-    if (aim__decoder_read(&d->t->decoder, token->text, token->len, true, &text, &byte, NULL))
-        out->failed = true;
-    put(d, text.data, text.len, out);
-    aim_buf_free(&text);
-}
-
 void aim_detok_init(aim_detok *d, const aim_tokenizer *t, bool skip_special)
 {
     *d = (aim_detok){.t = t, .skip_special = skip_special, .to_strip = t->decoder.of_text.start};
@@ -136,22 +126,19 @@ void aim_detok_push(aim_detok *d, int32_t id, aim_buf *out)
     if (!token || !(token->flags & AIM__TOKEN_PRESENT) ||
         (d->skip_special && token->flags & AIM__TOKEN_SPECIAL))
         return;
-    size_t len;
-    const char *text = aim__vocab_reading(&t->vocab, id, &len);
     bool first = !d->started;
+    const struct aim__reading *reading = &token->reading[first];
+    const char *text = aim__vocab_read(&t->vocab, reading);
     d->started = true;
     if (t->decoder.byte_level) {
-        push_bytes(d, text, len, out);
-    } else if (token->flags & AIM__TOKEN_BYTE) {
+        push_bytes(d, text, reading->len, out);
+    } else if (reading->byte) {
         add_to_run(d, (unsigned char)text[0], out);
     } else {
         end_run(d, out);
         if (!first && t->decoder.spaced)
             put(d, " ", 1, out);
-        if (first && aim__decoder_first_differs(&t->decoder))
-            put_first(d, token, out);
-        else
-            put(d, text, len, out);
+        put(d, text, reading->len, out);
     }
 }
 

@@ -106,7 +106,11 @@ int32_t aim_tokenizer_size(const aim_tokenizer *t)
 const char *aim_tokenizer_bytes(const aim_tokenizer *t, int32_t id, size_t *len)
 {
     *len = 0;
-    return id >= 0 && id < t->vocab.size ? aim__vocab_reading(&t->vocab, id, len) : "";
+    if (id < 0 || id >= t->vocab.size)
+        return "";
+    const struct aim__reading *r = &t->vocab.v[id].reading[0];
+    *len = r->len;
+    return aim__vocab_read(&t->vocab, r);
 }
 
 bool aim_tokenizer_is_special(const aim_tokenizer *t, int32_t id)

@@ -73,12 +73,12 @@ static int measure_added(struct extent *e, const json_t *added, aim_error *err)
 
 /* ---- vocabulary ----------------------------------------------------------- */
 
-int aim__set_reading(aim_tokenizer *t, int32_t id, const char *text, size_t len, aim_error *err)
+static int set_reading(aim_tokenizer *t, const char *text, size_t len, bool first,
+                       struct aim__reading *out, aim_error *err)
 {
     struct aim__vocab *v = &t->vocab;
     size_t start = v->readings.len;
-    bool byte;
-    int code = aim__decoder_read(&t->decoder, text, len, false, &v->readings, &byte, err);
+    int code = aim__decoder_read(&t->decoder, text, len, first, &v->readings, &out->byte, err);
     if (!code && v->readings.len > AIM__MAX_READINGS)
         code = aim_fail(err, AIM_ETOOLARGE,
                         AIM__TOKENIZER_JSON ": decoder: all tokens together read as more than %d "
@@ -86,10 +86,19 @@ int aim__set_reading(aim_tokenizer *t, int32_t id, const char *text, size_t len,
                         AIM__MAX_READINGS);
     if (code)
         return code;
-    aim__vocab_set_reading(v, id, start);
-    v->v[id].flags &= (uint8_t)~AIM__TOKEN_BYTE;
-    v->v[id].flags |= byte ? AIM__TOKEN_BYTE : 0;
+    out->start = (uint32_t)start;
+    out->len = (uint32_t)(v->readings.len - start);
     return AIM_OK;
+}
+
+int aim__set_reading(aim_tokenizer *t, int32_t id, const char *text, size_t len, aim_error *err)
+{
+    struct aim__reading *r = t->vocab.v[id].reading;
+    int code = set_reading(t, text, len, false, &r[0], err);
+    r[1] = r[0];
+    if (!code && aim__decoder_first_differs(&t->decoder))
+        code = set_reading(t, text, len, true, &r[1], err);
+    return code;
 }
 
 /* A token that is not of bytes stays as it is written: the model never makes

@@ -16,14 +16,19 @@ enum aim__token_flag {
     AIM__TOKEN_PRESENT = 1 << 0,
     AIM__TOKEN_SPECIAL = 1 << 1,
     AIM__TOKEN_WHOLE = 1 << 2, /* merging its own text gives this one token */
-    AIM__TOKEN_BYTE = 1 << 3,  /* stands for a byte that need not be a character */
+};
+
+/* What a token reads as. */
+struct aim__reading {
+    uint32_t start, len; /* place in the readings */
+    bool byte;           /* this is a byte that need not be a character */
 };
 
 struct aim__token {
     const char *text; /* in the arena, or ""; bytes if the vocabulary is byte-level */
     uint32_t len;
-    uint32_t reading, reading_len; /* place in the readings */
     uint8_t flags;
+    struct aim__reading reading[2]; /* [0] behind other tokens, [1] first in a text */
 };
 
 struct aim__vocab {
@@ -53,16 +58,10 @@ void aim__vocab_index(struct aim__vocab *v, int32_t id);
 /* The id of this text, or -1. */
 int32_t aim__vocab_find(const struct aim__vocab *v, const char *text, size_t len);
 
-/* What the bytes appended to the readings since start are: the reading of id. */
-static inline void aim__vocab_set_reading(struct aim__vocab *v, int32_t id, size_t start)
+/* The bytes of a reading. */
+static inline const char *aim__vocab_read(const struct aim__vocab *v, const struct aim__reading *r)
 {
-    v->v[id].reading = (uint32_t)start;
-    v->v[id].reading_len = (uint32_t)(v->readings.len - start);
-}
-static inline const char *aim__vocab_reading(const struct aim__vocab *v, int32_t id, size_t *len)
-{
-    *len = v->v[id].reading_len;
-    return *len > 0 ? v->readings.data + v->v[id].reading : "";
+    return r->len > 0 ? v->readings.data + r->start : "";
 }
 
 #endif

@@ -50,7 +50,7 @@ static json_t *character_vocab(void)
 struct change {
     const char *path, *value;
 };
-enum { CHANGES = 2 };
+enum { CHANGES = 3 };
 
 static json_t *changed(const struct change changes[CHANGES])
 {
@@ -285,6 +285,14 @@ static const struct {
     {{{"decoder", METASPACE("always")}}, {265, 264, 262}, 3, false, " ab a"},
     {{{"decoder", METASPACE("always")}}, {1, 262}, 2, false, "<s> a"},
     {{{"decoder", METASPACE("first")}}, {1, 262}, 2, true, "a"},
+    /* a normalised added token reads as it is searched for, in front too */
+    {{{"decoder", METASPACE("always")},
+      {"normalizer", "{\"type\":\"Prepend\",\"prepend\":\"b\"}"},
+      {"added_tokens/1", "{\"id\":1,\"content\":\"<s>\",\"normalized\":true}"}},
+     {1, 260, 1},
+     3,
+     false,
+     "b<s>ab<s>"},
     {{{"decoder", METASPACE("never")}}, {262, 13}, 2, false, " a<0x0A>"},
     {{{"decoder", "null"}}, {262, 264, 13}, 3, false, SPACE "a " SPACE "ab <0x0A>"},
     {{DECODERS(STRIP(SPACE, "1", "0") "," REPLACE(SPACE, "_"))},
@@ -308,6 +316,13 @@ static const struct {
      3,
      false,
      "a\n a"},
+    /* what reads as a byte only in front */
+    {{DECODERS(METASPACE("always") ",{\"type\":\"ByteFallback\"}," FUSE),
+      {"model/vocab/" SPACE "<0xC3>", "268"}},
+     {268, 172, 268},
+     3,
+     false,
+     E_ACUTE " <0xC3>"},
     {{{"decoder", "{\"type\":\"ByteLevel\"}"}}, {267, 262}, 2, false, R SPACE "a"},
 };
 
