@@ -15,10 +15,13 @@ void aim_engine_config_init(aim_engine_config *c)
     };
 }
 
+/* The tokens of a cache are counted in an int. */
+enum { MAX_BLOCKS = INT32_MAX / AIM_KV_BLOCK };
+
 static int blocks_in(size_t bytes, size_t block)
 {
     size_t n = bytes / block;
-    return n > INT32_MAX / AIM_KV_BLOCK ? INT32_MAX / AIM_KV_BLOCK : (int)n;
+    return n > MAX_BLOCKS ? MAX_BLOCKS : (int)n;
 }
 
 /* Room for 16 full contexts, but at most a quarter of the memory, and at least
@@ -55,13 +58,20 @@ int aim__engine_resolve_config(aim_engine_config *c, const aim_hf_config *model,
     if (c->max_context > positions)
         return aim_fail(err, AIM_EINVAL, "max_context %d is more than the model's %d positions",
                         c->max_context, positions);
-    if (c->max_sequences < 1 || c->max_batch_tokens < c->max_sequences || c->prefill_chunk < 1)
+    if (c->max_sequences < 1 || c->prefill_chunk < 1)
         return aim_fail(err, AIM_EINVAL,
-                        "max_batch_tokens (%d) must be at least max_sequences (%d), and "
-                        "prefill_chunk (%d) at least 1",
-                        c->max_batch_tokens, c->max_sequences, c->prefill_chunk);
+                        "max_sequences (%d) and prefill_chunk (%d) must be at least 1",
+                        c->max_sequences, c->prefill_chunk);
+    if (c->max_batch_tokens < c->max_sequences)
+        return aim_fail(err, AIM_EINVAL,
+                        "max_batch_tokens (%d) must be at least max_sequences (%d)",
+                        c->max_batch_tokens, c->max_sequences);
     int context_blocks = aim_kv_blocks_for(c->max_context);
     size_t given = c->kv_blocks ? (size_t)c->kv_blocks * block : c->kv_bytes;
+    if (given / block > MAX_BLOCKS)
+        return aim_fail(err, AIM_EINVAL,
+                        "a KV cache of %zu GiB is too large: at most %zu GiB can be used",
+                        given >> 30, (MAX_BLOCKS * block) >> 30);
     if (c->kv_blocks == 0)
         c->kv_blocks = given ? blocks_in(given, block) : default_blocks(context_blocks, block);
     c->kv_bytes = (size_t)c->kv_blocks * block;

@@ -36,6 +36,7 @@ int aim_memory_plan_make(const char *name, const aim_hf_config *model, const aim
         .tokenizer = TOKENIZER_FACTOR * tokenizer,
         .workspace = aim__stepper_need(&c, model, backend),
         .kv_least = asked ? c.kv_blocks : aim_kv_blocks_for(c.max_context),
+        .kv_context = aim_kv_blocks_for(c.max_context),
         .kv_shape = aim_hf_config_kv_shape(model, backend),
         .less_with_int8 = strcmp(backend->name, "int8") != 0,
     };
@@ -85,20 +86,39 @@ static void put_models(aim_buf *b, const aim_memory_plan *plans, size_t n, size_
     }
 }
 
+/* What would help: only what can, as the caches are sized. */
+static void put_advice(aim_buf *b, const aim_memory_plan *plans, size_t n, size_t need,
+                       uint64_t available)
+{
+    size_t cacheless = need, least = need; /* least: caches of one context each */
+    bool less_with_int8 = false;
+    for (size_t i = 0; i < n; i++) {
+        const aim_memory_plan *p = &plans[i];
+        size_t planned = aim_kv_bytes(&p->kv_shape, p->kv_least);
+        cacheless -= planned;
+        least -= planned - aim_kv_bytes(&p->kv_shape, p->kv_context);
+        less_with_int8 |= p->less_with_int8;
+    }
+    if (cacheless > available)
+        aim_buf_puts(b, "; that is too much even without a KV cache");
+    else
+        aim_buf_printf(b, "; lower %s%s%s", least < need ? "kv_cache" : "",
+                       least < need && least > available ? " and " : "",
+                       least > available ? "max_context" : "");
+    aim_buf_puts(b, less_with_int8 ? ", or use the backend int8" : "");
+}
+
 static int refuse(const aim_memory_plan *plans, size_t n, size_t need, uint64_t available,
                   aim_error *err)
 {
     aim_buf b = AIM_BUF_INIT;
-    bool less_with_int8 = false;
-    for (size_t i = 0; i < n; i++)
-        less_with_int8 |= plans[i].less_with_int8;
     if (n == 1)
         put_parts(&b, &plans[0], need);
     else
         put_models(&b, plans, n, need);
     put_size(&b, ") but ", available);
-    aim_buf_printf(&b, " are available; lower kv_cache, max_context or max_sequences%s",
-                   less_with_int8 ? ", or use the backend int8" : "");
+    aim_buf_puts(&b, " are available");
+    put_advice(&b, plans, n, need, available);
     aim_fail(err, AIM_ENOMEM, "%s", b.failed ? "not enough memory" : b.data);
     aim_buf_free(&b);
     return AIM_ENOMEM;

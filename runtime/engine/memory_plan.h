@@ -17,7 +17,8 @@ typedef struct aim_memory_plan {
     size_t workspace;  /* of a step: activations, logits, scratch */
     size_t kv_cache;   /* kv_blocks blocks with their bookkeeping */
     int kv_blocks;
-    int kv_least; /* may be lowered to this; kv_blocks if the size was asked for */
+    int kv_least;   /* may be lowered to this; kv_blocks if the size was asked for */
+    int kv_context; /* of one full context: no cache can be smaller */
     aim_kv_shape kv_shape;
     bool less_with_int8; /* the backend is another one */
 } aim_memory_plan;

@@ -208,7 +208,7 @@ START_TEST(what_does_not_fit_is_refused_with_the_figures)
     ck_assert_ptr_nonnull(strstr(err.text, "model phi needs 6.6 GiB (weights 3.5 GiB, KV cache "
                                            "3.0 GiB, workspace 128."));
     ck_assert_ptr_nonnull(strstr(err.text, "tokenizer 4.0 MiB) but 5.0 GiB are available; lower "
-                                           "kv_cache, max_context or max_sequences"));
+                                           "kv_cache and max_context"));
     ck_assert_ptr_null(strstr(err.text, "int8"));
     ck_assert_mem_eq(&p, &before, sizeof p);
     ck_assert_int_eq(aim_memory_plan_fit(&p, 1, 7 * GIB, NULL), AIM_OK);
@@ -220,6 +220,29 @@ START_TEST(what_does_not_fit_is_refused_with_the_figures)
     ck_assert_ptr_nonnull(strstr(err.text, "KV cache 3.0 GiB"));
     ck_assert_ptr_nonnull(strstr(err.text, "but 100.0 MiB are available"));
     ck_assert_ptr_nonnull(strstr(err.text, "or use the backend int8"));
+}
+END_TEST
+
+START_TEST(the_advice_is_of_use)
+{
+    static const struct {
+        const char *backend;
+        uint64_t kv, available; /* GiB; kv 0: not asked for */
+        const char *says;       /* the end of the text */
+    } rows[] = {
+        {"int8", 0, 4, "are available; lower max_context"},
+        {"int8", 3, 5, "are available; lower kv_cache and max_context"},
+        {"int8", 3, 6, "are available; lower kv_cache"},
+        {"int8", 3, 2, "are available; that is too much even without a KV cache"},
+        {"f32", 0, 2, "that is too much even without a KV cache, or use the backend int8"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        aim_error err = {0};
+        aim_memory_plan p = plan_of("m", rows[i].backend, engine_with(rows[i].kv * GIB));
+        ck_assert_int_eq(aim_memory_plan_fit(&p, 1, rows[i].available * GIB, &err), AIM_ENOMEM);
+        const char *end = err.text + strlen(err.text) - strlen(rows[i].says);
+        ck_assert_str_eq(end, rows[i].says);
+    }
 }
 END_TEST
 
@@ -256,15 +279,27 @@ static char *model_dir(char *room, size_t size)
     return room;
 }
 
+/* What was asked for is refused, not cut to what can be counted. */
+START_TEST(a_cache_beyond_counting_is_refused)
+{
+    char dir[512];
+    aim_error err = {0};
+    aim_memory_plan plan;
+    aim_model_options o = shipped(model_dir(dir, sizeof dir), (size_t)1 << 45);
+    ck_assert_int_eq(aim_model_plan(&o, &plan, &err), AIM_EINVAL);
+    ck_assert_ptr_nonnull(strstr(err.text, "a KV cache of 32768 GiB is too large: at most "));
+}
+END_TEST
+
 START_TEST(a_model_that_cannot_fit_is_not_loaded)
 {
     char dir[512];
     aim_error err = {0};
-    aim_model_options o = shipped(model_dir(dir, sizeof dir), (size_t)1 << 45);
+    aim_model_options o = shipped(model_dir(dir, sizeof dir), (size_t)500 << 30);
     size_t before = aim_big_held();
     ck_assert_ptr_null(aim_model_open(&o, ignore_events, NULL, NULL, NULL, &err));
     ck_assert_int_eq(err.code, AIM_ENOMEM);
-    ck_assert_ptr_nonnull(strstr(err.text, "model shipped needs 3"));
+    ck_assert_ptr_nonnull(strstr(err.text, "model shipped needs 50"));
     ck_assert_uint_eq(aim_big_held(), before);
 }
 END_TEST
@@ -301,6 +336,8 @@ int main(void)
     tcase_add_test(tc, what_cannot_be_counted_is_not_small);
     tcase_add_test(tc, a_default_cache_is_lowered_to_what_fits);
     tcase_add_test(tc, what_does_not_fit_is_refused_with_the_figures);
+    tcase_add_test(tc, the_advice_is_of_use);
+    tcase_add_test(tc, a_cache_beyond_counting_is_refused);
     tcase_add_test(tc, several_models_share);
     tcase_add_test(tc, a_model_that_cannot_fit_is_not_loaded);
     tcase_add_test(tc, a_model_keeps_to_its_plan);
