@@ -205,21 +205,16 @@ static void log_ready(const aimd_daemon *d)
 }
 
 /* What is no failure but good to know: completions work without a chat template;
- * settings that nobody here knows have no effect; digital backends have no use for
- * the input ranges of an analog model. */
+ * settings that nobody here knows have no effect. */
 static void log_remarks(const aimd_model *m)
 {
     const char *settings = m->model->config.unknown_settings;
-    int ranges = aim_decoder_learned_ranges(m->model->decoder);
     if (!m->model->chat)
         aimd_log(AIMD_LOG_WARNING, "no_chat_template", AIMD_STR("model", m->id),
                  AIMD_STR("reason", m->model->chat_error.text));
     if (*settings)
         aimd_log(AIMD_LOG_WARNING, "unknown_settings", AIMD_STR("model", m->id),
                  AIMD_STR("settings", settings));
-    if (ranges > 0)
-        aimd_log(AIMD_LOG_INFO, "input_ranges", AIMD_STR("model", m->id),
-                 AIMD_INT("layers", ranges));
 }
 
 static void on_loaded(aimd_daemon *d, const aim_error *err)

@@ -17,13 +17,17 @@ static const char *yes_no(bool value)
 
 void aimd_log_plan(const aimd_model *m, const aim_memory_plan *plan)
 {
+    const char *shape = m->options->random_weights;
+    aimd_field random = AIMD_STR("random_weights", shape);
+    if (!shape)
+        random.kind = AIMD_FIELD_END;
     aimd_log(AIMD_LOG_INFO, "loading", AIMD_STR("model", m->id), AIMD_STR("dir", m->options->dir),
              AIMD_STR("backend", m->options->backend),
              AIMD_INT("weights_bytes", (int64_t)plan->weights),
              AIMD_INT("kv_cache_bytes", (int64_t)plan->kv_cache),
              AIMD_INT("workspace_bytes", (int64_t)plan->workspace),
              AIMD_INT("needed_bytes", (int64_t)aim_memory_plan_total(plan)),
-             AIMD_INT("available_bytes", (int64_t)aim_memory_read("").available));
+             AIMD_INT("available_bytes", (int64_t)aim_memory_read("").available), random);
 }
 
 void aimd_log_progress(aimd_load_progress *p, const aimd_model *m, double done)
@@ -46,6 +50,6 @@ void aimd_log_loaded(const aimd_model *m, const aim_model *loaded, double second
              AIMD_INT("checkpoint_bytes", (int64_t)f.checkpoint_bytes),
              AIMD_STR("tied_head", yes_no(f.tied_head)), AIMD_STR("rope", f.rope),
              AIMD_INT("learned_input_ranges", f.learned_ranges),
-             AIMD_STR("chat_template", f.chat_template ? f.chat_template : "unknown"),
+             AIMD_STR("chat_template", f.chat_template),
              AIMD_INT("process_anonymous_bytes", (int64_t)aim_memory_anonymous()));
 }

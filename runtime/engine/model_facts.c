@@ -8,6 +8,13 @@ static const char *const rope_names[] = {
     [AIM_ROPE_LONGROPE] = "longrope",
 };
 
+static const char *chat_template_name(const aim_model *m)
+{
+    if (m->chat)
+        return aim_chat_template_name(m->chat);
+    return aim_tokenizer_chat_template(m->tokenizer) ? "unknown" : "none";
+}
+
 aim_model_facts aim_model_describe(const aim_model *m)
 {
     const aim_checkpoint *c = m->checkpoint; /* NULL: random weights */
@@ -19,6 +26,6 @@ aim_model_facts aim_model_describe(const aim_model *m)
         .tied_head = m->config.tied_embeddings,
         .rope = rope_names[m->config.rope.kind],
         .learned_ranges = aim_decoder_learned_ranges(m->decoder),
-        .chat_template = m->chat ? aim_chat_template_name(m->chat) : NULL,
+        .chat_template = chat_template_name(m),
     };
 }

@@ -14,7 +14,7 @@ typedef struct aim_model_facts {
     bool tied_head;            /* the head shares the embedding table */
     const char *rope;          /* "default", "linear", "llama3", "longrope" */
     int learned_ranges;        /* linear layers trained with input ranges, for analog hardware */
-    const char *chat_template; /* NULL: unknown */
+    const char *chat_template; /* the name of the one in effect, "unknown" or "none" */
 } aim_model_facts;
 
 aim_model_facts aim_model_describe(const aim_model *m);

@@ -175,7 +175,7 @@ class Notify(unittest.TestCase):
             self.assertEqual({key: float(line[key]) for key in planned}, planned)
             self.assertGreaterEqual(float(line["needed_bytes"]), sum(planned.values()))
         facts = {"architecture": "LlamaForCausalLM", "checkpoint": "safetensors",
-                 "rope": "default", "learned_input_ranges": "0"}
+                 "rope": "default", "learned_input_ranges": "0", "chat_template": "role-tags"}
         self.assertEqual({key: loaded[0][key] for key in facts}, facts)
         self.assertEqual(int(loaded[0]["checkpoint_bytes"]),
                          os.path.getsize(os.path.join(MODEL, "model.safetensors")))
@@ -201,7 +201,7 @@ class Notify(unittest.TestCase):
     def test_too_little_memory_is_told_before_loading(self):
         with NotifySocket() as notify, tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
             config.write(f'model "small" {{ dir = "{MODEL}" }}\n'
-                         f'model "big" {{\ndir = "{MODEL}"\nkv_cache = "4000G"\n}}\n')
+                         f'model "big" {{\ndir = "{MODEL}"\nkv_cache = "2000G"\n}}\n')
             config.flush()
             done = subprocess.run([BINARY, "--config", config.name, "--listen", "127.0.0.1:0"],
                                   env=dict(os.environ, **notify.env()), capture_output=True,
