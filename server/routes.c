@@ -201,10 +201,16 @@ static void on_request(void *arg, aimd_exchange *x)
         r->handler(d, x);
 }
 
+/* What a probe hears of a daemon that is well, or not yet up. */
+static bool is_expected(const aimd_daemon *d, int status)
+{
+    return status == 200 || (status == 503 && d->state == AIMD_LOADING);
+}
+
 static void on_main_done(void *arg, aimd_exchange *x, int status)
 {
     const aimd_route *other, *r = find_route(arg, x, false, &other);
-    bool quiet = r && (r->flags & AIMD_ROUTE_PROBE) && status == 200;
+    bool quiet = r && (r->flags & AIMD_ROUTE_PROBE) && is_expected(arg, status);
     aimd_log_request(arg, x, r, status, quiet ? AIMD_LOG_DEBUG : AIMD_LOG_INFO);
 }
 

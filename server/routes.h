@@ -17,7 +17,7 @@ enum aimd_route_flag {
     AIMD_ROUTE_QUEUE = 1 << 5,  /* starts work: 429 before the body is read if the queue is full */
     AIMD_ROUTE_PREFIX = 1 << 6, /* path is a prefix, the rest an argument */
     AIMD_ROUTE_HOOK = 1 << 7,   /* for tests: there only with --test-hooks */
-    AIMD_ROUTE_PROBE = 1 << 8,  /* asked every few seconds: success is logged at debug only */
+    AIMD_ROUTE_PROBE = 1 << 8,  /* asked every few seconds: logged at debug if all is as expected */
 };
 
 typedef struct aimd_route {
