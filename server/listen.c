@@ -23,7 +23,7 @@ static struct addrinfo *resolve(const char *address, int port, aim_error *err)
     snprintf(service, sizeof service, "%d", port);
     int rc = getaddrinfo(address, service, &hints, &found);
     if (rc != 0) {
-        aim_fail(err, AIM_EINVAL, "listen %s:%d: %s", address, port, gai_strerror(rc));
+        aim_fail(err, AIM_EINVAL, "%s:%d: %s", address, port, gai_strerror(rc));
         return NULL;
     }
     return found;
@@ -50,7 +50,7 @@ int aimd__listen(const char *address, int port, aim_error *err)
         return -1;
     int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0 || bind_and_listen(fd, a) < 0) {
-        aim_fail(err, AIM_EIO, "listen %s:%d: %s", address, port, strerror(errno));
+        aim_fail(err, AIM_EIO, "%s:%d: %s", address, port, strerror(errno));
         if (fd >= 0)
             close(fd);
         fd = -1;

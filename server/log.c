@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -53,6 +54,18 @@ static bool stderr_is_journal(void)
 static int open_file(const char *path)
 {
     return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+}
+
+/* Made only by a start: --check-config may run as another user than the daemon. */
+int aimd_log_check(const char *file, aim_error *err)
+{
+    char *copy = NULL;
+    bool good = access(file, W_OK) == 0;
+    if (!good && errno == ENOENT && (copy = aim_strdup(file)))
+        good = access(dirname(copy), W_OK | X_OK) == 0;
+    int code = good ? 0 : aim_fail(err, AIM_EIO, "log_file %s: %s", file, strerror(errno));
+    aim_free(copy);
+    return code;
 }
 
 static int find_level(const char *name)

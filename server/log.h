@@ -13,6 +13,8 @@ enum aimd_log_level { AIMD_LOG_ERROR, AIMD_LOG_WARNING, AIMD_LOG_INFO, AIMD_LOG_
 
 /* file NULL: standard error. */
 int aimd_log_open(const char *format, const char *level, const char *file, aim_error *err);
+/* Could a log be written to this file? Nothing is made or changed. */
+int aimd_log_check(const char *file, aim_error *err);
 void aimd_log_reopen(void); /* on SIGHUP: after log rotation */
 void aimd_log_close(void);
 

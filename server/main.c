@@ -33,6 +33,8 @@ static int report(const aim_error *err, int status)
 static int check_config(const aimd_options *o)
 {
     aim_error err = {0};
+    if (o->log_file && aimd_log_check(o->log_file, &err))
+        return report(&err, AIMD_EXIT_CONFIG);
     if (o->api_key_file) {
         aimd_keys *keys = aimd_keys_load(o->api_key_file, &err);
         if (!keys)

@@ -169,6 +169,17 @@ static int check_exposure(const aimd_options *o, const char *name, const aimd_ad
                     name, a->host);
 }
 
+/* One of the two would find its address taken. */
+static int check_listeners(const aimd_options *o, aim_error *err)
+{
+    const aimd_address *main = &o->listen, *admin = &o->admin;
+    if (!admin->host || admin->port == 0 || admin->port != main->port ||
+        strcmp(admin->host, main->host) != 0)
+        return 0;
+    return aim_fail(err, AIM_EINVAL, "admin_listen: %s:%d is the address of listen", admin->host,
+                    admin->port);
+}
+
 static int check_models(const aimd_options *o, aim_error *err)
 {
     if (o->n_models == 0)
@@ -187,6 +198,8 @@ static int finish(aimd_options *o, aim_error *err)
     int rc = check_models(o, err);
     if (rc == 0)
         rc = resolve_admin(o, err);
+    if (rc == 0)
+        rc = check_listeners(o, err);
     if (rc == 0)
         rc = check_exposure(o, "listen", &o->listen, err);
     if (rc == 0)

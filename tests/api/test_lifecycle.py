@@ -114,6 +114,18 @@ class Options(Folder):
         self.assertEqual(done.stderr, "analogd: api_key_file: /nonexistent: No such file or "
                          "directory\n")
 
+    def test_check_config_makes_no_log_file(self):
+        path = os.path.join(self.dir, "log")
+        done = run("--check-config", "--model", MODEL, "--log-file", path)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertFalse(os.path.exists(path))
+        for path in (os.path.join(self.dir, "gone", "log"), "/dev/null/log"):
+            for more in ([], ["--check-config"]):
+                with self.subTest(path=path, more=more):
+                    done = run("--model", MODEL, "--log-file", path, *more)
+                    self.assertEqual(done.returncode, CONFIG, done.stderr)
+                    self.assertIn(f"log_file {path}: ", done.stderr)
+
     def test_check_config_looks_into_the_folder(self):
         """What a start would say before it reads the weights."""
         def change(name, old, new):
@@ -174,7 +186,7 @@ class Options(Folder):
             address = "127.0.0.1:%d" % taken.getsockname()[1]
             done = run("--model", MODEL, "--listen", address)
             self.assertEqual(done.returncode, OS_ERROR, done.stderr)
-            self.assertIn("listen: ", done.stderr)
+            self.assertIn(f"listen: {address}: ", done.stderr)
             done = run("--model", MODEL, "--listen", "127.0.0.1:0", "--admin-listen", address)
             self.assertEqual(done.returncode, OS_ERROR, done.stderr)
             self.assertIn("admin_listen", done.stderr)
@@ -194,6 +206,12 @@ class Options(Folder):
         with Daemon("--config", path) as daemon:
             self.assertEqual([m["id"] for m in daemon.get("/v1/models").json()["data"]],
                              [MODEL_ID])
+
+    def test_random_weights(self):
+        with Daemon("--random-weights", "llama-3.2-1b", "--max-context", "256",
+                    wait=False) as daemon:
+            daemon.wait_until(lambda: daemon.events("loading"), "the load begins")
+            self.assertEqual(daemon.events("loading")[0]["random_weights"], "llama-3.2-1b")
 
     def test_ports(self):
         with Daemon() as daemon:
@@ -340,12 +358,14 @@ class Logs(Folder):
         with Daemon() as daemon:
             daemon.completion(max_tokens=3)
             daemon.get("/no%20such%C3%A4%0A")
-            daemon.wait_until(lambda: len([e for e in daemon.events("request")
-                                           if e["path"] != "/readyz"]) >= 2,
-                              "requests are logged")
-            # Probes that succeed are not.
-            self.assertFalse([e for e in daemon.events("request")
-                              if e["path"] == "/readyz" and int(e["status"]) < 400])
+            # Probes are not, neither now nor while the model was loaded.
+            probes = {"/health", "/livez", "/readyz", "/metrics"}
+            for path in probes:
+                daemon.get(path)
+            daemon.get("/version")
+            daemon.wait_until(lambda: "/version" in {e["path"] for e in daemon.events("request")},
+                              "the last request is logged")
+            self.assertFalse(probes & {e["path"] for e in daemon.events("request")})
             line, = [e for e in daemon.events("request") if e["path"] == "/v1/completions"]
             self.assertEqual((line["method"], line["status"], line["peer"]),
                              ("POST", "200", "127.0.0.1"))

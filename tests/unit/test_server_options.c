@@ -119,6 +119,8 @@ static const struct {
     {"listen = \"127.0.0.1:65535\"\n" ONE_MODEL, "admin_listen must be given"},
     {"listen = \"0.0.0.0:8080\"\n" ONE_MODEL, "listen: other hosts can reach 0.0.0.0"},
     {"listen = \"[::]:8080\"\n" ONE_MODEL, "listen: other hosts can reach ::"},
+    {"listen = \"[::1]:8080\"\nadmin_listen = \"[::1]:8080\"\n" ONE_MODEL,
+     "admin_listen: ::1:8080 is the address of listen"},
     {"admin_listen = \"192.0.2.1:8081\"\n" ONE_MODEL, "admin_listen: other hosts can reach"},
     {"model { dir = x }\n", "test.conf:1: missing title"},
     {"\nmodel \"m\" { }\n", "test.conf:2: model \"m\" has no dir"},
