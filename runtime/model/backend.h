@@ -18,6 +18,9 @@ typedef struct aim_linear aim_linear; /* each backend has its own struct */
 typedef struct aim_compute {
     const aim_kernels *kernels;
     aim_pool *pool;
+    /* Told, on the thread that loads, that n more weights are read; NULL: nobody asks. */
+    void (*weights_read)(void *arg, size_t n);
+    void *weights_read_arg;
 } aim_compute;
 
 /* One tensor of a linear layer, and what goes with it; NULL: there is none. */

@@ -11,18 +11,17 @@ struct source {
     const aim_compute *compute;
     const aim_decoder_weights *weights; /* NULL: random */
     uint64_t seed;                      /* of the next random layer */
-    aim_progress_fn *progress;          /* NULL: nobody asks */
+    aim_progress_fn *progress;
     void *progress_arg;
-    size_t done, all; /* weights of linear layers */
+    size_t done, all; /* weights */
     aim_error *err;
 };
 
-/* n more weights of linear layers are loaded. */
-static void report(struct source *s, size_t n)
+static void on_weights_read(void *arg, size_t n)
 {
+    struct source *s = arg;
     s->done += n;
-    if (s->progress)
-        s->progress(s->progress_arg, (double)s->done / (double)s->all);
+    s->progress(s->progress_arg, (double)s->done / (double)s->all);
 }
 
 /* The linear layer `which` of a block or the head, from n_parts consecutive entries
@@ -33,11 +32,8 @@ static bool load_linear(const aim_decoder *d, struct source *s, aim_projection *
     aim_linear_shape shapes[AIM_LINEARS], shape;
     aim__linear_shapes(&d->config, shapes);
     shape = shapes[which];
-    if (!aim__projection_load(p, d->backend, s->compute, t ? t + first : NULL, n_parts, shape,
-                              s->seed++, s->err))
-        return false;
-    report(s, (size_t)shape.out * (size_t)shape.in);
-    return true;
+    return aim__projection_load(p, d->backend, s->compute, t ? t + first : NULL, n_parts, shape,
+                                s->seed++, s->err);
 }
 
 /* RMSNorm weights [n] from table t; all 1 if t is NULL. */
@@ -89,11 +85,16 @@ static bool load_layer(const aim_decoder *d, struct source *s, int index)
            load_gate_up(d, s, l, t) && load_linear(d, s, &l->down, AIM_DOWN, t, AIM_W_DOWN, 1);
 }
 
+static bool has_own_embedding(const struct source *s)
+{
+    return s->weights && s->weights->lm_head.weight != s->weights->embedding.weight;
+}
+
 /* The table stays in its file, and steps read the rows they need: too late to find
  * NaN in one. Loading the head checks a table that it shares. */
 static bool check_embedding(const aim_decoder *d, const struct source *s)
 {
-    return !s->weights || s->weights->lm_head.weight == s->weights->embedding.weight ||
+    return !has_own_embedding(s) ||
            aim__weight_rows_load(&d->embedding, s->compute, NULL, NULL, s->err) == AIM_OK;
 }
 
@@ -114,8 +115,10 @@ static bool load_ends(aim_decoder *d, struct source *s)
 
 static bool load_all(aim_decoder *d, struct source *s)
 {
+    const aim_hf_config *c = &d->config;
     s->all = aim_decoder_macs(d, true);
-    for (int i = 0; i < d->config.layers; i++)
+    s->all += has_own_embedding(s) ? (size_t)c->vocab * (size_t)c->hidden : 0;
+    for (int i = 0; i < c->layers; i++)
         if (!load_layer(d, s, i))
             return false;
     return load_ends(d, s);
@@ -169,11 +172,16 @@ aim_decoder *aim_decoder_load(const aim_hf_config *config, const aim_checkpoint 
     aim_decoder_weights weights;
     if (aim__decoder_weights_find(config, c, &weights, err) != AIM_OK)
         return NULL;
-    struct source s = {.compute = compute,
+    aim_compute counting = *compute;
+    struct source s = {.compute = &counting,
                        .weights = &weights,
                        .progress = progress,
                        .progress_arg = arg,
                        .err = err};
+    if (progress) {
+        counting.weights_read = on_weights_read;
+        counting.weights_read_arg = &s;
+    }
     aim_decoder *d = build(config, backend, &s);
     aim__decoder_weights_fini(&weights);
     return d;

@@ -10,7 +10,11 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { ROWS_A_TASK = AIM_PANEL };
+enum {
+    ROWS_A_TASK = AIM_PANEL,
+    WEIGHTS_A_REPORT = 4 << 20,
+    TASKS_A_THREAD = 8, /* between two reports, so that threads hardly wait for each other */
+};
 
 /* The part that holds a row of the stack, and which of its rows that is. */
 static const aim_tensor *part_of(const aim_weight_rows *w, int row, size_t *local)
@@ -55,6 +59,7 @@ struct load {
     float *values;   /* [threads, in_padded] */
     int8_t *scratch; /* [threads, in_padded] */
     size_t in_padded;
+    int first;       /* task of the run */
     _Atomic int bad; /* a row that holds NaN or infinity, or -1 */
 };
 
@@ -77,8 +82,8 @@ static void load_rows(void *arg, int task, int worker)
     struct load *l = arg;
     size_t at = (size_t)worker * l->in_padded;
     float *values = l->values + at;
-    int end = (task + 1) * ROWS_A_TASK;
-    for (int row = task * ROWS_A_TASK; row < end && row < l->rows->rows; row++) {
+    int begin = (l->first + task) * ROWS_A_TASK, end = begin + ROWS_A_TASK;
+    for (int row = begin; row < end && row < l->rows->rows; row++) {
         aim__weight_row(l->rows, row, values);
         if (!all_finite(values, l->rows->in))
             atomic_store(&l->bad, row);
@@ -97,6 +102,23 @@ static int check_finite(const aim_weight_rows *w, int bad, aim_error *err)
                     local);
 }
 
+/* Rows are read in runs of tasks, with a report after each. */
+static void load_all(struct load *l, const aim_compute *c)
+{
+    int rows = l->rows->rows, tasks = (rows + ROWS_A_TASK - 1) / ROWS_A_TASK;
+    int step = WEIGHTS_A_REPORT / ROWS_A_TASK / l->rows->in;
+    int least = TASKS_A_THREAD * aim_pool_threads(c->pool);
+    step = step > least ? step : least;
+    for (int end; l->first < tasks && atomic_load(&l->bad) < 0; l->first = end) {
+        end = step < tasks - l->first ? l->first + step : tasks;
+        aim_pool_run(c->pool, load_rows, l, end - l->first);
+        int last_row = end < tasks ? end * ROWS_A_TASK : rows;
+        if (c->weights_read)
+            c->weights_read(c->weights_read_arg,
+                            (size_t)(last_row - l->first * ROWS_A_TASK) * (size_t)l->rows->in);
+    }
+}
+
 int aim__weight_rows_load(const aim_weight_rows *w, const aim_compute *c, aim_store_row_fn *store,
                           void *arg, aim_error *err)
 {
@@ -107,7 +129,7 @@ int aim__weight_rows_load(const aim_weight_rows *w, const aim_compute *c, aim_st
     l.scratch = aim_array(room, sizeof *l.scratch);
     int code = AIM_OK;
     if (l.values && l.scratch) {
-        aim_pool_run(c->pool, load_rows, &l, (w->rows + ROWS_A_TASK - 1) / ROWS_A_TASK);
+        load_all(&l, c);
         code = check_finite(w, atomic_load(&l.bad), err);
     } else {
         code = aim_fail_nomem(err, "reading weights");

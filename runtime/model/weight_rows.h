@@ -24,7 +24,8 @@ void aim__weight_row(const aim_weight_rows *w, int row, float *out);
 typedef void aim_store_row_fn(void *arg, int row, const float *values, int8_t *scratch);
 
 /* Read all rows on the pool. A NaN or an infinity among them is an error that
- * names the tensor and the row. store NULL: only look for those. */
+ * names the tensor and the row. store NULL: only look for those.
+ * c->weights_read hears of every few million weights. */
 int aim__weight_rows_load(const aim_weight_rows *w, const aim_compute *c, aim_store_row_fn *store,
                           void *arg, aim_error *err);
 

@@ -88,7 +88,7 @@ START_TEST(what_is_planned_is_taken)
     engine.threads = 2;
     ck_assert_int_eq(aim_memory_plan_make("m", &config, backend, &engine, 0, &plan, &err), AIM_OK);
 
-    aim_compute compute = {aim_kernels_pick(NULL, NULL), aim_pool_new(2, NULL)};
+    aim_compute compute = {.kernels = aim_kernels_pick(NULL, NULL), .pool = aim_pool_new(2, NULL)};
     size_t before = aim_big_held();
     aim_decoder *d = aim_decoder_random(&config, backend, &compute, 1, NULL);
     size_t weights = aim_big_held() - before;

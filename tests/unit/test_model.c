@@ -9,6 +9,7 @@
 
 #include <check.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -490,6 +491,41 @@ START_TEST(progress_ends_at_one)
 }
 END_TEST
 
+struct reading {
+    atomic_int rows;
+    int reports;
+    size_t weights;
+};
+
+static void count_row(void *arg, int row, const float *values, int8_t *scratch)
+{
+    struct reading *r = arg;
+    (void)row, (void)values, (void)scratch;
+    atomic_fetch_add(&r->rows, 1);
+}
+
+static void count_report(void *arg, size_t n)
+{
+    struct reading *r = arg;
+    r->reports++;
+    r->weights += n;
+}
+
+/* Neither the rows nor the tasks of a thread divide evenly. */
+START_TEST(a_large_layer_reports_as_it_is_read)
+{
+    struct reading r = {0};
+    aim_compute c = {
+        .pool = aim_pool_new(2, NULL), .weights_read = count_report, .weights_read_arg = &r};
+    aim_weight_rows rows = {NULL, 0, 20007, 520, 1};
+    ck_assert_int_eq(aim__weight_rows_load(&rows, &c, count_row, &r, NULL), AIM_OK);
+    ck_assert_int_eq(atomic_load(&r.rows), rows.rows);
+    ck_assert_uint_eq(r.weights, (size_t)rows.rows * (size_t)rows.in);
+    ck_assert_int_eq(r.reports, 3);
+    aim_pool_free(c.pool);
+}
+END_TEST
+
 /* ---- random weights ------------------------------------------------------------- */
 
 enum { RANDOM_LOGITS = 30 }; /* three positions of the tiny vocabulary */
@@ -600,6 +636,7 @@ int main(void)
     tcase_add_loop_test(t, loading_checks_tensors, 0, COUNT(load_cases));
     tcase_add_loop_test(t, loading_survives_every_failed_allocation, 0, n_backends);
     tcase_add_test(t, progress_ends_at_one);
+    tcase_add_test(t, a_large_layer_reports_as_it_is_read);
     suite_add_tcase(s, t);
     t = tcase_create("parts");
     tcase_add_loop_test(t, random_weights_depend_on_the_seed_alone, 0, n_backends);
