@@ -133,6 +133,64 @@ START_TEST(growth_is_limited)
 }
 END_TEST
 
+/* What each step takes of the allowance: no byte less is enough. */
+static const struct {
+    const char *json, *text;
+    size_t need;
+} costs[] = {
+    {"{}", "abc", 0},
+    {"{\"normalizer\":{\"type\":\"Prepend\",\"prepend\":\"xyz\"}}", "ab", 5},
+    {"{\"normalizer\":{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":true}}", " ab ", 0},
+    {"{\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"xyz\"}}",
+     "abab", 8},
+    {"{\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"b*\"},\"content\":\"xyz\"}}",
+     "abba", 11},
+    {"{\"normalizer\":{\"type\":\"NFKC\"}}", "a\xEF\xB7\xBA", 34},
+    {"{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFD\"},"
+     "{\"type\":\"NFC\"}]}}",
+     "\xC3\xA9", 3 + 2},
+    /* the code points of the first two, 18 each */
+    {"{\"normalizer\":{\"type\":\"NFKC\"}}", "\xEF\xB7\xBA\xEF\xB7\xBA\xEF\xB7\xBA", 144},
+    {"{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\"}}", "a b", 4},
+    {"{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true}}", "ab", 3},
+};
+
+static int ignore_word(void *arg, const char *word, size_t n)
+{
+    (void)arg;
+    (void)word;
+    (void)n;
+    return AIM_OK;
+}
+
+/* Run the text through normalizer and pre-tokenizer with so many bytes. */
+static int run_within(const aim_tokenizer *t, const char *text, size_t bytes)
+{
+    struct aim__allowance allowance = {bytes, UINT64_MAX};
+    struct aim__normal_text normal = {0};
+    int code = aim__normalize(&t->normalizer, text, strlen(text), &allowance, &normal, NULL);
+    if (!code)
+        code = aim__pretokenizer_run(&t->pretokenizer, normal.bytes.data, normal.bytes.len, true,
+                                     &allowance, ignore_word, NULL, NULL);
+    aim__normal_text_free(&normal);
+    return code;
+}
+
+START_TEST(what_steps_write_is_counted)
+{
+    json_t *root = json_loads(costs[_i].json, 0, NULL);
+    aim_tokenizer t = {0};
+    ck_assert_int_eq(aim__read_normalizer(&t, root, NULL), AIM_OK);
+    ck_assert_int_eq(aim__read_pretokenizer(&t, root, NULL), AIM_OK);
+    ck_assert_int_eq(run_within(&t, costs[_i].text, costs[_i].need), AIM_OK);
+    if (costs[_i].need > 0)
+        ck_assert_int_eq(run_within(&t, costs[_i].text, costs[_i].need - 1), AIM_ETOOLARGE);
+    aim__normalizer_fini(&t.normalizer);
+    aim__pretokenizer_fini(&t.pretokenizer);
+    json_decref(root);
+}
+END_TEST
+
 /* ---- time ------------------------------------------------------------------------ */
 
 /* A pattern of the normalizer has the time that is left for the whole text. */
@@ -192,6 +250,7 @@ static Suite *limits_suite(void)
     Suite *s = suite_create("tokenizer limits");
     TCase *limits = tcase_create("limits");
     tcase_add_loop_test(limits, growth_is_limited, 0, COUNT(texts));
+    tcase_add_loop_test(limits, what_steps_write_is_counted, 0, COUNT(costs));
     tcase_add_test(limits, deadline_ends_a_replacement);
     tcase_add_test(limits, normalized_content_is_capped);
     tcase_set_timeout(limits, 120);
