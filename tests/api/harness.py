@@ -49,10 +49,10 @@ def problems():
         return [json.loads(line) for line in f]
 
 
-def sanitized():
-    """Is the binary under test built with a sanitizer?"""
+def sanitized(by=""):
+    """Is the binary under test built with a sanitizer, or with this one?"""
     with open(os.path.join(BUILD, "config.status"), encoding="utf-8") as f:
-        return "-fsanitize=" in f.read()
+        return "-fsanitize=" + by in f.read()
 
 
 class Response:
