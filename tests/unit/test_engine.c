@@ -44,7 +44,7 @@ typedef struct client {
     answer answers[MAX_CANDIDATES];
     aim_buf prompt_trace;
     int n, ended, starts, prompts, cached;
-    int cancel_after; /* tokens; 0: never */
+    int cancel_after, pause_after; /* tokens; 0: never */
     aim_engine *engine;
 } client;
 
@@ -100,6 +100,8 @@ static void on_event(const aim_event *e)
     }
     if (c->cancel_after && a->tokens == c->cancel_after)
         aim_engine_cancel(c->engine, c);
+    if (e->kind == AIM_EVENT_TOKEN && c->pause_after && a->tokens == c->pause_after)
+        aim_engine_pause(c->engine, c, true);
 }
 
 static void sink(void *arg, aim_event *events)
@@ -606,11 +608,11 @@ START_TEST(pausing)
         r->sampling.ignore_eos = true;
         r->max_tokens = 400;
         r->seed = 3;
+        c.pause_after = 5;
         submit(m, i ? &plain : &c, r);
         if (i == 0) {
             while (tokens_of(&c) < 5)
                 sleep_ms(1);
-            aim_engine_pause(m->engine, &c, true);
             sleep_ms(100); /* the step under way ends */
             int before = tokens_of(&c);
             sleep_ms(100);
@@ -642,12 +644,10 @@ START_TEST(slow_readers_block_nobody)
         r->sampling.ignore_eos = true;
         r->max_tokens = 400;
         r->seed = 3;
+        slow.pause_after = 120;
         submit(m, i ? &plain : &slow, r);
-        if (i)
-            continue;
-        while (tokens_of(&slow) < 120)
+        while (i == 0 && tokens_of(&slow) < 120)
             sleep_ms(1);
-        aim_engine_pause(m->engine, &slow, true);
     }
     aim_request *r = new_request(m, &big, prompt);
     r->n = 2;
