@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/memory_plan.h"
 
+#include "base/alloc.h"
 #include "base/buf.h"
-#include "base/cpu.h"
 #include "engine/engine_impl.h"
 
 #include <string.h>
@@ -44,16 +44,24 @@ int aim_memory_plan_make(const char *name, const aim_hf_config *model, const aim
     return AIM_OK;
 }
 
+/* With a cache of so many bytes. A workspace that cannot be counted is SIZE_MAX. */
+static size_t total_with(const aim_memory_plan *p, size_t kv_cache)
+{
+    size_t total = aim_add_saturating(p->weights, p->tokenizer);
+    total = aim_add_saturating(total, p->workspace);
+    return aim_add_saturating(total, kv_cache);
+}
+
 size_t aim_memory_plan_total(const aim_memory_plan *p)
 {
-    return p->weights + p->tokenizer + p->workspace + p->kv_cache;
+    return total_with(p, p->kv_cache);
 }
 
 /* ---- fitting ------------------------------------------------------------------ */
 
 static size_t least_total(const aim_memory_plan *p)
 {
-    return aim_memory_plan_total(p) - p->kv_cache + aim_kv_bytes(&p->kv_shape, p->kv_least);
+    return total_with(p, aim_kv_bytes(&p->kv_shape, p->kv_least));
 }
 
 static void put_size(aim_buf *b, const char *before, size_t bytes)
@@ -145,7 +153,7 @@ int aim_memory_plan_fit(aim_memory_plan *plans, size_t n, uint64_t available, ai
 {
     size_t need = 0, growing = 0;
     for (size_t i = 0; i < n; i++) {
-        need += least_total(&plans[i]);
+        need = aim_add_saturating(need, least_total(&plans[i]));
         growing += plans[i].kv_blocks > plans[i].kv_least;
     }
     if (need > available)
