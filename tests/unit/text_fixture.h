@@ -88,4 +88,19 @@ static inline int run_suite(Suite *suite)
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* A megabyte of unit over and over becomes so many tokens. Quadratic work would take
+ * many minutes here. */
+static inline void expect_long_text(const aim_tokenizer *t, const char *unit, size_t tokens)
+{
+    size_t len = 1 << 20, n = strlen(unit);
+    char *text = malloc(len);
+    ck_assert_ptr_nonnull(text);
+    for (size_t i = 0; i < len; i++)
+        text[i] = unit[i % n];
+    aim_ids ids = encode(t, text, len, 0);
+    ck_assert_uint_eq(ids.n, tokens);
+    aim_ids_free(&ids);
+    free(text);
+}
+
 #endif
