@@ -12,8 +12,8 @@ declare -A may_include=(
     [runtime/text]="base text"
     [runtime/analog]="base tensor analog"
     [runtime/model]="base tensor checkpoint analog model"
-    [runtime/engine]="base tensor checkpoint text model engine"
-    [server]="base checkpoint text engine server"
+    [runtime/engine]="base tensor analog checkpoint text model engine"
+    [server]="base analog checkpoint text engine server"
     [bench]="base tensor checkpoint text model engine bench"
 )
 

@@ -146,6 +146,7 @@ typedef struct aim_engine_stats {
     int kv_total, kv_held, kv_available;
     uint64_t steps, heartbeat;
     uint64_t prompt_tokens, generated_tokens;
+    uint64_t rows, head_rows; /* rows that went through the blocks, and through lm_head */
     uint64_t prefix_queries, prefix_hits; /* tokens */
     uint64_t preemptions;
     /* Steps by rows: bucket i counts steps with at most 2^i rows. */

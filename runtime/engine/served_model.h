@@ -5,6 +5,7 @@
 #ifndef AIM_ENGINE_SERVED_MODEL_H
 #define AIM_ENGINE_SERVED_MODEL_H
 
+#include "analog/chip.h"
 #include "engine/memory_plan.h"
 #include "text/chat_template.h"
 
@@ -12,6 +13,9 @@ typedef struct aim_model_options {
     const char *name; /* in errors about memory; NULL: dir */
     const char *dir;
     const char *backend; /* NULL: the default */
+    /* What a backend with analog tiles is programmed as, with its ranges; borrowed
+     * for the call. NULL for the other backends. */
+    const aim_chip *chip;
     const char *kernels; /* NULL: the best this CPU has */
     /* How conversations are written (text/chat_template.h). NULL: as the model's
      * own template says. */

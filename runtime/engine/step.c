@@ -288,6 +288,8 @@ void aim__stepper_run(aim_stepper *st, aim_scheduler *s, _Atomic uint64_t *heart
     const float *logits =
         aim_decoder_forward(st->decoder, st->workspace, s->kv, st->compute, &b, heartbeat);
     uint64_t forward_done = aim_now_ns();
+    times->rows += (uint64_t)b.n_rows;
+    times->head_rows += (uint64_t)b.n_logits;
     advance_all(st, s, logits);
     aim_pool_run(st->compute->pool, pick_task, st, st->n_picks);
     announce_prompts(s, events, times);
