@@ -20,16 +20,14 @@ static void store_code(int code, int8_t *high, int8_t *low)
     *low = (int8_t)(code - 256 * upper);
 }
 
-static void store_channel(aim_conductances *c, int channel, const float *weight)
+void aim_conductance_codes(const float *weight, int n, int8_t *low, int8_t *high, float *step)
 {
-    int8_t *low = plane_row(c->low, c, channel), *high = plane_row(c->high, c, channel);
-    float largest_code = c->high ? AIM_CONDUCTANCE_MAX_16 : AIM_CONDUCTANCE_MAX_8;
-    float largest = aim_max_abs(weight, c->width);
+    float largest_code = high ? AIM_CONDUCTANCE_MAX_16 : AIM_CONDUCTANCE_MAX_8;
+    float largest = aim_max_abs(weight, n);
     bool finite = isfinite(largest);
-    float step = finite ? largest / largest_code : NAN;
-    c->step[channel] = step;
-    for (int j = 0; j < c->width; j++) {
-        float code = finite && step > 0.0f ? rintf(weight[j] / step) : 0.0f;
+    *step = finite ? largest / largest_code : NAN;
+    for (int j = 0; j < n; j++) {
+        float code = finite && *step > 0.0f ? rintf(weight[j] / *step) : 0.0f;
         store_code((int)aim_limit(code, largest_code), high ? high + j : NULL, low + j);
     }
 }
@@ -62,7 +60,8 @@ int aim_conductances_init(aim_conductances *c, int bits, const float *weight, in
     if (reserve(c, bits == 16, err))
         return AIM_ENOMEM;
     for (int o = 0; o < out; o++)
-        store_channel(c, o, weight + (size_t)o * stride);
+        aim_conductance_codes(weight + (size_t)o * stride, width, plane_row(c->low, c, o),
+                              plane_row(c->high, c, o), &c->step[o]);
     return AIM_OK;
 }
 

@@ -27,10 +27,13 @@ typedef struct aim_conductances {
     float *step;  /* [out] */
 } aim_conductances;
 
-/* From weights [out, width], rows `stride` floats apart: step = largest of the
- * channel / largest code, code = rint(weight / step), ties to even. A channel of
- * zeros has step 0; one with a NaN or an infinity has step NaN and codes 0.
- * bits: 8 or 16. AIM_EINVAL (bits, shape) or AIM_ENOMEM. */
+/* The codes of one channel of a tile, n weights; high NULL: 8 bits, else 16. step =
+ * largest weight / largest code, code = rint(weight / step), ties to even. Zeros have
+ * step 0; a NaN or an infinity among the weights makes the step NaN and the codes 0. */
+void aim_conductance_codes(const float *weight, int n, int8_t *low, int8_t *high, float *step);
+
+/* From weights [out, width], rows `stride` floats apart, each as
+ * aim_conductance_codes. bits: 8 or 16. AIM_EINVAL (bits, shape) or AIM_ENOMEM. */
 int aim_conductances_init(aim_conductances *c, int bits, const float *weight, int out, int width,
                           size_t stride, aim_error *err);
 void aim_conductances_fini(aim_conductances *c); /* also of a zeroed one */

@@ -19,6 +19,8 @@ enum aim_stream {
     AIM_STREAM_PROGRAMMING = 4, /* what is stored beside what was asked for */
     AIM_STREAM_DRIFT = 5,       /* how fast a device drifts */
     AIM_STREAM_READ = 6,        /* what is read beside what is stored */
+    /* Noise of a read (analog/read_noise.h): index = (layer, tile, position). */
+    AIM_STREAM_TOKEN_READ = 7,
 };
 
 typedef struct aim_rng_block {
