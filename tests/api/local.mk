@@ -6,7 +6,19 @@ PY_LOG_COMPILER = python3
 AM_PY_LOG_FLAGS = -B
 
 API_TESTS =
+# Those in which threads meet: the others tell ThreadSanitizer nothing new.
+THREADED_API_TESTS = \
+	tests/api/test_determinism.py \
+	tests/api/test_disconnect.py \
+	tests/api/test_lifecycle.py \
+	tests/api/test_soak.py \
+	tests/api/test_stream.py \
+	tests/api/test_systemd.py
+if TSAN
+TESTS += $(THREADED_API_TESTS)
+else
 TESTS += $(API_TESTS)
+endif
 EXTRA_DIST += $(API_TESTS)
 
 # The HTTP listener alone, with a toy application behind it.
