@@ -48,7 +48,9 @@ static void print_conf_row(const aimd_option *row)
     printf(".It Ic %s No = Ar ", row->name);
     print_values(row->type == AIMD_OPTION_BOOL ? "true|false" : row->values);
     print_sentence(row->help);
-    if (row->type == AIMD_OPTION_INT)
+    bool is_number = row->type == AIMD_OPTION_INT || row->type == AIMD_OPTION_SEED ||
+                     row->type == AIMD_OPTION_REAL;
+    if (is_number && !strchr(row->values, '|'))
         printf("From %lld to %lld.\n", (long long)row->low, (long long)row->high);
     if (row->standard)
         printf("The default is\n.Li %s .\n", row->standard);
@@ -99,8 +101,8 @@ static void print_flags(void)
 
 static void print_example_row(const char *indent, const aimd_option *row)
 {
-    bool bare = row->type == AIMD_OPTION_BOOL || row->type == AIMD_OPTION_INT ||
-                row->type == AIMD_OPTION_BYTES;
+    bool quoted = row->type == AIMD_OPTION_STRING || row->type == AIMD_OPTION_CHOICE ||
+                  row->type == AIMD_OPTION_ADDRESS;
     const char *value = row->standard ? row->standard : "";
     char lead[16];
     snprintf(lead, sizeof lead, "%s# ", indent);
@@ -109,7 +111,7 @@ static void print_example_row(const char *indent, const aimd_option *row)
     if (row->type == AIMD_OPTION_LIST)
         printf("%s#%s = {}\n", indent, row->name);
     else
-        printf(bare ? "%s#%s = %s\n" : "%s#%s = \"%s\"\n", indent, row->name, value);
+        printf(quoted ? "%s#%s = \"%s\"\n" : "%s#%s = %s\n", indent, row->name, value);
 }
 
 static void print_example(void)

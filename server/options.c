@@ -28,18 +28,34 @@ static void clear_rows(enum aimd_option_where where, void *target)
             aimd__option_clear(&aimd__options[i], target);
 }
 
-static void free_model(aimd_model_options *m)
+void aimd_model_options_free(aimd_model_options *m)
 {
     clear_rows(AIMD_AT_MODEL, m);
     aim_free(m->id);
     aim_free(m->dir);
+    *m = (aimd_model_options){0};
+}
+
+int aimd_model_options_copy(aimd_model_options *to, const aimd_model_options *from, aim_error *err)
+{
+    bool whole = true;
+    *to = *from;
+    to->id = from->id ? aim_strdup(from->id) : NULL;
+    to->dir = from->dir ? aim_strdup(from->dir) : NULL;
+    for (int i = 0; i < AIMD_N_OPTIONS; i++) /* each, even after a failure: nothing stays shared */
+        if (aimd__options[i].where == AIMD_AT_MODEL)
+            whole &= aimd__option_unshare(&aimd__options[i], to);
+    if (whole && !to->id == !from->id && !to->dir == !from->dir)
+        return 0;
+    aimd_model_options_free(to);
+    return aim_fail_nomem(err, "models");
 }
 
 void aimd__config_drop_models(aimd_config *config)
 {
     aimd_options *o = config->options;
     for (size_t i = 0; i < o->n_models; i++)
-        free_model(&o->models[i]);
+        aimd_model_options_free(&o->models[i]);
     aim_free(o->models);
     o->models = NULL;
     o->n_models = 0;
@@ -108,14 +124,11 @@ int aimd__config_add_model(aimd_config *config, const char *id, const char *dir,
     aimd_model_options *m = grow_models(o);
     if (!m)
         return aim_fail_nomem(err, "models");
-    m->engine = config->standard.engine;
-    m->backend = aim_strdup(config->standard.backend);
-    m->chat_template = aim_strdup(config->standard.chat_template);
+    if (aimd_model_options_copy(m, &config->standard, err))
+        return AIM_ENOMEM;
     m->dir = aim_strdup(dir);
     m->id = id ? aim_strdup(id) : folder_name(dir, err);
-    const char *shape = config->standard.random_weights;
-    m->random_weights = shape ? aim_strdup(shape) : NULL;
-    if (!m->backend || !m->chat_template || !m->dir || !m->id || (shape && !m->random_weights))
+    if (!m->dir || !m->id)
         return aim_fail_nomem(err, "models"); /* unless folder_name has said why */
     return check_id(m->id, err);
 }
@@ -180,6 +193,44 @@ static int check_listeners(const aimd_options *o, aim_error *err)
                     admin->port);
 }
 
+bool aimd_is_analog(const char *backend)
+{
+    return strcmp(backend, "analog") == 0 || strcmp(backend, "analog-exact") == 0;
+}
+
+/* The first option that only a chip has and that is set; NULL: none. */
+static const char *chip_option(const aimd_model_options *m)
+{
+    return m->profile                 ? "profile"
+           : m->chip_seed != 0        ? "chip_seed"
+           : m->chip_age != 0         ? "chip_age"
+           : m->conductance_bits != 0 ? "conductance_bits"
+           : m->out_bound != 0        ? "out_bound"
+                                      : NULL;
+}
+
+int aimd_model_options_check(const aimd_model_options *m, aim_error *err)
+{
+    const char *option = chip_option(m);
+    if (aimd_is_analog(m->backend) && !m->profile)
+        return aim_fail_param(err, AIM_EINVAL, "profile",
+                              "model %.128s: the backend %s needs a profile", m->id, m->backend);
+    if (!aimd_is_analog(m->backend) && option)
+        return aim_fail_param(err, AIM_EINVAL, option,
+                              "model %.128s: %s is of use to the backends analog and analog-exact "
+                              "alone, not to %s",
+                              m->id, option, m->backend);
+    return 0;
+}
+
+static int check_each_model(const aimd_options *o, aim_error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; i < o->n_models && rc == 0; i++)
+        rc = aimd_model_options_check(&o->models[i], err);
+    return rc;
+}
+
 static int check_models(const aimd_options *o, aim_error *err)
 {
     if (o->n_models == 0)
@@ -190,12 +241,28 @@ static int check_models(const aimd_options *o, aim_error *err)
         for (size_t j = 0; j < i; j++)
             if (strcmp(o->models[i].id, o->models[j].id) == 0)
                 return aim_fail(err, AIM_EINVAL, "two models are called \"%s\"", o->models[i].id);
+    return check_each_model(o, err);
+}
+
+/* What is not set is found with the package, and where systemd says. */
+static int resolve_folders(aimd_options *o, aim_error *err)
+{
+    const char *state = getenv("STATE_DIRECTORY");
+    bool take_state = !o->state_dir && state && *state;
+    if (!o->profile_dir)
+        o->profile_dir = aim_strdup(AIM_PKGDATADIR "/profiles");
+    if (take_state) /* several are separated by colons */
+        o->state_dir = aim_strndup(state, strcspn(state, ":"));
+    if (!o->profile_dir || (take_state && !o->state_dir))
+        return aim_fail_nomem(err, "folders");
     return 0;
 }
 
 static int finish(aimd_options *o, aim_error *err)
 {
     int rc = check_models(o, err);
+    if (rc == 0)
+        rc = resolve_folders(o, err);
     if (rc == 0)
         rc = resolve_admin(o, err);
     if (rc == 0)
@@ -258,7 +325,7 @@ static int build(aimd_options *o, const char *text, const char *name, const aimd
         rc = aimd__flags_apply(flags, &config, err);
     if (rc == 0)
         rc = finish(o, err);
-    free_model(&config.standard);
+    aimd_model_options_free(&config.standard);
     if (rc)
         aimd_options_free(o);
     return rc;

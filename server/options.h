@@ -10,13 +10,20 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct aimd_model_options {
     char *id; /* served model id; default: name of the directory */
     char *dir;
-    char *backend;        /* "int8" */
+    char *backend;        /* "int8", "f32", "analog", "analog-exact" */
     char *chat_template;  /* "auto", or a name of AIM_CHAT_TEMPLATE_NAMES */
     char *random_weights; /* shape to measure with instead of the weights; NULL: none */
+    /* Of a chip; all unset for a digital backend. */
+    char *profile; /* a name, or with a '/' a file */
+    uint64_t chip_seed;
+    double chip_age;      /* seconds */
+    int conductance_bits; /* 0: the profile's */
+    double out_bound;     /* 0: the profile's */
     aim_engine_config engine;
 } aimd_model_options;
 
@@ -38,6 +45,8 @@ typedef struct aimd_options {
     char *log_level;  /* "error", "warning", "info", "debug" */
     char *log_file;   /* NULL: standard error */
     bool log_prompts;
+    char *profile_dir; /* of profiles by name; never NULL once parsed */
+    char *state_dir;   /* NULL: nothing is kept over a restart */
     size_t max_body_bytes;
     int max_connections, max_connections_per_ip;
     int header_timeout, body_timeout, idle_timeout, send_timeout;
@@ -67,6 +76,16 @@ void aimd_options_free(aimd_options *o);
 /* Parse configuration text from memory, as --config does (tests, fuzzing); name
  * stands for the file in errors. One thread at a time. On failure *o is empty. */
 int aimd_options_parse_text(const char *text, const char *name, aimd_options *o, aim_error *err);
+
+/* Does a model of this backend stand on a simulated chip? */
+bool aimd_is_analog(const char *backend);
+/* What must hold between the options of one model, such as that a chip has a
+ * profile. AIM_EINVAL with the option in err->param. */
+int aimd_model_options_check(const aimd_model_options *m, aim_error *err);
+/* A model's options that share nothing with `from`. 0, or AIM_ENOMEM: *to is then
+ * empty. */
+int aimd_model_options_copy(aimd_model_options *to, const aimd_model_options *from, aim_error *err);
+void aimd_model_options_free(aimd_model_options *m); /* what it points to */
 
 /* Only programs on this host can reach it: 127.0.0.0/8 or ::1. */
 bool aimd_is_loopback(const char *host);

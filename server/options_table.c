@@ -3,6 +3,7 @@
 #include "server/options_table.h"
 
 #include "base/alloc.h"
+#include "base/decimal.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -83,16 +84,76 @@ static bool parse_digits(const char *value, int64_t *out, const char **rest)
     return true;
 }
 
+static int parse_whole(const aimd_option *row, const char *value, int64_t *n, aim_error *err)
+{
+    const char *rest;
+    if (!parse_digits(value, n, &rest) || *rest)
+        return aim_fail(err, AIM_EINVAL, "\"%.64s\" is not a whole number", value);
+    return check_range(row, *n, value, err);
+}
+
+static bool is_choice(const char *choices, const char *value)
+{
+    size_t len = strlen(value);
+    for (const char *c = choices; *c; c += *c == '|') {
+        size_t n = strcspn(c, "|");
+        if (n == len && memcmp(c, value, n) == 0)
+            return true;
+        c += n;
+    }
+    return false;
+}
+
+static int check_choice(const aimd_option *row, const char *value, aim_error *err)
+{
+    if (is_choice(row->values, value))
+        return 0;
+    return aim_fail(err, AIM_EINVAL, "\"%.64s\" is not one of %s", value, row->values);
+}
+
 static int read_int(const aimd_option *row, void *place, const char *value, aim_error *err)
 {
     int64_t n;
-    const char *rest;
-    if (!parse_digits(value, &n, &rest) || *rest)
-        return aim_fail(err, AIM_EINVAL, "\"%.64s\" is not a whole number", value);
-    if (check_range(row, n, value, err))
+    if (parse_whole(row, value, &n, err) ||
+        (strchr(row->values, '|') && check_choice(row, value, err)))
         return AIM_EINVAL;
     if (place)
         *(int *)place = (int)n;
+    return 0;
+}
+
+static int read_seed(const aimd_option *row, void *place, const char *value, aim_error *err)
+{
+    int64_t n;
+    if (parse_whole(row, value, &n, err))
+        return AIM_EINVAL;
+    if (place)
+        *(uint64_t *)place = (uint64_t)n;
+    return 0;
+}
+
+static int read_real(const aimd_option *row, void *place, const char *value, aim_error *err)
+{
+    double x;
+    const char *rest;
+    if (!aim_parse_decimal(value, &x, &rest) || *rest)
+        return aim_fail(err, AIM_EINVAL, "\"%.64s\" is not a number, such as 12 or 0.5", value);
+    if (x < (double)row->low || x > (double)row->high)
+        return aim_fail(err, AIM_EINVAL, "%.64s is not between %lld and %lld", value,
+                        (long long)row->low, (long long)row->high);
+    if (place)
+        *(double *)place = x;
+    return 0;
+}
+
+static int read_age(const aimd_option *row, void *place, const char *value, aim_error *err)
+{
+    (void)row;
+    double seconds;
+    if (aim_parse_age(value, &seconds, err))
+        return AIM_EINVAL;
+    if (place)
+        *(double *)place = seconds;
     return 0;
 }
 
@@ -141,23 +202,9 @@ static int read_string(const aimd_option *row, void *place, const char *value, a
     return place ? store_string(place, value, strlen(value), err) : 0;
 }
 
-static bool is_choice(const char *choices, const char *value)
-{
-    size_t len = strlen(value);
-    for (const char *c = choices; *c; c += *c == '|') {
-        size_t n = strcspn(c, "|");
-        if (n == len && memcmp(c, value, n) == 0)
-            return true;
-        c += n;
-    }
-    return false;
-}
-
 static int read_choice(const aimd_option *row, void *place, const char *value, aim_error *err)
 {
-    if (!is_choice(row->values, value))
-        return aim_fail(err, AIM_EINVAL, "\"%.64s\" is not one of %s", value, row->values);
-    return read_string(row, place, value, err);
+    return check_choice(row, value, err) ? AIM_EINVAL : read_string(row, place, value, err);
 }
 
 /* Split "127.0.0.1:80" or "[::1]:80"; *host and *len leave the brackets out. */
@@ -270,10 +317,11 @@ static int read_list(const aimd_option *row, void *place, const char *value, aim
 typedef int option_reader(const aimd_option *row, void *place, const char *value, aim_error *err);
 
 static option_reader *const readers[] = {
-    [AIMD_OPTION_BOOL] = read_bool,     [AIMD_OPTION_INT] = read_int,
-    [AIMD_OPTION_BYTES] = read_bytes,   [AIMD_OPTION_STRING] = read_string,
-    [AIMD_OPTION_CHOICE] = read_choice, [AIMD_OPTION_ADDRESS] = read_address,
-    [AIMD_OPTION_LIST] = read_list,
+    [AIMD_OPTION_BOOL] = read_bool,       [AIMD_OPTION_INT] = read_int,
+    [AIMD_OPTION_SEED] = read_seed,       [AIMD_OPTION_REAL] = read_real,
+    [AIMD_OPTION_BYTES] = read_bytes,     [AIMD_OPTION_AGE] = read_age,
+    [AIMD_OPTION_STRING] = read_string,   [AIMD_OPTION_CHOICE] = read_choice,
+    [AIMD_OPTION_ADDRESS] = read_address, [AIMD_OPTION_LIST] = read_list,
 };
 
 int aimd__option_set(const aimd_option *row, void *target, const char *value, aim_error *err)
@@ -281,19 +329,33 @@ int aimd__option_set(const aimd_option *row, void *target, const char *value, ai
     return readers[row->type](row, target ? (char *)target + row->offset : NULL, value, err);
 }
 
-void aimd__option_clear(const aimd_option *row, void *target)
+/* The string at the row's place; NULL if the row has none. */
+static char **string_place(const aimd_option *row, void *target)
 {
     void *place = (char *)target + row->offset;
-    char **string = place;
-    if (row->type == AIMD_OPTION_LIST) {
-        free_list(*(char ***)place);
-        *(char ***)place = NULL;
-        return;
-    }
     if (row->type == AIMD_OPTION_ADDRESS)
-        string = &((aimd_address *)place)->host;
-    else if (row->type != AIMD_OPTION_STRING && row->type != AIMD_OPTION_CHOICE)
-        return;
-    aim_free(*string);
-    *string = NULL;
+        return &((aimd_address *)place)->host;
+    return row->type == AIMD_OPTION_STRING || row->type == AIMD_OPTION_CHOICE ? place : NULL;
+}
+
+void aimd__option_clear(const aimd_option *row, void *target)
+{
+    char **string = string_place(row, target);
+    if (row->type == AIMD_OPTION_LIST) {
+        char ***list = (char ***)((char *)target + row->offset);
+        free_list(*list);
+        *list = NULL;
+    } else if (string) {
+        aim_free(*string);
+        *string = NULL;
+    }
+}
+
+bool aimd__option_unshare(const aimd_option *row, void *target)
+{
+    char **string = string_place(row, target);
+    if (!string || !*string)
+        return true;
+    *string = aim_strdup(*string);
+    return *string;
 }

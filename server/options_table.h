@@ -14,7 +14,10 @@ enum aimd_option_where { AIMD_AT_DAEMON, AIMD_AT_MODEL };
 enum aimd_option_type {
     AIMD_OPTION_BOOL,    /* bool */
     AIMD_OPTION_INT,     /* int */
+    AIMD_OPTION_SEED,    /* uint64_t */
+    AIMD_OPTION_REAL,    /* double */
     AIMD_OPTION_BYTES,   /* size_t, written with K, M or G */
+    AIMD_OPTION_AGE,     /* double, seconds */
     AIMD_OPTION_STRING,  /* char *, NULL if empty */
     AIMD_OPTION_CHOICE,  /* char *, one of the row's values */
     AIMD_OPTION_ADDRESS, /* aimd_address */
@@ -48,6 +51,10 @@ const aimd_option *aimd__option_find(const char *name);
 int aimd__option_set(const aimd_option *row, void *target, const char *value, aim_error *err);
 /* Free what target holds at the row's place. */
 void aimd__option_clear(const aimd_option *row, void *target);
+/* Give target a copy of the string that it shares at the row's place, NULL when out
+ * of memory. False only then. Rows without a string of their own do nothing; no model
+ * has lists or addresses. */
+bool aimd__option_unshare(const aimd_option *row, void *target);
 
 /* The name of the row's flag without dashes in front: "no-prefix-cache". */
 enum { AIMD_FLAG_NAME_SIZE = 64 };

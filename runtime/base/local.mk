@@ -4,6 +4,7 @@ runtime_libbase_a_SOURCES = \
 	runtime/base/alloc.c runtime/base/alloc.h \
 	runtime/base/buf.c runtime/base/buf.h \
 	runtime/base/cpu.c runtime/base/cpu.h \
+	runtime/base/decimal.c runtime/base/decimal.h \
 	runtime/base/error.c runtime/base/error.h \
 	runtime/base/file.c runtime/base/file.h \
 	runtime/base/fixmath.c runtime/base/fixmath.h \

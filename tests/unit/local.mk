@@ -101,11 +101,13 @@ tests_unit_test_families_SOURCES = tests/unit/test_families.c tests/unit/decoder
 tests_unit_test_families_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 EXTRA_DIST += tests/data/models tests/reference/make_model_fixtures.py
 
-UNIT_TESTS += tests/unit/test_base tests/unit/test_fixmath tests/unit/test_memory \
-	tests/unit/test_pool
+UNIT_TESTS += tests/unit/test_base tests/unit/test_decimal tests/unit/test_fixmath \
+	tests/unit/test_memory tests/unit/test_pool
 BASE_TEST_LDADD = runtime/libbase.a $(UNIT_LDADD) $(JANSSON_LIBS) $(PTHREAD_LIBS) -lm
 tests_unit_test_base_SOURCES = tests/unit/test_base.c
 tests_unit_test_base_LDADD = $(BASE_TEST_LDADD)
+tests_unit_test_decimal_SOURCES = tests/unit/test_decimal.c
+tests_unit_test_decimal_LDADD = $(BASE_TEST_LDADD)
 tests_unit_test_fixmath_SOURCES = tests/unit/test_fixmath.c
 tests_unit_test_fixmath_LDADD = $(BASE_TEST_LDADD)
 tests_unit_test_memory_SOURCES = tests/unit/test_memory.c

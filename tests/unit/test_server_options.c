@@ -81,6 +81,77 @@ START_TEST(file_sets_values_of_every_type)
 }
 END_TEST
 
+START_TEST(a_chip_is_a_model_with_a_profile)
+{
+    aimd_options o;
+    parse_good("profile_dir = /profiles\nstate_dir = /state\n"
+               "model \"twin\" { dir = \"/x\" }\n"
+               "model \"twin@a\" { dir = \"/x\"\n backend = analog\n profile = pcm-hermes\n"
+               "    chip_seed = 9007199254740992\n chip_age = 1d\n conductance_bits = 8\n"
+               "    out_bound = 12.5 }\n"
+               "model \"twin@b\" { dir = \"/x\"\n backend = analog-exact\n"
+               "    profile = \"./my.conf\" }\n",
+               &o);
+    const aimd_model_options *a = &o.models[1], *b = &o.models[2];
+    ck_assert_str_eq(o.profile_dir, "/profiles");
+    ck_assert_str_eq(o.state_dir, "/state");
+    ck_assert(!aimd_is_analog(o.models[0].backend));
+    ck_assert(aimd_is_analog(a->backend) && aimd_is_analog(b->backend));
+    ck_assert_ptr_null(o.models[0].profile);
+    ck_assert_str_eq(a->profile, "pcm-hermes");
+    ck_assert(a->chip_seed == UINT64_C(1) << 53);
+    ck_assert_double_eq(a->chip_age, 86400);
+    ck_assert_int_eq(a->conductance_bits, 8);
+    ck_assert_double_eq(a->out_bound, 12.5);
+    ck_assert_str_eq(b->profile, "./my.conf");
+    ck_assert(b->chip_seed == 0 && b->chip_age == 0 && b->conductance_bits == 0);
+    aimd_options_free(&o);
+}
+END_TEST
+
+START_TEST(folders_are_found_if_not_given)
+{
+    aimd_options o;
+    ck_assert_int_eq(setenv("STATE_DIRECTORY", "/var/lib/analogd:/var/lib/more", 1), 0);
+    parse_good(ONE_MODEL, &o);
+    ck_assert_str_eq(o.state_dir, "/var/lib/analogd");
+    ck_assert_str_eq(o.profile_dir, AIM_PKGDATADIR "/profiles");
+    aimd_options_free(&o);
+    parse_good("state_dir = /mine\n" ONE_MODEL, &o);
+    ck_assert_str_eq(o.state_dir, "/mine");
+    aimd_options_free(&o);
+    ck_assert_int_eq(unsetenv("STATE_DIRECTORY"), 0);
+    parse_good(ONE_MODEL, &o);
+    ck_assert_ptr_null(o.state_dir);
+    aimd_options_free(&o);
+}
+END_TEST
+
+START_TEST(a_copy_shares_nothing)
+{
+    aimd_options o;
+    aimd_model_options copy = {0};
+    parse_good("backend = analog\nprofile = p\nmax_queue = 7\n" ONE_MODEL, &o);
+    int rc = -1;
+    for (long n = 0; rc != 0; n++) {
+        aim_error err = {0};
+        ck_assert_int_lt(n, 100);
+        aim_alloc_fail_after(n);
+        rc = aimd_model_options_copy(&copy, &o.models[0], &err);
+        aim_alloc_fail_after(-1);
+        ck_assert(rc == 0 || (rc == AIM_ENOMEM && !copy.profile && !copy.id));
+    }
+    aimd_options_free(&o);
+    ck_assert_str_eq(copy.id, "m");
+    ck_assert_str_eq(copy.dir, "/m");
+    ck_assert_str_eq(copy.profile, "p");
+    ck_assert_str_eq(copy.chat_template, "auto");
+    ck_assert_int_eq(copy.engine.max_queue, 7);
+    aimd_model_options_free(&copy);
+    ck_assert_ptr_null(copy.profile);
+}
+END_TEST
+
 static const struct {
     const char *text, *error;
 } bad_files[] = {
@@ -104,8 +175,32 @@ static const struct {
     {"strict_params = maybe\n", "strict_params: \"maybe\" is neither true nor false"},
     {"max_body_bytes = 8X\n", "max_body_bytes: \"8X\" is not a size"},
     {"max_body_bytes = 9999999999G\n", "is not between 1024 and 1073741824"},
-    {"backend = int4\n", "backend: \"int4\" is not one of int8|f32"},
+    {"backend = int4\n", "backend: \"int4\" is not one of int8|f32|analog|analog-exact"},
     {"backend = \"int8|f32\"\n", "is not one of int8|f32"},
+    {"conductance_bits = 12\n", "conductance_bits: \"12\" is not one of 0|8|16"},
+    {"conductance_bits = 32\n", "conductance_bits: 32 is not between 0 and 16"},
+    {"conductance_bits = 08\n", "conductance_bits: \"08\" is not one of 0|8|16"},
+    {"out_bound = 1001\n", "out_bound: 1001 is not between 0 and 1000"},
+    {"out_bound = 1e1\n", "out_bound: \"1e1\" is not a number"},
+    {"out_bound = nan\n", "out_bound: \"nan\" is not a number"},
+    {"chip_seed = -1\n", "chip_seed: -1 is not between 0 and 9007199254740992"},
+    {"chip_seed = 9007199254740993\n", "chip_seed: 9007199254740993 is not between 0 and"},
+    {"chip_seed = 99999999999999999999\n", "chip_seed: 99999999999999999999 is not between 0 and"},
+    {"chip_seed = 0x1\n", "chip_seed: \"0x1\" is not a whole number"},
+    {"chip_age = 1w\n", "test.conf:1: chip_age: \"1w\" is not an age"},
+    {"chip_age = 2000y\n", "chip_age: an age is between 0 seconds and 1000 years"},
+    {"backend = analog\n" ONE_MODEL, "model m: the backend analog needs a profile"},
+    {"backend = analog\nprofile = \"\"\n" ONE_MODEL, "the backend analog needs a profile"},
+    {"model \"m\" { dir = x\n backend = analog-exact }\n",
+     "model m: the backend analog-exact needs a profile"},
+    {"profile = ideal\n" ONE_MODEL,
+     "model m: profile is of use to the backends analog and analog-exact alone, not to int8"},
+    {"backend = f32\nchip_seed = 1\n" ONE_MODEL, "model m: chip_seed is of use to the backends"},
+    {"chip_age = 1\n" ONE_MODEL, "model m: chip_age is of use to the backends"},
+    {"conductance_bits = 8\n" ONE_MODEL, "model m: conductance_bits is of use to the backends"},
+    {"out_bound = 0.5\n" ONE_MODEL, "model m: out_bound is of use to the backends"},
+    {"profile_dir = x\nmodel \"m\" { dir = x\n state_dir = y }\n",
+     "test.conf:3: state_dir belongs outside of model sections"},
     {"log_level = \"\"\n", "log_level: \"\" is not one of"},
     {"listen = \"8080\"\n", "listen: \"8080\" is not ADDRESS:PORT"},
     {"listen = \"127.0.0.1:\"\n", "is not ADDRESS:PORT"},
@@ -206,6 +301,27 @@ static int parse_args(const char *const args[MAX_ARGS], aimd_options *o)
     return aimd_options_parse(argc, argv, o);
 }
 
+START_TEST(flags_make_a_chip)
+{
+    aimd_options o;
+    const char *args[MAX_ARGS] = {"--model=/models/small",
+                                  "--backend=analog",
+                                  "--profile",
+                                  "pcm-hermes",
+                                  "--chip-seed=7",
+                                  "--chip-age=1.5h",
+                                  "--conductance-bits=16",
+                                  NULL};
+    ck_assert_int_eq(parse_args(args, &o), 0);
+    ck_assert_str_eq(o.models[0].backend, "analog");
+    ck_assert_str_eq(o.models[0].profile, "pcm-hermes");
+    ck_assert(o.models[0].chip_seed == 7);
+    ck_assert_double_eq(o.models[0].chip_age, 5400);
+    ck_assert_int_eq(o.models[0].conductance_bits, 16);
+    aimd_options_free(&o);
+}
+END_TEST
+
 START_TEST(flags_need_no_file)
 {
     aimd_options o;
@@ -274,6 +390,9 @@ static const struct {
     {{"--model", "/m", "--max-n"}, -AIMD_EXIT_USAGE},
     {{"--model", "/m", "--backend", "x"}, -AIMD_EXIT_USAGE},
     {{"--model", "/m", "--prefix-cache"}, -AIMD_EXIT_USAGE},
+    {{"--model", "/m", "--profile", "ideal"}, -AIMD_EXIT_USAGE},
+    {{"--model", "/m", "--backend", "analog"}, -AIMD_EXIT_USAGE},
+    {{"--model", "/m", "--chip-age", "soon"}, -AIMD_EXIT_USAGE},
     {{"--model", "/m", "--listen", "0.0.0.0:1"}, -AIMD_EXIT_USAGE},
     {{"--model", "/a/m", "--model", "/b/m"}, -AIMD_EXIT_USAGE},
     {{"--model", "/"}, -AIMD_EXIT_USAGE},
@@ -339,7 +458,8 @@ END_TEST
 START_TEST(every_allocation_may_fail)
 {
     static const char text[] = "hosts = {a, b}\nlog_file = \"x\"\nlisten = \"[::1]:1\"\n"
-                               "model \"m\" { dir = \"/m\" backend = f32 }\n"
+                               "profile_dir = /p\nstate_dir = /s\n"
+                               "model \"m\" { dir = \"/m\" backend = analog profile = p }\n"
                                "model \"n\" { dir = \"/n\" }\n";
     aimd_options o = {0};
     int rc = -1;
@@ -363,12 +483,16 @@ int main(void)
     TCase *rest = tcase_create("example and memory");
     tcase_add_test(file, defaults_are_those_of_the_table);
     tcase_add_test(file, file_sets_values_of_every_type);
+    tcase_add_test(file, a_chip_is_a_model_with_a_profile);
+    tcase_add_test(file, folders_are_found_if_not_given);
+    tcase_add_test(file, a_copy_shares_nothing);
     tcase_add_loop_test(file, bad_file_is_refused_with_the_place, 0,
                         sizeof bad_files / sizeof bad_files[0]);
     tcase_add_test(file, a_bad_file_leaves_nothing_for_the_next);
     tcase_add_test(file, public_address_is_fine_with_keys);
     tcase_add_loop_test(file, loopback_is_told_from_the_rest, 0, sizeof hosts / sizeof hosts[0]);
     tcase_add_test(flags, flags_need_no_file);
+    tcase_add_test(flags, flags_make_a_chip);
     tcase_add_test(flags, flags_override_the_file);
     tcase_add_loop_test(flags, flags_end_the_program, 0, sizeof exits / sizeof exits[0]);
     tcase_add_test(rest, example_sets_every_option_to_its_default);
