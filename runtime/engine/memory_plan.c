@@ -32,7 +32,7 @@ int aim_memory_plan_make(const char *name, const aim_hf_config *model, const aim
         return code;
     *out = (aim_memory_plan){
         .model = name,
-        .weights = aim_decoder_load_bytes(model, backend),
+        .weights = aim_decoder_load_bytes(model, backend, NULL),
         .tokenizer = TOKENIZER_FACTOR * tokenizer,
         .workspace = aim__stepper_need(&c, model, backend),
         .kv_least = asked ? c.kv_blocks : aim_kv_blocks_for(c.max_context),

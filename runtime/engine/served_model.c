@@ -135,7 +135,7 @@ static int start_compute(aim_model *m, const aim_model_options *o, aim_error *er
 /* The seed is fixed: two runs of a benchmark measure the same numbers. */
 static int random_decoder(aim_model *m, aim_error *err)
 {
-    m->decoder = aim_decoder_random(&m->config, m->backend, &m->compute, 1, err);
+    m->decoder = aim_decoder_random(&m->config, m->backend, NULL, &m->compute, 1, err);
     return m->decoder ? AIM_OK : AIM_ENOMEM;
 }
 
@@ -145,8 +145,8 @@ static int load_decoder(aim_model *m, aim_progress_fn *progress, void *progress_
     if (!m->checkpoint)
         return AIM_EFORMAT;
     aim_checkpoint_expect(m->checkpoint, AIM_MAP_SEQUENTIAL);
-    m->decoder = aim_decoder_load(&m->config, m->checkpoint, m->backend, &m->compute, progress,
-                                  progress_arg, err);
+    m->decoder = aim_decoder_load(&m->config, m->checkpoint, m->backend, NULL, &m->compute,
+                                  progress, progress_arg, err);
     aim_checkpoint_expect(m->checkpoint, AIM_MAP_IDLE);
     return m->decoder ? AIM_OK : AIM_EFORMAT;
 }

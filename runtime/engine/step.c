@@ -60,7 +60,7 @@ size_t aim__stepper_need(const aim_engine_config *c, const aim_hf_config *model,
                  (size_t)c->max_batch_tokens * a_row + (size_t)logits * sizeof *st->logit_rows +
                  picks_room(c, model->vocab) * sizeof *st->picks;
     return aim_add_saturating(
-        aim_workspace_need(model, backend, c->max_batch_tokens, logits, threads), own);
+        aim_workspace_need(model, backend, NULL, c->max_batch_tokens, logits, threads), own);
 }
 
 static bool allocate(aim_stepper *st, const aim_engine_config *c, aim_error *err)

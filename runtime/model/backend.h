@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* backend.h - how a linear layer is stored and computed. The decoder cannot
- * tell backends apart; analog tiles will be one more row. */
+/* backend.h - how a linear layer is stored and computed: digitally, or on the tiles
+ * of a chip. */
 #ifndef AIM_MODEL_BACKEND_H
 #define AIM_MODEL_BACKEND_H
 
+#include "analog/chip.h"
 #include "base/error.h"
 #include "base/pool.h"
 #include "checkpoint/checkpoint.h"
@@ -13,15 +14,16 @@
 #include <stddef.h>
 
 typedef struct aim_linear aim_linear; /* each backend has its own struct */
+typedef struct aim_backend aim_backend;
 
-/* What every call may use; owned by the caller. */
-typedef struct aim_compute {
-    const aim_kernels *kernels;
-    aim_pool *pool;
-    /* Told, on the thread that loads, that n more weights are read; NULL: nobody asks. */
-    void (*weights_read)(void *arg, size_t n);
-    void *weights_read_arg;
-} aim_compute;
+enum { AIM_MAX_PARTS = 3 }; /* tensors of one linear layer: query, key, value */
+
+/* y = x W^T, where W is the tensors of the parts, which share their inputs, stacked
+ * along the outputs. */
+typedef struct aim_linear_shape {
+    int out, in;
+    int n_parts, part_out[AIM_MAX_PARTS]; /* their sum is out */
+} aim_linear_shape;
 
 /* One tensor of a linear layer, and what goes with it; NULL: there is none. */
 typedef struct aim_linear_part {
@@ -32,29 +34,96 @@ typedef struct aim_linear_part {
     const aim_tensor *input_range;
 } aim_linear_part;
 
-typedef struct aim_backend {
-    const char *name; /* "f32", "int8" */
-    bool kv_bf16;     /* element of the KV cache it is served with */
+/* What a linear layer is made from. */
+typedef struct aim_linear_source {
+    aim_linear_shape shape;
+    /* [shape.n_parts]; NULL: random weights keyed by (random_seed, element), for
+     * benchmarks. */
+    const aim_linear_part *parts;
+    uint64_t random_seed;
+    int layer;            /* number of the first part (analog/chip.h); part i has layer + i */
+    const aim_chip *chip; /* must outlive the layer; NULL: for backends that need none */
+} aim_linear_source;
 
-    /* Build y = x W^T where W is the parts stacked along the outputs (query,
-     * key and value of one layer, say), or, if parts is NULL, random weights
-     * keyed by (random_seed, element): for benchmarks. Loads in parallel on the pool.
-     * NULL on failure. */
-    aim_linear *(*load)(const aim_compute *c, const aim_linear_part *parts, int n_parts, int out,
-                        int in, uint64_t random_seed, aim_error *err);
+/* One call of a linear layer, as an observer sees it. Borrowed for its call. */
+typedef struct aim_linear_view {
+    const aim_backend *backend; /* of this layer: those off the tiles have another one */
+    const aim_linear *linear;
+    const aim_linear_shape *shape;
+    const aim_linear_part *parts; /* [shape->n_parts], NULL: random weights */
+    int layer;                    /* number of the first part */
+    int rows;
+    const float *x;             /* [rows, in] */
+    const float *y;             /* [rows, out], the bias not added yet */
+    const aim_row_noise *noise; /* [rows] or NULL */
+} aim_linear_view;
+
+/* What every call may use; owned by the caller. */
+typedef struct aim_compute {
+    const aim_kernels *kernels;
+    aim_pool *pool;
+    /* Told, on the thread that loads, that n more weights are read; NULL: nobody asks. */
+    void (*weights_read)(void *arg, size_t n);
+    void *weights_read_arg;
+    /* Told after each linear layer, on the thread that calls forward; NULL: nobody asks. */
+    void (*observe)(void *arg, const aim_linear_view *view);
+    void *observe_arg;
+} aim_compute;
+
+/* ---- layers on tiles ------------------------------------------------------------ */
+
+enum aim_range_source {
+    AIM_RANGES_NONE, /* inputs are not limited */
+    AIM_RANGES_DYNAMIC,
+    AIM_RANGES_LEARNED,
+    AIM_RANGES_CALIBRATED,
+};
+
+/* How a part of a linear layer stands on tiles. */
+typedef struct aim_tiling {
+    int tiles;
+    enum aim_range_source source;
+    bool fallback;       /* dynamic, although the profile wants fixed ranges: there are none */
+    const float *ranges; /* [tiles], of learned and calibrated ones; else NULL */
+} aim_tiling;
+
+/* How often converters were at the end of their range. */
+typedef struct aim_converter_counts {
+    uint64_t inputs, limited;     /* of the DACs: those beyond the range */
+    uint64_t readings, saturated; /* of the ADCs: those beyond the full scale */
+} aim_converter_counts;
+
+/* ---- the table ------------------------------------------------------------------ */
+
+struct aim_backend {
+    const char *name; /* "int8", "f32", "analog", "analog-exact" */
+    bool kv_bf16;     /* element of the KV cache it is served with */
+    bool on_tiles;    /* needs a chip, and computes the layers that its profile puts on tiles */
+
+    /* Build a layer. Loads in parallel on the pool. NULL on failure. */
+    aim_linear *(*load)(const aim_compute *c, const aim_linear_source *source, aim_error *err);
     void (*free)(aim_linear *l);
     /* Bytes of weights one pass over the layer reads. */
     size_t (*bytes)(const aim_linear *l);
     /* Bytes `load` will take, without loading. */
-    size_t (*load_bytes)(int out, int in);
+    size_t (*load_bytes)(const aim_chip *chip, const aim_linear_shape *shape);
     /* Bytes of scratch that a call for a layer of this shape with at most so many
-     * rows needs, 64-byte aligned. */
-    size_t (*scratch)(int out, int in, int max_rows);
+     * rows needs on a pool of so many threads, 64-byte aligned. */
+    size_t (*scratch)(const aim_chip *chip, const aim_linear_shape *shape, int max_rows,
+                      int threads);
     /* y [rows, out] = x [rows, in] W^T, both contiguous, rows >= 1. A row's
-     * result does not depend on the other rows. */
-    void (*forward)(const aim_linear *l, const aim_compute *c, const float *x, int rows, float *y,
-                    void *scratch);
-} aim_backend;
+     * result does not depend on the other rows. noise [rows]: whose read noise a
+     * row gets; NULL: there is none. */
+    void (*forward)(const aim_linear *l, const aim_compute *c, const float *x, int rows,
+                    const aim_row_noise *noise, float *y, void *scratch);
+
+    /* Of backends on tiles alone, else NULL: */
+    aim_tiling (*tiling)(const aim_linear *l, int part);
+    /* Counts of what forward's converters do with these rows, part by part: counts
+     * [n_parts]. Slow, and allocates: AIM_ENOMEM. */
+    int (*count_limits)(const aim_linear *l, const aim_compute *c, const float *x, int rows,
+                        const aim_row_noise *noise, aim_converter_counts *counts, aim_error *err);
+};
 
 /* NULL-terminated list; the default is first. */
 const aim_backend *const *aim_backends(void);

@@ -28,16 +28,15 @@ static void f32_free(aim_linear *l)
     aim_free(l);
 }
 
-static aim_linear *f32_load(const aim_compute *c, const aim_linear_part *parts, int n_parts,
-                            int out, int in, uint64_t random_seed, aim_error *err)
+static aim_linear *f32_load(const aim_compute *c, const aim_linear_source *source, aim_error *err)
 {
     aim_linear *l = aim_calloc(1, sizeof *l);
     if (!l) {
         aim_fail_nomem(err, "f32 layer");
         return NULL;
     }
-    aim_weight_rows rows = {parts, n_parts, out, in, random_seed};
-    if (aim_matrix_f32_init(&l->m, out, in, err) != AIM_OK ||
+    aim_weight_rows rows = aim__weight_rows_of(source);
+    if (aim_matrix_f32_init(&l->m, rows.rows, rows.in, err) != AIM_OK ||
         aim__weight_rows_load(&rows, c, store_row, &l->m, err) != AIM_OK ||
         aim_matrix_f32_probe(&l->m, err) != AIM_OK) {
         f32_free(l);
@@ -46,25 +45,34 @@ static aim_linear *f32_load(const aim_compute *c, const aim_linear_part *parts, 
     return l;
 }
 
-static size_t f32_load_bytes(int out, int in)
+static size_t matrix_bytes(int out, int in)
 {
     return (size_t)out * (size_t)in * sizeof(float);
 }
 
-static size_t f32_bytes(const aim_linear *l)
+static size_t f32_load_bytes(const aim_chip *chip, const aim_linear_shape *shape)
 {
-    return f32_load_bytes(l->m.out, l->m.in);
+    (void)chip;
+    return matrix_bytes(shape->out, shape->in);
 }
 
-static size_t f32_scratch(int out, int in, int max_rows)
+static size_t f32_bytes(const aim_linear *l)
 {
-    (void)max_rows; /* what does not fill a tile is less than one, however many there are */
-    return aim_matrix_f32_scratch(out, in) * sizeof(float);
+    return matrix_bytes(l->m.out, l->m.in);
+}
+
+static size_t f32_scratch(const aim_chip *chip, const aim_linear_shape *shape, int max_rows,
+                          int threads)
+{
+    /* What does not fill a tile is less than one, however many rows there are. */
+    (void)chip, (void)max_rows, (void)threads;
+    return aim_matrix_f32_scratch(shape->out, shape->in) * sizeof(float);
 }
 
 static void f32_forward(const aim_linear *l, const aim_compute *c, const float *x, int rows,
-                        float *y, void *scratch)
+                        const aim_row_noise *noise, float *y, void *scratch)
 {
+    (void)noise;
     aim_matrix_f32_mul(&l->m, c->pool, x, (size_t)l->m.in, rows, y, (size_t)l->m.out, scratch);
 }
 

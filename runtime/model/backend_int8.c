@@ -42,22 +42,27 @@ static void int8_free(aim_linear *l)
     aim_free(l);
 }
 
-static aim_linear *int8_load(const aim_compute *c, const aim_linear_part *parts, int n_parts,
-                             int out, int in, uint64_t random_seed, aim_error *err)
+static aim_linear *int8_load(const aim_compute *c, const aim_linear_source *source, aim_error *err)
 {
     aim_linear *l = aim_calloc(1, sizeof *l);
     if (!l) {
         aim_fail_nomem(err, "int8 layer");
         return NULL;
     }
-    aim_weight_rows rows = {parts, n_parts, out, in, random_seed};
+    aim_weight_rows rows = aim__weight_rows_of(source);
     struct packing packing = {&l->w, c->kernels};
-    if (aim_packed_init(&l->w, out, in, err) != AIM_OK ||
+    if (aim_packed_init(&l->w, rows.rows, rows.in, err) != AIM_OK ||
         aim__weight_rows_load(&rows, c, store_row, &packing, err) != AIM_OK) {
         int8_free(l);
         return NULL;
     }
     return l;
+}
+
+static size_t int8_load_bytes(const aim_chip *chip, const aim_linear_shape *shape)
+{
+    (void)chip;
+    return aim_packed_bytes(shape->out, shape->in);
 }
 
 static size_t int8_bytes(const aim_linear *l)
@@ -71,10 +76,11 @@ static size_t codes_bytes(int in, int rows)
     return (size_t)rows * aim_packed_row_bytes(in);
 }
 
-static size_t int8_scratch(int out, int in, int max_rows)
+static size_t int8_scratch(const aim_chip *chip, const aim_linear_shape *shape, int max_rows,
+                           int threads)
 {
-    (void)out;
-    return codes_bytes(in, max_rows) + (size_t)max_rows * sizeof(float);
+    (void)chip, (void)threads;
+    return codes_bytes(shape->in, max_rows) + (size_t)max_rows * sizeof(float);
 }
 
 /* One call of forward, as its tasks see it. */
@@ -124,8 +130,9 @@ static void multiply_panels(struct product *p, aim_pool *pool)
 }
 
 static void int8_forward(const aim_linear *l, const aim_compute *c, const float *x, int rows,
-                         float *y, void *scratch)
+                         const aim_row_noise *noise, float *y, void *scratch)
 {
+    (void)noise;
     struct product p = {
         .w = &l->w,
         .kernels = c->kernels,
@@ -145,7 +152,7 @@ const aim_backend aim__backend_int8 = {
     .load = int8_load,
     .free = int8_free,
     .bytes = int8_bytes,
-    .load_bytes = aim_packed_bytes,
+    .load_bytes = int8_load_bytes,
     .scratch = int8_scratch,
     .forward = int8_forward,
 };

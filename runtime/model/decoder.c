@@ -10,6 +10,7 @@
 struct source {
     const aim_compute *compute;
     const aim_decoder_weights *weights; /* NULL: random */
+    int block;                          /* that is being loaded */
     uint64_t seed;                      /* of the next random layer */
     aim_progress_fn *progress;
     void *progress_arg;
@@ -24,16 +25,22 @@ static void on_weights_read(void *arg, size_t n)
     s->progress(s->progress_arg, (double)s->done / (double)s->all);
 }
 
-/* The linear layer `which` of a block or the head, from n_parts consecutive entries
- * of table t; random if t is NULL. */
+/* The linear layer `which` of a block or the head, from consecutive entries of table
+ * t; random if t is NULL. */
 static bool load_linear(const aim_decoder *d, struct source *s, aim_projection *p, int which,
-                        const aim_linear_part *t, int first, int n_parts)
+                        const aim_linear_part *t, int first)
 {
-    aim_linear_shape shapes[AIM_LINEARS], shape;
+    aim_linear_shape shapes[AIM_LINEARS];
     aim__linear_shapes(&d->config, shapes);
-    shape = shapes[which];
-    return aim__projection_load(p, d->backend, s->compute, t ? t + first : NULL, n_parts, shape,
-                                s->seed++, s->err);
+    aim_linear_source source = {
+        .shape = shapes[which],
+        .parts = t ? t + first : NULL,
+        .random_seed = s->seed++,
+        .layer = aim__linear_number(&d->config, which, s->block),
+        .chip = d->chip,
+    };
+    return aim__projection_load(p, aim__linear_backend(d->backend, d->chip, which), s->compute,
+                                &source, s->err);
 }
 
 /* RMSNorm weights [n] from table t; all 1 if t is NULL. */
@@ -59,17 +66,14 @@ static bool load_head_norms(const aim_decoder *d, struct source *s, aim_layer *l
 
 static bool load_qkv(const aim_decoder *d, struct source *s, aim_layer *l, const aim_linear_part *t)
 {
-    if (d->config.fused_qkv)
-        return load_linear(d, s, &l->qkv, AIM_QKV, t, AIM_W_QKV, 1);
-    return load_linear(d, s, &l->qkv, AIM_QKV, t, AIM_W_Q, 3);
+    return load_linear(d, s, &l->qkv, AIM_QKV, t, d->config.fused_qkv ? AIM_W_QKV : AIM_W_Q);
 }
 
 static bool load_gate_up(const aim_decoder *d, struct source *s, aim_layer *l,
                          const aim_linear_part *t)
 {
-    if (d->config.fused_gate_up)
-        return load_linear(d, s, &l->gate_up, AIM_GATE_UP, t, AIM_W_GATE_UP, 1);
-    return load_linear(d, s, &l->gate_up, AIM_GATE_UP, t, AIM_W_GATE, 2);
+    int first = d->config.fused_gate_up ? AIM_W_GATE_UP : AIM_W_GATE;
+    return load_linear(d, s, &l->gate_up, AIM_GATE_UP, t, first);
 }
 
 static bool load_layer(const aim_decoder *d, struct source *s, int index)
@@ -77,12 +81,13 @@ static bool load_layer(const aim_decoder *d, struct source *s, int index)
     const aim_hf_config *c = &d->config;
     aim_layer *l = &d->layers[index];
     const aim_linear_part *t = s->weights ? s->weights->layers[index] : NULL;
+    s->block = index;
     l->window = c->window_layer[index] ? c->sliding_window : 0;
     return (l->attention_norm = load_norm(t, AIM_W_ATTENTION_NORM, c->hidden, s->err)) &&
            load_qkv(d, s, l, t) && load_head_norms(d, s, l, t) &&
-           load_linear(d, s, &l->o, AIM_O, t, AIM_W_O, 1) &&
+           load_linear(d, s, &l->o, AIM_O, t, AIM_W_O) &&
            (l->ffn_norm = load_norm(t, AIM_W_FFN_NORM, c->hidden, s->err)) &&
-           load_gate_up(d, s, l, t) && load_linear(d, s, &l->down, AIM_DOWN, t, AIM_W_DOWN, 1);
+           load_gate_up(d, s, l, t) && load_linear(d, s, &l->down, AIM_DOWN, t, AIM_W_DOWN);
 }
 
 static bool has_own_embedding(const struct source *s)
@@ -109,7 +114,7 @@ static bool load_ends(aim_decoder *d, struct source *s)
     /* A tied random head uses the embedding's seed. */
     s->seed += c->tied_embeddings ? 0 : 1;
     return check_embedding(d, s) &&
-           load_linear(d, s, &d->lm_head, AIM_LM_HEAD, w ? &w->lm_head : NULL, 0, 1) &&
+           load_linear(d, s, &d->lm_head, AIM_LM_HEAD, w ? &w->lm_head : NULL, 0) &&
            (d->final_norm = load_norm(w ? &w->final_norm : NULL, 0, c->hidden, s->err));
 }
 
@@ -136,8 +141,14 @@ static bool make_frequencies(aim_decoder *d)
     return d->inv_freq[0] && d->inv_freq[1];
 }
 
-static aim_decoder *build(const aim_hf_config *config, const aim_backend *backend, struct source *s)
+static aim_decoder *build(const aim_hf_config *config, const aim_backend *backend,
+                          const aim_chip *chip, struct source *s)
 {
+    if (backend->on_tiles && !chip) {
+        aim_fail_param(s->err, AIM_EINVAL, "profile", "backend \"%s\" needs a profile",
+                       backend->name);
+        return NULL;
+    }
     aim_decoder *d = aim_calloc(1, sizeof *d);
     if (!d) {
         aim_fail_nomem(s->err, "decoder");
@@ -146,7 +157,7 @@ static aim_decoder *build(const aim_hf_config *config, const aim_backend *backen
     d->config = *config;
     d->backend = backend;
     d->layers = aim_calloc((size_t)config->layers, sizeof *d->layers);
-    if (d->layers && make_frequencies(d)) {
+    if (d->layers && make_frequencies(d) && aim__decoder_take_chip(d, chip)) {
         if (load_all(d, s))
             return d;
     } else {
@@ -166,8 +177,9 @@ int aim_decoder_check(const aim_hf_config *config, const aim_checkpoint *c, aim_
 }
 
 aim_decoder *aim_decoder_load(const aim_hf_config *config, const aim_checkpoint *c,
-                              const aim_backend *backend, const aim_compute *compute,
-                              aim_progress_fn *progress, void *arg, aim_error *err)
+                              const aim_backend *backend, const aim_chip *chip,
+                              const aim_compute *compute, aim_progress_fn *progress, void *arg,
+                              aim_error *err)
 {
     aim_decoder_weights weights;
     if (aim__decoder_weights_find(config, c, &weights, err) != AIM_OK)
@@ -182,17 +194,18 @@ aim_decoder *aim_decoder_load(const aim_hf_config *config, const aim_checkpoint 
         counting.weights_read = on_weights_read;
         counting.weights_read_arg = &s;
     }
-    aim_decoder *d = build(config, backend, &s);
+    aim_decoder *d = build(config, backend, chip, &s);
     aim__decoder_weights_fini(&weights);
     return d;
 }
 
 aim_decoder *aim_decoder_random(const aim_hf_config *config, const aim_backend *backend,
-                                const aim_compute *compute, uint64_t seed, aim_error *err)
+                                const aim_chip *chip, const aim_compute *compute, uint64_t seed,
+                                aim_error *err)
 {
     /* Layers draw from seed, seed + 1, ...: keep neighbouring seeds apart. */
     struct source s = {.compute = compute, .seed = seed << 16, .err = err};
-    return build(config, backend, &s);
+    return build(config, backend, chip, &s);
 }
 
 void aim_decoder_free(aim_decoder *d)
@@ -205,12 +218,13 @@ void aim_decoder_free(aim_decoder *d)
         aim_free(l->ffn_norm);
         aim_free(l->q_norm);
         aim_free(l->k_norm);
-        aim__projection_free(&l->qkv, d->backend);
-        aim__projection_free(&l->o, d->backend);
-        aim__projection_free(&l->gate_up, d->backend);
-        aim__projection_free(&l->down, d->backend);
+        aim__projection_free(&l->qkv);
+        aim__projection_free(&l->o);
+        aim__projection_free(&l->gate_up);
+        aim__projection_free(&l->down);
     }
-    aim__projection_free(&d->lm_head, d->backend);
+    aim__projection_free(&d->lm_head);
+    aim__decoder_free_chip(d);
     aim_free(d->final_norm);
     aim_free(d->inv_freq[0]);
     aim_free(d->inv_freq[1]);
@@ -233,14 +247,27 @@ aim_kv_shape aim_decoder_kv_shape(const aim_decoder *d)
     return aim_hf_config_kv_shape(&d->config, d->backend);
 }
 
+int aim__decoder_projections(const aim_decoder *d)
+{
+    return d->config.layers * AIM_LM_HEAD + 1;
+}
+
+const aim_projection *aim__decoder_projection(const aim_decoder *d, int index)
+{
+    if (index == d->config.layers * AIM_LM_HEAD)
+        return &d->lm_head;
+    const aim_layer *l = &d->layers[index / AIM_LM_HEAD];
+    const aim_projection *block[] = {
+        [AIM_QKV] = &l->qkv, [AIM_O] = &l->o, [AIM_GATE_UP] = &l->gate_up, [AIM_DOWN] = &l->down};
+    return block[index % AIM_LM_HEAD];
+}
+
 size_t aim_decoder_weight_bytes(const aim_decoder *d)
 {
-    const aim_backend *b = d->backend;
-    size_t total = b->bytes(d->lm_head.linear);
-    for (int i = 0; i < d->config.layers; i++) {
-        const aim_layer *l = &d->layers[i];
-        total += b->bytes(l->qkv.linear) + b->bytes(l->o.linear) + b->bytes(l->gate_up.linear) +
-                 b->bytes(l->down.linear);
+    size_t total = 0;
+    for (int i = 0; i < aim__decoder_projections(d); i++) {
+        const aim_projection *p = aim__decoder_projection(d, i);
+        total += p->backend->bytes(p->linear);
     }
     return total;
 }
@@ -257,22 +284,11 @@ size_t aim_decoder_macs(const aim_decoder *d, bool with_lm_head)
     return total;
 }
 
-static int learned_ranges(const aim_projection *p)
-{
-    int n = 0;
-    for (int i = 0; i < AIM_MAX_PARTS; i++)
-        n += p->ranges[i].n > 0;
-    return n;
-}
-
 int aim_decoder_learned_ranges(const aim_decoder *d)
 {
-    int n = learned_ranges(&d->lm_head);
-    for (int i = 0; i < d->config.layers; i++) {
-        const aim_layer *l = &d->layers[i];
-        n += learned_ranges(&l->qkv) + learned_ranges(&l->o) + learned_ranges(&l->gate_up) +
-             learned_ranges(&l->down);
-    }
+    int n = 0;
+    for (int i = 0; i < aim__decoder_projections(d); i++)
+        n += aim__decoder_projection(d, i)->n_trained;
     return n;
 }
 

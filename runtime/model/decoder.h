@@ -17,18 +17,22 @@ typedef struct aim_decoder aim_decoder;
 typedef void aim_progress_fn(void *arg, double done);
 
 /* Load the weights of checkpoint c as config describes. The checkpoint must
- * stay open while the decoder lives (the embedding table is read from it). */
+ * stay open while the decoder lives (the embedding table is read from it). chip: what
+ * they are programmed on, for backends on tiles; else NULL. It is copied. */
 aim_decoder *aim_decoder_load(const aim_hf_config *config, const aim_checkpoint *c,
-                              const aim_backend *backend, const aim_compute *compute,
-                              aim_progress_fn *progress, void *arg, aim_error *err);
+                              const aim_backend *backend, const aim_chip *chip,
+                              const aim_compute *compute, aim_progress_fn *progress, void *arg,
+                              aim_error *err);
 /* Random weights of the given shape, for benchmarks. */
 aim_decoder *aim_decoder_random(const aim_hf_config *config, const aim_backend *backend,
-                                const aim_compute *compute, uint64_t seed, aim_error *err);
+                                const aim_chip *chip, const aim_compute *compute, uint64_t seed,
+                                aim_error *err);
 void aim_decoder_free(aim_decoder *d); /* NULL is fine */
 
 /* Before loading: the bytes that the weights will take in memory. The embedding
  * table is not among them: its rows are read from the mapped file. */
-size_t aim_decoder_load_bytes(const aim_hf_config *config, const aim_backend *backend);
+size_t aim_decoder_load_bytes(const aim_hf_config *config, const aim_backend *backend,
+                              const aim_chip *chip);
 /* Parameters of a model: what is shared by embedding and head counts once. */
 size_t aim_hf_config_parameters(const aim_hf_config *config);
 aim_kv_shape aim_hf_config_kv_shape(const aim_hf_config *config, const aim_backend *backend);
@@ -49,6 +53,29 @@ int aim_decoder_check(const aim_hf_config *config, const aim_checkpoint *c, aim_
  * analog hardware. */
 int aim_decoder_learned_ranges(const aim_decoder *d);
 
+/* ---- the chip ------------------------------------------------------------------- */
+
+const aim_chip *aim_decoder_chip(const aim_decoder *d); /* NULL: digital */
+/* Does every row need its own noise (aim_batch.noise)? */
+bool aim_decoder_has_read_noise(const aim_decoder *d);
+/* Where the ranges of the inputs of its tiles come from: "learned", "calibrated",
+ * "dynamic", "mixed" or "none" (no layers on tiles, or inputs without a limit). */
+const char *aim_decoder_range_source(const aim_decoder *d);
+/* Linear layers, parts counted apart, whose inputs have a dynamic range although the
+ * profile wants fixed ones: neither the checkpoint nor a calibration has them. */
+int aim_decoder_missing_ranges(const aim_decoder *d);
+/* What the chip takes for so many rows through the blocks and through lm_head; zeros
+ * if digital. Layers off the tiles do not count. Per row the stages of a block are
+ * query, key and value together, o, gate and up together, down. */
+aim_chip_cost aim_decoder_chip_cost(const aim_decoder *d, uint64_t rows, uint64_t head_rows);
+
+enum { AIM_LINEAR_NAME = 48 };
+/* The name of a linear layer by its number (analog/chip.h), such as
+ * "layers.3.down_proj", "layers.0.qkv_proj" of families that store it so, "lm_head". */
+void aim_linear_name(const aim_hf_config *config, int number, char name[AIM_LINEAR_NAME]);
+
+/* ---- running -------------------------------------------------------------------- */
+
 /* Must a sequence of so many tokens, the next one's row not counted, be computed
  * with the rotary factors for long sequences? All its rows then are: those of a
  * sequence that grows beyond this length are no longer of use. */
@@ -64,9 +91,10 @@ typedef struct aim_batch {
     const int32_t *token;
     const int32_t *position;
     const int32_t *const *blocks;
-    const bool *long_rope; /* as aim_decoder_long_rope has it; NULL: none */
-    int n_logits;          /* rows whose logits are wanted ... */
-    const int *logit_rows; /* ... ascending row numbers */
+    const bool *long_rope;      /* as aim_decoder_long_rope has it; NULL: none */
+    const aim_row_noise *noise; /* NULL: a model without read noise, or none is wanted */
+    int n_logits;               /* rows whose logits are wanted ... */
+    const int *logit_rows;      /* ... ascending row numbers */
 } aim_batch;
 
 typedef struct aim_workspace aim_workspace;
@@ -74,8 +102,8 @@ typedef struct aim_workspace aim_workspace;
 aim_workspace *aim_workspace_new(const aim_decoder *d, int max_rows, int max_logits,
                                  const aim_compute *compute, aim_error *err);
 /* The bytes that aim_workspace_new will take, SIZE_MAX if they cannot be counted. */
-size_t aim_workspace_need(const aim_hf_config *config, const aim_backend *backend, int max_rows,
-                          int max_logits, int threads);
+size_t aim_workspace_need(const aim_hf_config *config, const aim_backend *backend,
+                          const aim_chip *chip, int max_rows, int max_logits, int threads);
 void aim_workspace_free(aim_workspace *w);
 size_t aim_workspace_bytes(const aim_workspace *w);
 

@@ -6,34 +6,31 @@
 #include "model/decoder.h"
 #include "model/weight_rows.h"
 
-enum { AIM_MAX_PARTS = 3 }; /* tensors of one linear layer: query, key, value */
-
 /* The linear layers of a block, parts that share an input as one, and the head. */
 enum { AIM_QKV, AIM_O, AIM_GATE_UP, AIM_DOWN, AIM_LM_HEAD, AIM_LINEARS };
-typedef struct aim_linear_shape {
-    int out, in;
-} aim_linear_shape;
 void aim__linear_shapes(const aim_hf_config *c, aim_linear_shape shapes[AIM_LINEARS]);
-
-/* Input ranges that a part of a linear layer was trained with. */
-typedef struct aim_input_ranges {
-    int n;         /* tiles; 0: not trained for analog */
-    float *values; /* [n], finite, >= 0 */
-} aim_input_ranges;
+/* The number (analog/chip.h) of its first part. */
+int aim__linear_number(const aim_hf_config *c, int linear, int block);
+/* What computes it: `backend`, or int8 if that computes on tiles and this layer is not
+ * on them. */
+const aim_backend *aim__linear_backend(const aim_backend *backend, const aim_chip *chip,
+                                       int linear);
 
 /* A linear layer in its backend, and what is kept beside it. */
 typedef struct aim_projection {
+    const aim_backend *backend; /* NULL: not loaded */
     aim_linear *linear;
-    float *bias; /* [out]; NULL: none */
-    aim_input_ranges ranges[AIM_MAX_PARTS];
+    aim_linear_source source; /* its parts are those below, or NULL */
+    aim_linear_part parts[AIM_MAX_PARTS];
+    float *bias;   /* [out]; NULL: none */
+    int n_trained; /* parts with input ranges: trained for analog hardware */
 } aim_projection;
 
-/* Load from n_parts consecutive parts, stacked; random without a bias if parts is
- * NULL. false on failure; free either way. */
+/* Load from the source; without a bias if the weights are random. false on failure;
+ * free either way. */
 bool aim__projection_load(aim_projection *p, const aim_backend *backend, const aim_compute *compute,
-                          const aim_linear_part *parts, int n_parts, aim_linear_shape shape,
-                          uint64_t random_seed, aim_error *err);
-void aim__projection_free(aim_projection *p, const aim_backend *backend);
+                          const aim_linear_source *source, aim_error *err);
+void aim__projection_free(aim_projection *p);
 /* Tensor t as n floats (aim_free), every one of them finite; n is its size. */
 float *aim__load_vector(const aim_tensor *t, int n, aim_error *err);
 
@@ -50,6 +47,7 @@ typedef struct aim_layer {
 struct aim_decoder {
     aim_hf_config config;
     const aim_backend *backend;
+    aim_chip *chip;                 /* owned, its ranges too; NULL: digital */
     aim_linear_part embedding_part; /* weight NULL: random */
     aim_weight_rows embedding;      /* [vocab, hidden] */
     aim_layer *layers;              /* [config.layers] */
@@ -57,6 +55,14 @@ struct aim_decoder {
     aim_projection lm_head;         /* hidden -> vocab */
     float *inv_freq[2];             /* [rope.dim / 2] of short and of long sequences */
 };
+
+/* All linear layers: those of each block in the order of the enum above, and the head. */
+int aim__decoder_projections(const aim_decoder *d);
+const aim_projection *aim__decoder_projection(const aim_decoder *d, int index);
+
+/* Copy the chip (NULL: none) into d. false when out of memory; free either way. */
+bool aim__decoder_take_chip(aim_decoder *d, const aim_chip *chip);
+void aim__decoder_free_chip(aim_decoder *d);
 
 /* Activations of one step; all in one piece of memory. */
 struct aim_workspace {
@@ -69,7 +75,8 @@ struct aim_workspace {
     float *act;       /* [max_rows, ffn] */
     float *cos, *sin; /* [max_rows, rope.dim / 2] */
     float *logits;    /* [max_logits, vocab] */
-    float *attend;    /* [threads, attend_room] scratch of the attention kernel */
+    aim_row_noise *logit_noise; /* [max_logits] */
+    float *attend;              /* [threads, attend_room] scratch of the attention kernel */
     size_t attend_room;
     void *linear; /* scratch of a linear layer */
     unsigned char *memory;

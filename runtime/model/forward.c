@@ -63,12 +63,50 @@ static float *row_of(float *m, int row, int width)
     return m + (size_t)row * (size_t)width;
 }
 
-/* y [rows, out] = x [rows, in] W^T; the step that reads y adds the bias. */
-static void linear(struct pass *p, const aim_projection *l, const float *x, int rows, float *y)
+static void observe(const struct pass *p, const aim_projection *l, const float *x, int rows,
+                    const aim_row_noise *noise, const float *y)
+{
+    aim_linear_view view = {
+        .backend = l->backend,
+        .linear = l->linear,
+        .shape = &l->source.shape,
+        .parts = l->source.parts,
+        .layer = l->source.layer,
+        .rows = rows,
+        .x = x,
+        .y = y,
+        .noise = noise,
+    };
+    p->c->observe(p->c->observe_arg, &view);
+}
+
+/* y [rows, out] = x [rows, in] W^T; the step that reads y adds the bias. noise [rows]
+ * or NULL. */
+static void noisy_linear(struct pass *p, const aim_projection *l, const float *x, int rows,
+                         const aim_row_noise *noise, float *y)
 {
     p->bias = l->bias;
-    if (rows > 0)
-        p->d->backend->forward(l->linear, p->c, x, rows, y, p->w->linear);
+    if (rows == 0)
+        return;
+    l->backend->forward(l->linear, p->c, x, rows, noise, y, p->w->linear);
+    if (p->c->observe)
+        observe(p, l, x, rows, noise, y);
+}
+
+/* The same for all rows of the batch. */
+static void linear(struct pass *p, const aim_projection *l, const float *x, float *y)
+{
+    noisy_linear(p, l, x, p->b->n_rows, p->b->noise, y);
+}
+
+/* The logits of the rows that they are wanted of. */
+static void head(struct pass *p)
+{
+    const aim_batch *b = p->b;
+    for (int i = 0; b->noise && i < b->n_logits; i++)
+        p->w->logit_noise[i] = b->noise[b->logit_rows[i]];
+    noisy_linear(p, &p->d->lm_head, p->w->h, b->n_logits, b->noise ? p->w->logit_noise : NULL,
+                 p->w->logits);
 }
 
 /* row [n] += bias */
@@ -224,18 +262,18 @@ static void run_layer(struct pass *p, int index)
     p->layer = index;
     aim_kv_layer(p->kv, index, &p->attention);
 
-    rmsnorm(p, l->attention_norm);          /* h [rows, hidden] */
-    linear(p, &l->qkv, w->h, rows, w->qkv); /* qkv [rows, q + 2 kv] */
+    rmsnorm(p, l->attention_norm);    /* h [rows, hidden] */
+    linear(p, &l->qkv, w->h, w->qkv); /* qkv [rows, q + 2 kv] */
     for_rows(p, rotate_and_store_row, rows, q + 2 * kv);
     attention(p);                               /* h [rows, q] */
-    linear(p, &l->o, w->h, rows, w->y);         /* y [rows, hidden] */
+    linear(p, &l->o, w->h, w->y);               /* y [rows, hidden] */
     for_rows(p, residual_row, rows, f->hidden); /* x [rows, hidden] */
 
-    rmsnorm(p, l->ffn_norm);                        /* h [rows, hidden] */
-    linear(p, &l->gate_up, w->h, rows, w->gate_up); /* gate_up [rows, 2 ffn] */
-    for_rows(p, swiglu_row, rows, 8 * f->ffn);      /* act [rows, ffn] */
-    linear(p, &l->down, w->act, rows, w->y);        /* y [rows, hidden] */
-    for_rows(p, residual_row, rows, f->hidden);     /* x [rows, hidden] */
+    rmsnorm(p, l->ffn_norm);                    /* h [rows, hidden] */
+    linear(p, &l->gate_up, w->h, w->gate_up);   /* gate_up [rows, 2 ffn] */
+    for_rows(p, swiglu_row, rows, 8 * f->ffn);  /* act [rows, ffn] */
+    linear(p, &l->down, w->act, w->y);          /* y [rows, hidden] */
+    for_rows(p, residual_row, rows, f->hidden); /* x [rows, hidden] */
 }
 
 const float *aim_decoder_forward(const aim_decoder *d, aim_workspace *w, aim_kv_cache *kv,
@@ -255,7 +293,7 @@ const float *aim_decoder_forward(const aim_decoder *d, aim_workspace *w, aim_kv_
             atomic_fetch_add(heartbeat, 1);
     }
     p.norm = d->final_norm;
-    for_rows(&p, norm_logit_row, batch->n_logits, f->hidden);  /* h [n_logits, hidden] */
-    linear(&p, &d->lm_head, w->h, batch->n_logits, w->logits); /* logits [n_logits, vocab] */
+    for_rows(&p, norm_logit_row, batch->n_logits, f->hidden); /* h [n_logits, hidden] */
+    head(&p);                                                 /* logits [n_logits, vocab] */
     return w->logits;
 }

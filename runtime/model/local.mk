@@ -5,7 +5,7 @@ runtime_libmodel_a_SOURCES = \
 	runtime/model/backend_impl.h \
 	runtime/model/backend_f32.c runtime/model/backend_int8.c \
 	runtime/model/decoder.c runtime/model/decoder.h \
-	runtime/model/decoder_impl.h \
+	runtime/model/decoder_impl.h runtime/model/decoder_chip.c runtime/model/decoder_cost.c \
 	runtime/model/forward.c \
 	runtime/model/kv_cache.c runtime/model/kv_cache.h \
 	runtime/model/projection.c \

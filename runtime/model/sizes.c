@@ -2,16 +2,47 @@
 /* Sizes that follow from a configuration alone, so that memory can be counted
  * before any is taken. hf_config.c bounds every factor: widths by 2^17, layers
  * by AIM_MAX_LAYERS; no product here comes near 2^64. */
+#include "model/backend_impl.h"
 #include "model/decoder_impl.h"
+
+static aim_linear_shape plain_shape(int out, int in)
+{
+    return (aim_linear_shape){.out = out, .in = in, .n_parts = 1, .part_out = {out}};
+}
 
 void aim__linear_shapes(const aim_hf_config *c, aim_linear_shape shapes[AIM_LINEARS])
 {
     int q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
-    shapes[AIM_QKV] = (aim_linear_shape){q + 2 * kv, c->hidden};
-    shapes[AIM_O] = (aim_linear_shape){c->hidden, q};
-    shapes[AIM_GATE_UP] = (aim_linear_shape){2 * c->ffn, c->hidden};
-    shapes[AIM_DOWN] = (aim_linear_shape){c->hidden, c->ffn};
-    shapes[AIM_LM_HEAD] = (aim_linear_shape){c->vocab, c->hidden};
+    shapes[AIM_QKV] = plain_shape(q + 2 * kv, c->hidden);
+    shapes[AIM_O] = plain_shape(c->hidden, q);
+    shapes[AIM_GATE_UP] = plain_shape(2 * c->ffn, c->hidden);
+    shapes[AIM_DOWN] = plain_shape(c->hidden, c->ffn);
+    shapes[AIM_LM_HEAD] = plain_shape(c->vocab, c->hidden);
+    if (!c->fused_qkv)
+        shapes[AIM_QKV] = (aim_linear_shape){q + 2 * kv, c->hidden, 3, {q, kv, kv}};
+    if (!c->fused_gate_up)
+        shapes[AIM_GATE_UP] = (aim_linear_shape){2 * c->ffn, c->hidden, 2, {c->ffn, c->ffn}};
+}
+
+int aim__linear_number(const aim_hf_config *c, int linear, int block)
+{
+    static const int layer[] = {[AIM_QKV] = AIM_LAYER_Q,
+                                [AIM_O] = AIM_LAYER_O,
+                                [AIM_GATE_UP] = AIM_LAYER_GATE,
+                                [AIM_DOWN] = AIM_LAYER_DOWN};
+    return linear == AIM_LM_HEAD ? aim_lm_head_number(c->layers)
+                                 : aim_layer_number(block, layer[linear]);
+}
+
+const aim_backend *aim__linear_backend(const aim_backend *backend, const aim_chip *chip, int linear)
+{
+    static const unsigned group[] = {[AIM_QKV] = AIM_ON_TILES_ATTENTION,
+                                     [AIM_O] = AIM_ON_TILES_ATTENTION,
+                                     [AIM_GATE_UP] = AIM_ON_TILES_FEED_FORWARD,
+                                     [AIM_DOWN] = AIM_ON_TILES_FEED_FORWARD,
+                                     [AIM_LM_HEAD] = AIM_ON_TILES_LM_HEAD};
+    bool off = backend->on_tiles && !(chip && chip->profile.on_tiles & group[linear]);
+    return off ? &aim__backend_int8 : backend;
 }
 
 /* How many there are of a linear layer. */
@@ -33,14 +64,17 @@ static size_t vector_elements(const aim_hf_config *c)
     return (size_t)c->layers * layer + hidden;
 }
 
-size_t aim_decoder_load_bytes(const aim_hf_config *config, const aim_backend *backend)
+size_t aim_decoder_load_bytes(const aim_hf_config *config, const aim_backend *backend,
+                              const aim_chip *chip)
 {
     aim_linear_shape shapes[AIM_LINEARS];
     /* Input ranges, of which only the checkpoint knows, are a few numbers a layer. */
     size_t total = (vector_elements(config) + (size_t)config->rope.dim) * sizeof(float);
     aim__linear_shapes(config, shapes);
-    for (int i = 0; i < AIM_LINEARS; i++)
-        total += count_of(config, i) * backend->load_bytes(shapes[i].out, shapes[i].in);
+    for (int i = 0; i < AIM_LINEARS; i++) {
+        const aim_backend *b = aim__linear_backend(backend, chip, i);
+        total += count_of(config, i) * b->load_bytes(chip, &shapes[i]);
+    }
     return total;
 }
 

@@ -16,6 +16,13 @@ enum {
     TASKS_A_THREAD = 8, /* between two reports, so that threads hardly wait for each other */
 };
 
+aim_weight_rows aim__weight_rows_of(const aim_linear_source *source)
+{
+    const aim_linear_shape *shape = &source->shape;
+    return (aim_weight_rows){source->parts, shape->n_parts, shape->out, shape->in,
+                             source->random_seed};
+}
+
 /* The part that holds a row of the stack, and which of its rows that is. */
 static const aim_tensor *part_of(const aim_weight_rows *w, int row, size_t *local)
 {

@@ -16,6 +16,8 @@ typedef struct aim_weight_rows {
     uint64_t seed;
 } aim_weight_rows;
 
+/* All rows of a layer. */
+aim_weight_rows aim__weight_rows_of(const aim_linear_source *source);
 /* Row `row` into out [in]. */
 void aim__weight_row(const aim_weight_rows *w, int row, float *out);
 

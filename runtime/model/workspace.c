@@ -31,22 +31,31 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+/* What a workspace is made for. */
+struct purpose {
+    const aim_hf_config *config;
+    const aim_backend *backend;
+    const aim_chip *chip;
+    int threads;
+};
+
 /* The largest scratch any linear layer asks for. */
-static size_t linear_scratch(const aim_workspace *w, const aim_hf_config *f, const aim_backend *b)
+static size_t linear_scratch(const aim_workspace *w, const struct purpose *p)
 {
     aim_linear_shape shapes[AIM_LINEARS];
     size_t most = 0;
-    aim__linear_shapes(f, shapes);
+    aim__linear_shapes(p->config, shapes);
     for (int i = 0; i < AIM_LINEARS; i++) {
         int rows = i == AIM_LM_HEAD ? w->max_logits : w->max_rows;
-        most = larger(most, b->scratch(shapes[i].out, shapes[i].in, rows));
+        const aim_backend *b = aim__linear_backend(p->backend, p->chip, i);
+        most = larger(most, b->scratch(p->chip, &shapes[i], rows, p->threads));
     }
     return most;
 }
 
-static void carve_all(struct carver *c, aim_workspace *w, const aim_hf_config *f,
-                      const aim_backend *b, int threads)
+static void carve_all(struct carver *c, aim_workspace *w, const struct purpose *p)
 {
+    const aim_hf_config *f = p->config;
     size_t rows = (size_t)w->max_rows, hidden = (size_t)f->hidden, ffn = (size_t)f->ffn;
     size_t q = (size_t)f->heads * (size_t)f->head_dim;
     size_t kv = (size_t)f->kv_heads * (size_t)f->head_dim;
@@ -60,8 +69,9 @@ static void carve_all(struct carver *c, aim_workspace *w, const aim_hf_config *f
     w->cos = carve(c, rows, half * sizeof(float));
     w->sin = carve(c, rows, half * sizeof(float));
     w->logits = carve(c, (size_t)w->max_logits, (size_t)f->vocab * sizeof(float));
-    w->attend = carve(c, (size_t)threads, w->attend_room * sizeof(float));
-    w->linear = carve(c, 1, linear_scratch(w, f, b));
+    w->logit_noise = carve(c, (size_t)w->max_logits, sizeof *w->logit_noise);
+    w->attend = carve(c, (size_t)p->threads, w->attend_room * sizeof(float));
+    w->linear = carve(c, 1, linear_scratch(w, p));
 }
 
 /* The sizes that carve_all starts from. */
@@ -73,13 +83,19 @@ static aim_workspace outline(const aim_hf_config *f, int max_rows, int max_logit
         .max_rows = max_rows, .max_logits = max_logits, .attend_room = attend_room};
 }
 
-size_t aim_workspace_need(const aim_hf_config *config, const aim_backend *backend, int max_rows,
-                          int max_logits, int threads)
+/* The bytes that carve_all hands out, SIZE_MAX if they cannot be counted. */
+static size_t need(aim_workspace w, const struct purpose *p)
 {
-    aim_workspace w = outline(config, max_rows, max_logits);
     struct carver size = {0};
-    carve_all(&size, &w, config, backend, threads);
+    carve_all(&size, &w, p);
     return size.overflow ? SIZE_MAX : size.used;
+}
+
+size_t aim_workspace_need(const aim_hf_config *config, const aim_backend *backend,
+                          const aim_chip *chip, int max_rows, int max_logits, int threads)
+{
+    struct purpose purpose = {config, backend, chip, threads};
+    return need(outline(config, max_rows, max_logits), &purpose);
 }
 
 aim_workspace *aim_workspace_new(const aim_decoder *d, int max_rows, int max_logits,
@@ -90,9 +106,9 @@ aim_workspace *aim_workspace_new(const aim_decoder *d, int max_rows, int max_log
         aim_fail_nomem(err, "workspace");
         return NULL;
     }
-    int threads = aim_pool_threads(compute->pool);
+    struct purpose purpose = {&d->config, d->backend, d->chip, aim_pool_threads(compute->pool)};
     *w = outline(&d->config, max_rows, max_logits);
-    w->bytes = aim_workspace_need(&d->config, d->backend, max_rows, max_logits, threads);
+    w->bytes = need(*w, &purpose);
     w->memory = aim_big_alloc(w->bytes);
     if (!w->memory) {
         aim_fail(err, AIM_ENOMEM, "out of memory: workspace for %d rows, %zu bytes", max_rows,
@@ -101,7 +117,7 @@ aim_workspace *aim_workspace_new(const aim_decoder *d, int max_rows, int max_log
         return NULL;
     }
     struct carver place = {.base = w->memory};
-    carve_all(&place, w, &d->config, d->backend, threads);
+    carve_all(&place, w, &purpose);
     return w;
 }
 

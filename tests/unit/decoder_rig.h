@@ -55,7 +55,7 @@ static inline void rig_open_dir(struct rig *r, const char *dir, const char *back
     ck_assert_msg(!aim_hf_config_load(dir, &r->config, &err), "%s", err.text);
     r->checkpoint = aim_checkpoint_open(dir, &err);
     ck_assert_msg(r->checkpoint != NULL, "%s", err.text);
-    r->decoder = aim_decoder_load(&r->config, r->checkpoint, aim_backend_find(backend, NULL),
+    r->decoder = aim_decoder_load(&r->config, r->checkpoint, aim_backend_find(backend, NULL), NULL,
                                   &r->compute, NULL, NULL, &err);
     ck_assert_msg(r->decoder != NULL, "%s", err.text);
     rig_finish(r);

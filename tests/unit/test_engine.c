@@ -186,7 +186,7 @@ static aim_model *open_stretched(const aim_model_options *o)
     m->compute.kernels = aim_kernels_pick(o->kernels, &err);
     m->compute.pool = aim_pool_new(o->engine.threads, &err);
     ck_assert_msg(m->tokenizer && m->compute.kernels && m->compute.pool, "%s", err.text);
-    m->decoder = aim_decoder_random(&m->config, aim_backends()[0], &m->compute, 7, &err);
+    m->decoder = aim_decoder_random(&m->config, aim_backends()[0], NULL, &m->compute, 7, &err);
     ck_assert_msg(m->decoder != NULL, "%s", err.text);
     m->engine = aim_engine_new(&o->engine, m->decoder, m->tokenizer, &m->compute, sink, NULL, &err);
     ck_assert_msg(m->engine != NULL, "%s", err.text);

@@ -90,7 +90,7 @@ START_TEST(what_is_planned_is_taken)
 
     aim_compute compute = {.kernels = aim_kernels_pick(NULL, NULL), .pool = aim_pool_new(2, NULL)};
     size_t before = aim_big_held();
-    aim_decoder *d = aim_decoder_random(&config, backend, &compute, 1, NULL);
+    aim_decoder *d = aim_decoder_random(&config, backend, NULL, &compute, 1, NULL);
     size_t weights = aim_big_held() - before;
     aim_engine *e = aim_engine_new(&engine, d, NULL, &compute, ignore_events, NULL, &err);
     ck_assert_msg(e != NULL, "%s", err.text);
@@ -112,21 +112,22 @@ START_TEST(biases_and_norms_of_heads_are_counted)
 {
     const aim_backend *b = aim_backend_find("f32", NULL);
     aim_hf_config c = complete(&shapes[0]);
-    size_t plain = aim_decoder_load_bytes(&c, b), layers = (size_t)c.layers;
+    size_t plain = aim_decoder_load_bytes(&c, b, NULL), layers = (size_t)c.layers;
     c.qkv_bias = true;
-    ck_assert_uint_eq(aim_decoder_load_bytes(&c, b) - plain, layers * (8 + 2 + 2) * 32 * 4);
+    ck_assert_uint_eq(aim_decoder_load_bytes(&c, b, NULL) - plain, layers * (8 + 2 + 2) * 32 * 4);
     c.qkv_bias = false;
     c.mlp_bias = true;
-    ck_assert_uint_eq(aim_decoder_load_bytes(&c, b) - plain, layers * (2 * 700 + 256) * 4);
+    ck_assert_uint_eq(aim_decoder_load_bytes(&c, b, NULL) - plain, layers * (2 * 700 + 256) * 4);
     c.mlp_bias = false;
     c.qk_norm = true;
-    ck_assert_uint_eq(aim_decoder_load_bytes(&c, b) - plain, layers * 2 * 32 * 4);
+    ck_assert_uint_eq(aim_decoder_load_bytes(&c, b, NULL) - plain, layers * 2 * 32 * 4);
 }
 END_TEST
 
-static size_t endless_scratch(int out, int in, int max_rows)
+static size_t endless_scratch(const aim_chip *chip, const aim_linear_shape *shape, int max_rows,
+                              int threads)
 {
-    (void)out, (void)in, (void)max_rows;
+    (void)chip, (void)shape, (void)max_rows, (void)threads;
     return SIZE_MAX;
 }
 

@@ -431,7 +431,7 @@ START_TEST(loading_checks_tensors)
         rig_start(&r, NULL, 1);
         r.checkpoint = tiny_checkpoint(c, &r);
         r.decoder =
-            aim_decoder_load(&r.config, r.checkpoint, aim_backend_find(backend_names[b], NULL),
+            aim_decoder_load(&r.config, r.checkpoint, aim_backend_find(backend_names[b], NULL), NULL,
                              &r.compute, NULL, NULL, &err);
         if (c->error) {
             ck_assert_msg(!r.decoder, "accepted, wanted: %s", c->error);
@@ -455,7 +455,7 @@ START_TEST(loading_survives_every_failed_allocation)
         aim_error err = {0};
         aim_alloc_fail_after(++n);
         r.decoder =
-            aim_decoder_load(&r.config, r.checkpoint, backend, &r.compute, NULL, NULL, &err);
+            aim_decoder_load(&r.config, r.checkpoint, backend, NULL, &r.compute, NULL, NULL, &err);
         if (r.decoder)
             r.workspace = aim_workspace_new(r.decoder, 4, 4, &r.compute, &err);
         aim_alloc_fail_after(-1);
@@ -481,7 +481,7 @@ START_TEST(progress_ends_at_one)
     double last = 0;
     rig_start(&r, NULL, 1);
     r.checkpoint = tiny_checkpoint(&load_cases[0], &r);
-    r.decoder = aim_decoder_load(&r.config, r.checkpoint, aim_backend_find("int8", NULL),
+    r.decoder = aim_decoder_load(&r.config, r.checkpoint, aim_backend_find("int8", NULL), NULL,
                                  &r.compute, note_progress, &last, NULL);
     ck_assert_double_eq(last, 1.0);
     /* (heads + 2 kv_heads) * 6, heads * 6 and 3 * 12 outputs or inputs of 8 */
@@ -537,7 +537,7 @@ static void random_logits(const char *backend, bool tied, uint64_t seed, int thr
     aim_checkpoint_close(tiny_checkpoint(&load_cases[0], &r)); /* for its configuration */
     r.config.tied_embeddings = tied;
     r.decoder =
-        aim_decoder_random(&r.config, aim_backend_find(backend, NULL), &r.compute, seed, NULL);
+        aim_decoder_random(&r.config, aim_backend_find(backend, NULL), NULL, &r.compute, seed, NULL);
     ck_assert_ptr_nonnull(r.decoder);
     rig_finish(&r);
     const int32_t tokens[3] = {1, 2, 3};
@@ -570,10 +570,11 @@ START_TEST(scratch_covers_smaller_batches)
     static const int shapes[][2] = {{40, 70}, {192, 192}, {512, 64}, {1, 1}};
     const aim_backend *b = aim_backend_find(backend_names[_i], NULL);
     for (size_t s = 0; s < COUNT(shapes); s++) {
-        int out = shapes[s][0], in = shapes[s][1];
+        aim_linear_shape shape = {shapes[s][0], shapes[s][1], 1, {shapes[s][0]}};
         for (int most = 1; most <= 64; most++)
             for (int rows = 1; rows <= most; rows++)
-                ck_assert_uint_ge(b->scratch(out, in, most), b->scratch(out, in, rows));
+                ck_assert_uint_ge(b->scratch(NULL, &shape, most, 2),
+                                  b->scratch(NULL, &shape, rows, 2));
     }
 }
 END_TEST

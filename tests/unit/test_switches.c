@@ -314,7 +314,7 @@ static void plain_run(struct plain *p, const int32_t *tokens, double logits[TOKE
 static aim_decoder *load(struct rig *r, struct model_file *m, const char *backend, aim_error *err)
 {
     r->checkpoint = save_and_open(&m->file);
-    r->decoder = aim_decoder_load(&r->config, r->checkpoint, aim_backend_find(backend, NULL),
+    r->decoder = aim_decoder_load(&r->config, r->checkpoint, aim_backend_find(backend, NULL), NULL,
                                   &r->compute, NULL, NULL, err);
     return r->decoder;
 }
@@ -410,7 +410,7 @@ START_TEST(loading_survives_every_failed_allocation)
     for (int n = 0; !r.decoder; n++) {
         aim_error err = {0};
         aim_alloc_fail_after(n);
-        r.decoder = aim_decoder_load(&r.config, r.checkpoint, aim_backends()[0], &r.compute, NULL,
+        r.decoder = aim_decoder_load(&r.config, r.checkpoint, aim_backends()[0], NULL, &r.compute, NULL,
                                      NULL, &err);
         aim_alloc_fail_after(-1);
         ck_assert_int_eq(err.code, r.decoder ? AIM_OK : AIM_ENOMEM);
