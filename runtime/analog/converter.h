@@ -1,35 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* converter.h - the arithmetic of DAC and ADC (aihwkit-lightning, quant_utils.py
- * UniformQuantize and torch_linear.py).
- *
- * Results are to the bit those of the simulator. Therefore every step here is
- * one float32 operation, division is a division and not a product with a
- * reciprocal, and ties go to the even code. */
+/* converter.h - DAC and ADC of a tile, on top of the arithmetic that the kernels
+ * share (tensor/converter.h). */
 #ifndef AIM_ANALOG_CONVERTER_H
 #define AIM_ANALOG_CONVERTER_H
 
-#include <float.h>
-#include <math.h>
-
-/* The value of one code of a converter that covers [-bound, bound]. */
-static inline float aim_converter_step(double res, float bound)
-{
-    float whole = 2.0f * bound;
-    return res > 1.0 ? whole / (float)res : whole * (float)res;
-}
-
-/* The code, not yet limited. A step of zero stands for a range of zero, where
- * the only value is zero. NaN gives NaN. */
-static inline float aim_converter_code(float value, float step)
-{
-    return rintf(value / (step < FLT_MIN ? FLT_MIN : step));
-}
-
-/* NaN stays NaN. */
-static inline float aim_limit(float value, float bound)
-{
-    return value > bound ? bound : value < -bound ? -bound : value;
-}
+#include "tensor/converter.h"
 
 /* Largest magnitude of x [n]; NaN if any is NaN. */
 float aim_max_abs(const float *x, int n);
@@ -38,14 +13,6 @@ float aim_max_abs(const float *x, int n);
 static inline float aim_adc_full_scale(float range, double out_bound, float weight)
 {
     return range * (float)out_bound * weight;
-}
-
-/* What is read for a code. It is limited after the product: the largest code
- * times the step may be the full scale's neighbour, and codes above it read as
- * the full scale itself. */
-static inline float aim_adc_value(float code, float step, float full_scale)
-{
-    return aim_limit(code * step, full_scale);
 }
 
 #endif

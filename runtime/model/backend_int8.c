@@ -31,7 +31,8 @@ static void store_row(void *arg, int row, const float *values, int8_t *codes)
     const struct packing *p = arg;
     float scale;
     p->kernels->quantise_row(values, p->w->in, p->w->in_padded, codes, &scale);
-    aim_packed_set_channel(p->w, row, codes, scale);
+    aim_packed_set_channel(p->w, row, 0, codes);
+    aim_packed_set_scale(p->w, row, scale);
 }
 
 static void int8_free(aim_linear *l)
@@ -51,7 +52,7 @@ static aim_linear *int8_load(const aim_compute *c, const aim_linear_source *sour
     }
     aim_weight_rows rows = aim__weight_rows_of(source);
     struct packing packing = {&l->w, c->kernels};
-    if (aim_packed_init(&l->w, rows.rows, rows.in, err) != AIM_OK ||
+    if (aim_packed_init(&l->w, rows.rows, rows.in, 1, err) != AIM_OK ||
         aim__weight_rows_load(&rows, c, store_row, &packing, err) != AIM_OK) {
         int8_free(l);
         return NULL;
@@ -62,12 +63,12 @@ static aim_linear *int8_load(const aim_compute *c, const aim_linear_source *sour
 static size_t int8_load_bytes(const aim_chip *chip, const aim_linear_shape *shape)
 {
     (void)chip;
-    return aim_packed_bytes(shape->out, shape->in);
+    return aim_packed_bytes(shape->out, shape->in, 1);
 }
 
 static size_t int8_bytes(const aim_linear *l)
 {
-    return aim_packed_bytes(l->w.out, l->w.in);
+    return aim_packed_bytes(l->w.out, l->w.in, 1);
 }
 
 /* The codes of x come first, their scales behind them. */

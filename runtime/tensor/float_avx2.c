@@ -7,5 +7,5 @@
 #define ROW aim__kernels_avx2
 #define ROW_NAME "avx2"
 #define ROW_NEEDS AIM_CPU_AVX2
-#define ROW_MATMUL_I8 aim__matmul_i8_avx2
+#define ROW_MATMUL_TILE aim__matmul_tile_avx2
 #include "tensor/float_kernels.inc.h"

@@ -7,5 +7,5 @@
 #define ROW aim__kernels_avx512vnni
 #define ROW_NAME "avx512vnni"
 #define ROW_NEEDS AIM_CPU_AVX512_VNNI
-#define ROW_MATMUL_I8 aim__matmul_i8_avx512vnni
+#define ROW_MATMUL_TILE aim__matmul_tile_avx512vnni
 #include "tensor/float_kernels.inc.h"

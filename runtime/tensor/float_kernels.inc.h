@@ -2,7 +2,7 @@
 /* float_kernels.inc.h - the one source of all float kernels, and the row of
  * the dispatch table. Included once an instruction set, by float_*.c, which
  * define NATIVE_LANES (floats of a register), ROW (the table), ROW_NAME,
- * ROW_NEEDS and ROW_MATMUL_I8. Everything but the table is static: no code of
+ * ROW_NEEDS and ROW_MATMUL_TILE. Everything but the table is static: no code of
  * a wide instruction set may be picked by the linker for another one.
  *
  * Sums run in the order of lanes.inc.h. Loops that treat each element by
@@ -11,6 +11,7 @@
 
 #include "tensor/kernel_rows.h"
 
+#include "tensor/converter.h"
 #include "base/fixmath.h"
 #include "base/float_bits.h"
 
@@ -55,6 +56,27 @@ static void quantise_row(const float *x, int n, int n_padded, int8_t *codes, flo
         codes[i] = (int8_t)(int32_t)(aim_float_bits(code + ROUND_SHIFT) - ROUND_SHIFT_BITS);
     }
     memset(codes + n, 0, (size_t)(n_padded - n));
+}
+
+static float dac_row(const float *x, int n, int n_padded, float range, float step, int8_t *codes)
+{
+    bool all_fit = true;
+    for (int i = 0; i < n; i++) {
+        float code = aim_converter_code(aim_limit(x[i], range), step);
+        bool fits = fabsf(code) <= 127.0f;
+        codes[i] = fits ? (int8_t)code : 0;
+        all_fit = all_fit && fits;
+    }
+    memset(codes + n, 0, (size_t)(n_padded - n));
+    return all_fit ? step : NAN;
+}
+
+/* Products without converters behind them are a tile without ADC. */
+static void matmul_i8(const aim_packed *w, int panel0, int panel1, const int8_t *x, size_t ldx,
+                      const float *x_scale, int rows, float *y, size_t ldy)
+{
+    static const aim_adc none = {.kind = AIM_ADC_NONE};
+    ROW_MATMUL_TILE(w, panel0, panel1, x, ldx, x_scale, rows, &none, true, y, ldy);
 }
 
 static float dot(const float *a, const float *b, int n)
@@ -160,7 +182,10 @@ static void bf16_to_f32(float *y, const uint16_t *x, int n)
 const aim_kernels ROW = {
     .name = ROW_NAME,
     .needs = ROW_NEEDS,
-    .matmul_i8 = ROW_MATMUL_I8,
+    .matmul_i8 = matmul_i8,
+    .matmul_tile = ROW_MATMUL_TILE,
+    .dac_row = dac_row,
+    .max_abs = max_magnitude,
     .quantise_row = quantise_row,
     .rmsnorm = rmsnorm,
     .rope = rope,

@@ -5,5 +5,5 @@
 #define ROW aim__kernels_portable
 #define ROW_NAME "portable"
 #define ROW_NEEDS 0
-#define ROW_MATMUL_I8 aim__matmul_i8_portable
+#define ROW_MATMUL_TILE aim__matmul_tile_portable
 #include "tensor/float_kernels.inc.h"

@@ -10,22 +10,24 @@ extern const aim_kernels aim__kernels_portable;
 extern const aim_kernels aim__kernels_avx2;
 extern const aim_kernels aim__kernels_avx512vnni;
 
-/* The member matmul_i8 of aim_kernels, once an instruction set. */
-typedef void aim__matmul_i8_fn(const aim_packed *w, int panel0, int panel1, const int8_t *x,
-                               size_t ldx, const float *x_scale, int rows, float *y, size_t ldy);
-aim__matmul_i8_fn aim__matmul_i8_portable;
-aim__matmul_i8_fn aim__matmul_i8_avx2;
-aim__matmul_i8_fn aim__matmul_i8_avx512vnni;
+/* The member matmul_tile of aim_kernels, once an instruction set. */
+typedef void aim__matmul_tile_fn(const aim_packed *w, int panel0, int panel1, const int8_t *x,
+                                 size_t ldx, const float *x_step, int rows, const aim_adc *adc,
+                                 bool first, float *y, size_t ldy);
+aim__matmul_tile_fn aim__matmul_tile_portable;
+aim__matmul_tile_fn aim__matmul_tile_avx2;
+aim__matmul_tile_fn aim__matmul_tile_avx512vnni;
 
 enum {
     AIM__PANEL_ROW = AIM_PANEL * AIM_K_GROUP, /* bytes of one input group of a panel */
     AIM__ATTEND_GROUP = 4,                    /* query heads that share one pass over the cache */
 };
 
-/* The codes of panel p: [in_padded / 4][16][4]. */
-static inline const int8_t *aim__panel(const aim_packed *w, int p)
+/* One plane of panel p: [in_padded / 4][16][4]. */
+static inline const int8_t *aim__plane(const aim_packed *w, int p, int plane)
 {
-    return w->codes + (size_t)p * (size_t)w->in_padded * AIM_PANEL;
+    size_t before = (size_t)p * (size_t)w->planes + (size_t)plane;
+    return w->codes + before * (size_t)w->in_padded * AIM_PANEL;
 }
 
 /* Channels of panel p that exist: 16 except in the last panel. */

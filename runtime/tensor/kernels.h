@@ -11,40 +11,40 @@
 #ifndef AIM_TENSOR_KERNELS_H
 #define AIM_TENSOR_KERNELS_H
 
+#include "tensor/packed.h"
+
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- packed int8 weights ------------------------------------------------ */
+/* ---- analog tiles -------------------------------------------------------- */
 
-enum {
-    AIM_PANEL = 16,     /* output channels a panel */
-    AIM_K_GROUP = 4,    /* input codes one 32-bit lane holds */
-    AIM_K_ALIGN = 64,   /* columns are padded with zeros to a multiple of this */
-    AIM_K_MAX = 131072, /* 127 * 127 * k stays within int32 */
+enum aim_adc_kind {
+    AIM_ADC_NONE,  /* sums are read as they are */
+    AIM_ADC_LIMIT, /* limited to the full scale */
+    AIM_ADC_ROUND, /* rounded to a code, then limited */
 };
 
-/* A weight matrix W [out, in] as int8 codes, made for dot-product
- * instructions: panel p holds channels 16p .. 16p+15, and inside a panel the
- * codes lie as [in_padded / 4][16][4], so that one 64-byte load carries four
- * inputs of sixteen channels. Codes may be any int8. */
-typedef struct aim_packed {
-    int out, in;             /* logical shape */
-    int n_panels, in_padded; /* ceil(out / 16), in rounded up to 64 */
-    int8_t *codes;           /* [n_panels][in_padded / 4][16][4], 64-byte aligned */
-    int32_t *sums;           /* [n_panels * 16] sum of the codes of a channel */
-    float *scale;            /* [n_panels * 16] weight = code * scale[channel] */
-} aim_packed;
-
-/* Reserve an empty matrix (codes zero). 0 or AIM_ENOMEM / AIM_EINVAL. */
-int aim_packed_init(aim_packed *w, int out, int in, aim_error *err);
-void aim_packed_fini(aim_packed *w);
-size_t aim_packed_bytes(int out, int in);
-size_t aim_packed_row_bytes(int in); /* of one row of codes, padding included */
-/* Store one channel given as int8 codes [in] with its scale. Different
- * channels may be stored by different threads, channels of one panel too. */
-void aim_packed_set_channel(aim_packed *w, int channel, const int8_t *codes, float scale);
+/* What stands behind the channels of a tile: converter.h has the arithmetic of
+ * the ADC. Arrays of channels have room for whole panels, n_panels * 16. */
+typedef struct aim_adc {
+    enum aim_adc_kind kind;
+    double res; /* of AIM_ADC_ROUND: steps of the whole range if above 1, else the part
+                   of the range that a step is */
+    /* Inputs of one range for all rows: full scale of each channel, and with
+     * AIM_ADC_ROUND step = aim_converter_step(res, full_scale) of each. */
+    const float *full_scale, *step;
+    /* Inputs of a range of each row's own, full_scale NULL: it is row_factor[r] *
+     * largest[c], and the step is made from that. */
+    const float *row_factor; /* [rows] range * out_bound */
+    const float *largest;    /* the weight that the bound of a channel is made from */
+    const float *noise;      /* [rows, noise_stride] added to each sum in front of the ADC;
+                                read for channels < out; NULL: none */
+    size_t noise_stride;     /* floats */
+    const float *gain;       /* of each channel, a digital factor on its reading; NULL: none */
+} aim_adc;
 
 /* ---- the table ---------------------------------------------------------- */
 
@@ -72,6 +72,25 @@ typedef struct aim_kernels {
      * written. */
     void (*matmul_i8)(const aim_packed *w, int panel0, int panel1, const int8_t *x, size_t ldx,
                       const float *x_scale, int rows, float *y, size_t ldy);
+
+    /* One tile of a layer. With v = (float)sum * (x_step[r] * scale[c]), the sum
+     * exact (of 40 bits with two planes) and rounded once:
+     * reading = ADC(v + noise) * gain, y = reading (first) or y + reading, which
+     * is 0 + reading too: a negative zero becomes positive. Everything in float32
+     * in exactly this order, without contraction, division a division. A row whose
+     * x_step is NaN reads NaN. Other arguments as of matmul_i8, which is a tile
+     * without ADC and noise. */
+    void (*matmul_tile)(const aim_packed *w, int panel0, int panel1, const int8_t *x, size_t ldx,
+                        const float *x_step, int rows, const aim_adc *adc, bool first, float *y,
+                        size_t ldy);
+
+    /* The DAC of a row of inputs: code = rint(limit(x, range) / step) (ties to
+     * even), codes behind n up to n_padded zero. Returns the step. If a code is
+     * not in [-127, 127], as that of a NaN or of an infinite range, it is stored
+     * as 0 and NaN is returned. n_padded is a multiple of 64. */
+    float (*dac_row)(const float *x, int n, int n_padded, float range, float step, int8_t *codes);
+
+    float (*max_abs)(const float *x, int n); /* largest magnitude, NaN if any is NaN */
 
     /* Symmetric quantisation of a row of activations or of weights: scale =
      * max|x| / 127, code = rint(x / scale) (ties to even) in [-127, 127], codes

@@ -5,8 +5,8 @@ noinst_LIBRARIES += runtime/libtensor.a
 TENSOR_LIBS = runtime/libtensor.a
 runtime_libtensor_a_SOURCES = \
 	runtime/tensor/kernels.c runtime/tensor/kernels.h \
-	runtime/tensor/kernel_rows.h \
-	runtime/tensor/packed.c \
+	runtime/tensor/kernel_rows.h runtime/tensor/converter.h \
+	runtime/tensor/packed.c runtime/tensor/packed.h \
 	runtime/tensor/matmul_f32.c runtime/tensor/matmul_f32.h
 
 noinst_LIBRARIES += runtime/libtensor-portable.a
@@ -15,7 +15,7 @@ runtime_libtensor_portable_a_CFLAGS = $(AM_CFLAGS) $(KERNEL_CFLAGS)
 runtime_libtensor_portable_a_SOURCES = \
 	runtime/tensor/float_kernels.inc.h runtime/tensor/attention.inc.h \
 	runtime/tensor/lanes.inc.h runtime/tensor/float_portable.c \
-	runtime/tensor/matmul_i8_portable.c
+	runtime/tensor/readout.inc.h runtime/tensor/matmul_i8_portable.c
 
 # The kernels read no errno and no exception flags: loops with square roots and
 # comparisons may be vectorised. Results stay the same.

@@ -8,10 +8,9 @@
  * difference is exact. */
 #include "base/optimise.h"
 
-#include "tensor/kernel_rows.h"
+#include "tensor/readout.inc.h"
 
 #include <immintrin.h>
-#include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -25,15 +24,11 @@ enum {
     PREFETCH = 2048,   /* bytes ahead */
 };
 
-/* What every tile of one call shares. */
-struct call {
-    const aim_packed *w;
-    const int8_t *x;
-    size_t ldx;
-    const float *x_scale;
-    const int32_t *offset; /* [rows] 128 * sum of the row */
-    float *y;
-    size_t ldy;
+/* Some rows of a product, not more than CHUNK_ROWS. */
+struct chunk {
+    const struct product *product;
+    int row0, rows;
+    int32_t offset[CHUNK_ROWS]; /* 128 * sum of each row */
 };
 
 INLINE __m512i load_codes(const int8_t *codes)
@@ -48,73 +43,94 @@ INLINE __m512i broadcast_group(const int8_t *x)
     return _mm512_set1_epi32(group);
 }
 
-INLINE void store_panel(const struct call *c, int row, int panel, __m512i acc)
+/* What the weights' offset has added is taken off. */
+INLINE void keep_sums(struct sums *sums, int plane, __m512i acc, int32_t offset)
 {
-    const float *scale = c->w->scale + panel * AIM_PANEL;
-    __m512 sums = _mm512_cvtepi32_ps(_mm512_sub_epi32(acc, _mm512_set1_epi32(c->offset[row])));
-    __m512 scales = _mm512_mul_ps(_mm512_set1_ps(c->x_scale[row]), _mm512_loadu_ps(scale));
-    __mmask16 mask = (__mmask16)((1u << aim__panel_channels(c->w, panel)) - 1);
-    float *y = c->y + (size_t)row * c->ldy + (size_t)panel * AIM_PANEL;
-    _mm512_mask_storeu_ps(y, mask, _mm512_mul_ps(sums, scales));
+    _mm512_store_si512(sums->plane[plane], _mm512_sub_epi32(acc, _mm512_set1_epi32(offset)));
 }
 
-/* Few rows: run along one panel, so that memory is read in one straight line;
- * `unroll` groups at a time keep enough sums in flight. */
-INLINE void stream_tile(const struct call *c, int panel, const int rows, const int unroll)
+/* Few rows: run along one plane of a panel, so that memory is read in one straight
+ * line; `unroll` groups at a time keep enough sums in flight. */
+INLINE void stream_plane(const struct chunk *c, int panel, int plane, const int rows,
+                         const int unroll, struct sums *sums)
 {
+    const struct product *p = c->product;
     __m512i acc[STREAM_ROWS][4];
     for (int r = 0; r < rows; r++)
         for (int u = 0; u < unroll; u++)
             acc[r][u] = _mm512_setzero_si512();
-    const int8_t *codes = aim__panel(c->w, panel);
-    for (int k = 0; k < c->w->in_padded; k += AIM_K_GROUP * unroll)
+    const int8_t *codes = aim__plane(p->w, panel, plane);
+    const int8_t *x = p->x + (size_t)c->row0 * p->ldx;
+    for (int k = 0; k < p->w->in_padded; k += AIM_K_GROUP * unroll)
         for (int u = 0; u < unroll; u++) {
             _mm_prefetch((const char *)((uintptr_t)codes + PREFETCH), _MM_HINT_T0);
             __m512i w = load_codes(codes);
             codes += AIM__PANEL_ROW;
             for (int r = 0; r < rows; r++) {
-                const int8_t *group = c->x + (size_t)r * c->ldx + k + u * AIM_K_GROUP;
+                const int8_t *group = x + (size_t)r * p->ldx + k + u * AIM_K_GROUP;
                 acc[r][u] = _mm512_dpbusd_epi32(acc[r][u], w, broadcast_group(group));
             }
         }
     for (int r = 0; r < rows; r++) {
         for (int u = 1; u < unroll; u++)
             acc[r][0] = _mm512_add_epi32(acc[r][0], acc[r][u]);
-        store_panel(c, r, panel, acc[r][0]);
+        keep_sums(&sums[r], plane, acc[r][0], c->offset[r]);
     }
 }
 
-/* Many rows: each code loaded serves `rows` products, each input `panels`. */
-INLINE void block_tile(const struct call *c, int row, int panel, const int rows, const int panels)
+INLINE void stream_tile(const struct chunk *c, int panel, const int rows, const int unroll)
 {
+    struct sums sums[STREAM_ROWS];
+    for (int plane = 0; plane < c->product->w->planes; plane++)
+        stream_plane(c, panel, plane, rows, unroll, sums);
+    for (int r = 0; r < rows; r++)
+        read_out(c->product, c->row0 + r, panel, &sums[r]);
+}
+
+/* Many rows: each code loaded serves `rows` products, each input `panels`. */
+INLINE void block_plane(const struct chunk *c, int row, int panel, int plane, const int rows,
+                        const int panels, struct sums sums[][MAX_PANELS])
+{
+    const struct product *product = c->product;
     __m512i acc[MAX_ROWS][MAX_PANELS], w[MAX_PANELS];
     for (int r = 0; r < rows; r++)
         for (int p = 0; p < panels; p++)
             acc[r][p] = _mm512_setzero_si512();
-    const int8_t *codes = aim__panel(c->w, panel);
-    const size_t panel_bytes = (size_t)c->w->in_padded * AIM_PANEL;
-    const int8_t *x = c->x + (size_t)row * c->ldx;
-    for (int k = 0; k < c->w->in_padded; k += AIM_K_GROUP) {
+    const int8_t *codes = aim__plane(product->w, panel, plane);
+    const size_t panel_bytes =
+        (size_t)product->w->planes * (size_t)product->w->in_padded * AIM_PANEL;
+    const int8_t *x = product->x + (size_t)(c->row0 + row) * product->ldx;
+    for (int k = 0; k < product->w->in_padded; k += AIM_K_GROUP) {
         for (int p = 0; p < panels; p++)
             w[p] = load_codes(codes + (size_t)p * panel_bytes);
         codes += AIM__PANEL_ROW;
         for (int r = 0; r < rows; r++) {
-            __m512i group = broadcast_group(x + (size_t)r * c->ldx + k);
+            __m512i group = broadcast_group(x + (size_t)r * product->ldx + k);
             for (int p = 0; p < panels; p++)
                 acc[r][p] = _mm512_dpbusd_epi32(acc[r][p], w[p], group);
         }
     }
     for (int r = 0; r < rows; r++)
         for (int p = 0; p < panels; p++)
-            store_panel(c, row + r, panel + p, acc[r][p]);
+            keep_sums(&sums[r][p], plane, acc[r][p], c->offset[row + r]);
+}
+
+INLINE void block_tile(const struct chunk *c, int row, int panel, const int rows, const int panels)
+{
+    struct sums sums[MAX_ROWS][MAX_PANELS];
+    for (int plane = 0; plane < c->product->w->planes; plane++)
+        block_plane(c, row, panel, plane, rows, panels, sums);
+    for (int r = 0; r < rows; r++)
+        for (int p = 0; p < panels; p++)
+            read_out(c->product, c->row0 + row + r, panel + p, &sums[r][p]);
 }
 
 /* Below, the sizes of tiles become constants. */
 
-static void stream(const struct call *c, int panel0, int panel1, int rows)
+static void stream(const struct chunk *c, int panel0, int panel1)
 {
     for (int p = panel0; p < panel1; p++)
-        switch (rows) {
+        switch (c->rows) {
         case 1:
             stream_tile(c, p, 1, 4);
             break;
@@ -130,7 +146,7 @@ static void stream(const struct call *c, int panel0, int panel1, int rows)
         }
 }
 
-INLINE void block_panels(const struct call *c, int row, int panel, const int rows, int panels)
+INLINE void block_panels(const struct chunk *c, int row, int panel, const int rows, int panels)
 {
     switch (panels) {
     case 1:
@@ -145,7 +161,7 @@ INLINE void block_panels(const struct call *c, int row, int panel, const int row
     }
 }
 
-static void block(const struct call *c, int row, int panel, int rows, int panels)
+static void block(const struct chunk *c, int row, int panel, int rows, int panels)
 {
     switch (rows) {
     case 1:
@@ -166,42 +182,42 @@ static void block(const struct call *c, int row, int panel, int rows, int panels
     }
 }
 
-/* 128 * sum of each row: the padding is zero, so it may be summed too. */
-static void row_offsets(const int8_t *x, size_t ldx, int in_padded, int rows, int32_t *offset)
+/* The padding of a row is zero, so it may be summed too. */
+static int32_t row_offset(const int8_t *x, int in_padded)
 {
     const __m512i ones = _mm512_set1_epi8(1);
-    for (int r = 0; r < rows; r++) {
-        __m512i sum = _mm512_setzero_si512();
-        for (int k = 0; k < in_padded; k += AIM_K_ALIGN)
-            sum = _mm512_dpbusd_epi32(sum, ones, _mm512_loadu_si512(x + (size_t)r * ldx + k));
-        offset[r] = (int32_t)(128u * (uint32_t)_mm512_reduce_add_epi32(sum));
-    }
+    __m512i sum = _mm512_setzero_si512();
+    for (int k = 0; k < in_padded; k += AIM_K_ALIGN)
+        sum = _mm512_dpbusd_epi32(sum, ones, _mm512_loadu_si512(x + k));
+    return (int32_t)(128u * (uint32_t)_mm512_reduce_add_epi32(sum));
 }
 
 /* Panels outside, rows inside: the panels of a tile stay in the second-level
  * cache while all rows pass. Tiles are of nearly equal height: 6 rows are
  * 3 + 3 and not 5 + 1. */
-static void block_all(const struct call *c, int panel0, int panel1, int rows)
+static void block_all(const struct chunk *c, int panel0, int panel1)
 {
-    int tiles = (rows + MAX_ROWS - 1) / MAX_ROWS;
+    int tiles = (c->rows + MAX_ROWS - 1) / MAX_ROWS;
     for (int p = panel0; p < panel1; p += MAX_PANELS) {
         int panels = panel1 - p < MAX_PANELS ? panel1 - p : MAX_PANELS;
         for (int t = 0; t < tiles; t++) {
-            int row = rows * t / tiles, end = rows * (t + 1) / tiles;
+            int row = c->rows * t / tiles, end = c->rows * (t + 1) / tiles;
             block(c, row, p, end - row, panels);
         }
     }
 }
 
-void aim__matmul_i8_avx512vnni(const aim_packed *w, int panel0, int panel1, const int8_t *x,
-                               size_t ldx, const float *x_scale, int rows, float *y, size_t ldy)
+void aim__matmul_tile_avx512vnni(const aim_packed *w, int panel0, int panel1, const int8_t *x,
+                                 size_t ldx, const float *x_step, int rows, const aim_adc *adc,
+                                 bool first, float *y, size_t ldy)
 {
-    int32_t offset[CHUNK_ROWS];
-    for (int row = 0; row < rows; row += CHUNK_ROWS) {
-        int n = rows - row < CHUNK_ROWS ? rows - row : CHUNK_ROWS;
-        const struct call c = {w,      x + (size_t)row * ldx, ldx, x_scale + row,
-                               offset, y + (size_t)row * ldy, ldy};
-        row_offsets(c.x, ldx, w->in_padded, n, offset);
-        (n <= STREAM_ROWS ? stream : block_all)(&c, panel0, panel1, n);
+    const struct product product = {w, x, ldx, x_step, adc, first, y, ldy};
+    struct chunk c;
+    c.product = &product;
+    for (c.row0 = 0; c.row0 < rows; c.row0 += CHUNK_ROWS) {
+        c.rows = rows - c.row0 < CHUNK_ROWS ? rows - c.row0 : CHUNK_ROWS;
+        for (int r = 0; r < c.rows; r++)
+            c.offset[r] = row_offset(x + (size_t)(c.row0 + r) * ldx, w->in_padded);
+        (c.rows <= STREAM_ROWS ? stream : block_all)(&c, panel0, panel1);
     }
 }

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* packed.h - a weight matrix as the integer kernels read it.
+ *
+ * W [out, in] is held as integer codes with one float scale a channel. A code is
+ * one int8, or two: planes of int8, code = 256 * high + low, which go through the
+ * same products one after the other. */
+#ifndef AIM_TENSOR_PACKED_H
+#define AIM_TENSOR_PACKED_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    AIM_PANEL = 16,     /* output channels a panel */
+    AIM_K_GROUP = 4,    /* input codes one 32-bit lane holds */
+    AIM_K_ALIGN = 64,   /* columns are padded with zeros to a multiple of this */
+    AIM_K_MAX = 131072, /* 127 * 128 * k stays within int32 */
+    AIM_MAX_PLANES = 2,
+};
+
+/* Panel p holds channels 16p .. 16p+15, and inside a plane of a panel the codes
+ * lie as [in_padded / 4][16][4], so that one 64-byte load carries four inputs of
+ * sixteen channels. The high plane of a panel is followed by its low plane:
+ * both are read in one straight line. Codes of a plane may be any int8. */
+typedef struct aim_packed {
+    int out, in;             /* logical shape */
+    int planes;              /* 1 or 2 */
+    int n_panels, in_padded; /* ceil(out / 16), in rounded up to 64 */
+    int8_t *codes;           /* [n_panels][planes][in_padded / 4][16][4], 64-byte aligned */
+    float *scale;            /* [n_panels * 16] weight = code * scale[channel] */
+} aim_packed;
+
+/* Reserve an empty matrix (codes and scales zero). 0 or AIM_ENOMEM / AIM_EINVAL. */
+int aim_packed_init(aim_packed *w, int out, int in, int planes, aim_error *err);
+void aim_packed_fini(aim_packed *w); /* also of a zeroed one */
+size_t aim_packed_bytes(int out, int in, int planes);
+size_t aim_packed_row_bytes(int in); /* of one row of codes, padding included */
+
+/* Store the codes [in] of a channel in one plane; of two planes, 0 is the high one.
+ * Different channels may be stored by different threads, channels of one panel
+ * too. */
+void aim_packed_set_channel(aim_packed *w, int channel, int plane, const int8_t *codes);
+void aim_packed_set_scale(aim_packed *w, int channel, float scale);
+
+#endif
