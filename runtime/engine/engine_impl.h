@@ -60,6 +60,9 @@ int aim__engine_threads(const aim_engine_config *c);
 /* Prompt rows a step can score. */
 int aim__engine_score_rows(const aim_engine_config *c, int vocab);
 
+/* Is every token in the vocabulary? AIM_EINVAL names the first that is not. */
+int aim__check_tokens(const int32_t *tokens, int n, int vocab, aim_error *err);
+
 /* The engine thread; arg is the engine. */
 void *aim__engine_main(void *arg);
 

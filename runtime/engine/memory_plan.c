@@ -22,8 +22,8 @@ static void set_kv_blocks(aim_memory_plan *p, int n)
 }
 
 int aim_memory_plan_make(const char *name, const aim_hf_config *model, const aim_backend *backend,
-                         const aim_engine_config *config, size_t tokenizer, aim_memory_plan *out,
-                         aim_error *err)
+                         const aim_chip *chip, const aim_engine_config *config, size_t tokenizer,
+                         aim_memory_plan *out, aim_error *err)
 {
     aim_engine_config c = *config;
     bool asked = c.kv_blocks || c.kv_bytes;
@@ -32,9 +32,9 @@ int aim_memory_plan_make(const char *name, const aim_hf_config *model, const aim
         return code;
     *out = (aim_memory_plan){
         .model = name,
-        .weights = aim_decoder_load_bytes(model, backend, NULL),
+        .weights = aim_decoder_load_bytes(model, backend, chip),
         .tokenizer = TOKENIZER_FACTOR * tokenizer,
-        .workspace = aim__stepper_need(&c, model, backend),
+        .workspace = aim__stepper_need(&c, model, backend, chip),
         .kv_least = asked ? c.kv_blocks : aim_kv_blocks_for(c.max_context),
         .kv_context = aim_kv_blocks_for(c.max_context),
         .kv_shape = aim_hf_config_kv_shape(model, backend),

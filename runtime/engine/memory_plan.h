@@ -23,11 +23,12 @@ typedef struct aim_memory_plan {
     bool less_with_int8; /* the backend is another one */
 } aim_memory_plan;
 
-/* Count one model. name is kept, not copied. tokenizer: bytes of its file. Errors
- * are those of a configuration that cannot work (AIM_EINVAL). */
+/* Count one model. name is kept, not copied. chip: of backends on tiles, else NULL.
+ * tokenizer: bytes of its file. Errors are those of a configuration that cannot work
+ * (AIM_EINVAL). */
 int aim_memory_plan_make(const char *name, const aim_hf_config *model, const aim_backend *backend,
-                         const aim_engine_config *config, size_t tokenizer, aim_memory_plan *out,
-                         aim_error *err);
+                         const aim_chip *chip, const aim_engine_config *config, size_t tokenizer,
+                         aim_memory_plan *out, aim_error *err);
 size_t aim_memory_plan_total(const aim_memory_plan *p);
 
 /* Make n plans fit into `available` bytes together: caches whose size was not

@@ -6,11 +6,9 @@
 
 #include "engine/measure.h"
 
-enum { AIM_LAYER_NAME = 48 };
-
 /* One linear layer; query, key and value apart where the checkpoint has them so. */
 typedef struct aim_layer_probe {
-    char name[AIM_LAYER_NAME]; /* "layers.0.q_proj", "lm_head" */
+    char name[AIM_LINEAR_NAME]; /* "layers.0.q_proj", "lm_head" */
     int outputs, inputs;
     int tiles;               /* 0: the layer is computed digitally */
     const char *input_range; /* "learned", "calibrated", "dynamic" or "none"; constant */
@@ -18,7 +16,7 @@ typedef struct aim_layer_probe {
     double adc_saturated;    /* share of the readings beyond the ADC's full scale */
     /* RMS of y - ideal over RMS of ideal, where y is what the layer gave for its
      * inputs x, before a bias, and ideal is x W^T with the weights of the checkpoint
-     * in float32. */
+     * in float32. 0 if ideal is 0 throughout, NaN if an output was not finite. */
     double rms_error;
 } aim_layer_probe;
 

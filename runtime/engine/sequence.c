@@ -26,7 +26,7 @@ static bool sequence_init(aim_sequence *s, aim_group *g, int candidate, const ai
     return s->last;
 }
 
-aim_group *aim__group_new(aim_request *r, const aim_tokenizer *t)
+aim_group *aim__group_new(aim_request *r, const aim_tokenizer *t, bool read_noise)
 {
     aim_group *g = aim_calloc(1, sizeof *g);
     if (!g) {
@@ -35,6 +35,7 @@ aim_group *aim__group_new(aim_request *r, const aim_tokenizer *t)
     }
     g->request = r;
     g->alive = r->n;
+    g->read_noise = read_noise;
     g->sequences = aim_calloc((size_t)r->n, sizeof *g->sequences);
     bool ok = g->sequences;
     for (int i = 0; ok && i < r->n; i++)
@@ -112,10 +113,27 @@ bool aim__sequence_wants_prompt_logits(const aim_sequence *s)
     return r->prompt_logprobs >= 0 && s->candidate == 0 && s->group->scored < r->n_tokens;
 }
 
-/* Blocks computed with other rotary factors are never shared. */
+aim_row_noise aim__sequence_noise(const aim_sequence *s, int position)
+{
+    const aim_request *r = s->group->request;
+    uint64_t seed = position < r->n_tokens ? r->seed : s->seed;
+    return (aim_row_noise){.seed = seed, .position = position};
+}
+
+/* Blocks computed with other rotary factors or other read noise are never shared. */
 static uint64_t prefix_salt(const aim_sequence *s)
 {
-    return s->long_rope;
+    return s->group->read_noise ? s->group->request->seed : s->long_rope;
+}
+
+/* Of the first n tokens, those whose blocks the salt tells apart: with read noise at
+ * most the prompt's, and none if there are rotary factors to tell apart besides. */
+static int shareable_tokens(const aim_sequence *s, int n)
+{
+    if (!s->group->read_noise)
+        return n;
+    int most = s->long_rope ? 0 : s->group->request->n_tokens;
+    return n < most ? n : most;
 }
 
 bool aim__sequence_outgrown(const aim_sequence *s, const aim_hf_config *model)
@@ -128,7 +146,8 @@ int aim__sequence_match(aim_sequence *s, aim_kv_cache *kv, const aim_hf_config *
     s->long_rope = aim_decoder_long_rope(model, s->n_tokens);
     /* The row before a token gives its logits, so it must be computed. */
     int last_row = aim__sequence_wants_prompt_logits(s) ? s->group->scored - 1 : s->n_tokens - 1;
-    s->n_blocks = aim_kv_match(kv, prefix_salt(s), s->tokens, last_row, s->table);
+    int most = shareable_tokens(s, last_row);
+    s->n_blocks = aim_kv_match(kv, prefix_salt(s), s->tokens, most, s->table);
     s->registered = s->n_blocks;
     s->computed = s->n_blocks * AIM_KV_BLOCK;
     return s->computed;
@@ -151,7 +170,8 @@ bool aim__sequence_reserve(aim_sequence *s, aim_kv_cache *kv, int rows)
 
 void aim__sequence_register(aim_sequence *s, aim_kv_cache *kv)
 {
-    for (; (s->registered + 1) * AIM_KV_BLOCK <= s->computed; s->registered++)
+    int most = shareable_tokens(s, s->computed);
+    for (; (s->registered + 1) * AIM_KV_BLOCK <= most; s->registered++)
         aim_kv_register(kv, prefix_salt(s), s->table, s->registered, s->tokens);
 }
 

@@ -53,6 +53,7 @@ struct aim_group {
     int alive;               /* sequences not ended */
     bool paused;
     bool prompt_done; /* AIM_EVENT_PROMPT is out */
+    bool read_noise;  /* the model has it: rows depend on seeds */
     uint64_t submitted_ns, started_ns;
     int cached_tokens;
     /* Prompt logprobs, if asked for: entries [1, scored) are filled. */
@@ -62,8 +63,9 @@ struct aim_group {
     aim_token_logprob *prompt_top;
 };
 
-/* Takes over the request, also on failure. NULL when out of memory. */
-aim_group *aim__group_new(aim_request *r, const aim_tokenizer *t);
+/* Takes over the request, also on failure. read_noise: aim_decoder_has_read_noise.
+ * NULL when out of memory. */
+aim_group *aim__group_new(aim_request *r, const aim_tokenizer *t, bool read_noise);
 /* What a group needs to run, taken only when it starts: many can wait. false
  * when out of memory. */
 bool aim__group_allocate(aim_group *g);
@@ -73,6 +75,9 @@ int aim__request_max_tokens(const aim_request *r);
 
 /* Give all blocks back. */
 void aim__sequence_release(aim_sequence *s, aim_kv_cache *kv);
+/* Whose read noise the row at a position gets: the request's in the prompt, which
+ * candidates share, and the candidate's own behind it. */
+aim_row_noise aim__sequence_noise(const aim_sequence *s, int position);
 /* Start from the longest cached beginning; tokens whose logits are still wanted
  * are computed anew. Returns the number of tokens found. */
 int aim__sequence_match(aim_sequence *s, aim_kv_cache *kv, const aim_hf_config *model);
@@ -83,7 +88,7 @@ bool aim__sequence_outgrown(const aim_sequence *s, const aim_hf_config *model);
  * private copy of a shared last block. false if no block was left; what was
  * taken stays with the sequence. */
 bool aim__sequence_reserve(aim_sequence *s, aim_kv_cache *kv, int rows);
-/* Register the blocks that became full. */
+/* Register the blocks that became full, unless no other request could use them. */
 void aim__sequence_register(aim_sequence *s, aim_kv_cache *kv);
 /* Turn s, a candidate in AIM_SEQ_FORK, into a copy of the prefilled leader. */
 void aim__sequence_fork(aim_sequence *s, const aim_sequence *leader, aim_kv_cache *kv);

@@ -14,6 +14,9 @@ static int describe(const aim_model_options *o, aim_hf_config *config, const aim
     *backend = o->backend ? aim_backend_find(o->backend, err) : aim_backends()[0];
     if (!*backend)
         return AIM_EUNSUPPORTED;
+    if ((*backend)->on_tiles && !o->chip)
+        return aim_fail_param(err, AIM_EINVAL, "profile",
+                              "the backend %s needs the profile of a chip", (*backend)->name);
     aim_error cause = {0};
     int code = aim_hf_config_load(o->dir, config, &cause);
     if (code)
@@ -32,11 +35,17 @@ static size_t tokenizer_bytes(const char *dir)
     return size;
 }
 
+/* What the model is programmed on. */
+static const aim_chip *chip_of(const aim_model_options *o, const aim_backend *backend)
+{
+    return backend->on_tiles ? o->chip : NULL;
+}
+
 static int plan(const aim_model_options *o, const aim_hf_config *config, const aim_backend *backend,
                 aim_memory_plan *out, aim_error *err)
 {
-    return aim_memory_plan_make(o->name ? o->name : o->dir, config, backend, &o->engine,
-                                tokenizer_bytes(o->dir), out, err);
+    return aim_memory_plan_make(o->name ? o->name : o->dir, config, backend, chip_of(o, backend),
+                                &o->engine, tokenizer_bytes(o->dir), out, err);
 }
 
 int aim_model_plan(const aim_model_options *o, aim_memory_plan *out, aim_error *err)
@@ -133,20 +142,22 @@ static int start_compute(aim_model *m, const aim_model_options *o, aim_error *er
 }
 
 /* The seed is fixed: two runs of a benchmark measure the same numbers. */
-static int random_decoder(aim_model *m, aim_error *err)
+static int random_decoder(aim_model *m, const aim_model_options *o, aim_error *err)
 {
-    m->decoder = aim_decoder_random(&m->config, m->backend, NULL, &m->compute, 1, err);
+    m->decoder =
+        aim_decoder_random(&m->config, m->backend, chip_of(o, m->backend), &m->compute, 1, err);
     return m->decoder ? AIM_OK : AIM_ENOMEM;
 }
 
-static int load_decoder(aim_model *m, aim_progress_fn *progress, void *progress_arg, aim_error *err)
+static int load_decoder(aim_model *m, const aim_model_options *o, aim_progress_fn *progress,
+                        void *progress_arg, aim_error *err)
 {
     m->checkpoint = open_checkpoint(m->dir, err);
     if (!m->checkpoint)
         return AIM_EFORMAT;
     aim_checkpoint_expect(m->checkpoint, AIM_MAP_SEQUENTIAL);
-    m->decoder = aim_decoder_load(&m->config, m->checkpoint, m->backend, NULL, &m->compute,
-                                  progress, progress_arg, err);
+    m->decoder = aim_decoder_load(&m->config, m->checkpoint, m->backend, chip_of(o, m->backend),
+                                  &m->compute, progress, progress_arg, err);
     aim_checkpoint_expect(m->checkpoint, AIM_MAP_IDLE);
     return m->decoder ? AIM_OK : AIM_EFORMAT;
 }
@@ -173,8 +184,8 @@ static int build(aim_model *m, const aim_model_options *o, aim_event_sink *sink,
     if (!code)
         code = start_compute(m, o, err);
     if (!code)
-        code = o->random_weights ? random_decoder(m, err)
-                                 : load_decoder(m, progress, progress_arg, err);
+        code = o->random_weights ? random_decoder(m, o, err)
+                                 : load_decoder(m, o, progress, progress_arg, err);
     return code ? code : start_engine(m, o, sink, sink_arg, err);
 }
 

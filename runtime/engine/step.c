@@ -26,6 +26,7 @@ struct aim_stepper {
     int32_t *token, *position;
     const int32_t **blocks;
     bool *long_rope;
+    aim_row_noise *noise;
     int *logit_rows;
     pick *picks; /* [logit_room + max_sequences] */
     int n_picks;
@@ -50,17 +51,17 @@ static size_t scratch_slice(int vocab)
 }
 
 size_t aim__stepper_need(const aim_engine_config *c, const aim_hf_config *model,
-                         const aim_backend *backend)
+                         const aim_backend *backend, const aim_chip *chip)
 {
     const aim_stepper *st;
     int threads = aim__engine_threads(c), logits = logit_room(c, model->vocab);
-    size_t a_row =
-        sizeof *st->token + sizeof *st->position + sizeof *st->blocks + sizeof *st->long_rope;
+    size_t a_row = sizeof *st->token + sizeof *st->position + sizeof *st->blocks +
+                   sizeof *st->long_rope + sizeof *st->noise;
     size_t own = scratch_slice(model->vocab) * (size_t)threads +
                  (size_t)c->max_batch_tokens * a_row + (size_t)logits * sizeof *st->logit_rows +
                  picks_room(c, model->vocab) * sizeof *st->picks;
     return aim_add_saturating(
-        aim_workspace_need(model, backend, NULL, c->max_batch_tokens, logits, threads), own);
+        aim_workspace_need(model, backend, chip, c->max_batch_tokens, logits, threads), own);
 }
 
 static bool allocate(aim_stepper *st, const aim_engine_config *c, aim_error *err)
@@ -72,11 +73,12 @@ static bool allocate(aim_stepper *st, const aim_engine_config *c, aim_error *err
     st->position = aim_array(rows, sizeof *st->position);
     st->blocks = aim_array(rows, sizeof *st->blocks);
     st->long_rope = aim_array(rows, sizeof *st->long_rope);
+    st->noise = aim_array(rows, sizeof *st->noise);
     st->logit_rows = aim_array((size_t)logit_room(c, st->vocab), sizeof *st->logit_rows);
     st->picks = aim_array(picks_room(c, st->vocab), sizeof *st->picks);
     st->scratch = aim_big_alloc(st->scratch_bytes);
-    if (st->token && st->position && st->blocks && st->long_rope && st->logit_rows && st->picks &&
-        st->scratch)
+    if (st->token && st->position && st->blocks && st->long_rope && st->noise && st->logit_rows &&
+        st->picks && st->scratch)
         return true;
     aim_fail_nomem(err, "engine");
     return false;
@@ -110,6 +112,7 @@ void aim__stepper_free(aim_stepper *st)
     aim_big_free(st->scratch, st->scratch_bytes);
     aim_free(st->picks);
     aim_free(st->logit_rows);
+    aim_free(st->noise);
     aim_free(st->long_rope);
     aim_free(st->blocks);
     aim_free(st->position);
@@ -128,6 +131,7 @@ static void add_rows(aim_stepper *st, aim_batch *b, const aim_sequence *q)
         st->position[row] = position;
         st->blocks[row] = q->table;
         st->long_rope[row] = q->long_rope;
+        st->noise[row] = aim__sequence_noise(q, position);
         if (position >= first_logit)
             st->logit_rows[b->n_logits++] = row;
     }
@@ -140,6 +144,8 @@ static aim_batch make_batch(aim_stepper *st, const aim_scheduler *s)
                    .blocks = st->blocks,
                    .long_rope = st->long_rope,
                    .logit_rows = st->logit_rows};
+    if (aim_decoder_has_read_noise(st->decoder))
+        b.noise = st->noise;
     for (const aim_sequence *q = s->running.head; q; q = q->next)
         add_rows(st, &b, q);
     return b;

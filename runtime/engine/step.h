@@ -24,7 +24,7 @@ aim_stepper *aim__stepper_new(const aim_engine_config *config, const aim_decoder
 /* Bytes that aim__stepper_new will take, SIZE_MAX if they cannot be counted. config is
  * resolved. */
 size_t aim__stepper_need(const aim_engine_config *config, const aim_hf_config *model,
-                         const aim_backend *backend);
+                         const aim_backend *backend, const aim_chip *chip);
 void aim__stepper_free(aim_stepper *st);
 /* Run what the scheduler has planned; adds to times. */
 void aim__stepper_run(aim_stepper *st, aim_scheduler *s, _Atomic uint64_t *heartbeat,

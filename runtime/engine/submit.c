@@ -16,12 +16,12 @@ int aim_engine_check_room(aim_engine *e, int requests, aim_error *err)
     return AIM_OK;
 }
 
-static int check_tokens(const aim_request *r, int vocab, aim_error *err)
+int aim__check_tokens(const int32_t *tokens, int n, int vocab, aim_error *err)
 {
-    for (int i = 0; i < r->n_tokens; i++)
-        if (r->tokens[i] < 0 || r->tokens[i] >= vocab)
+    for (int i = 0; i < n; i++)
+        if (tokens[i] < 0 || tokens[i] >= vocab)
             return aim_fail(err, AIM_EINVAL, "token id %d is outside the vocabulary of %d",
-                            r->tokens[i], vocab);
+                            tokens[i], vocab);
     return AIM_OK;
 }
 
@@ -54,7 +54,7 @@ static int check_request(const aim_engine *e, const aim_request *r, aim_error *e
         return aim_fail(err, AIM_EINVAL,
                         "%d candidates of %d + %d tokens do not fit the KV cache of %d tokens",
                         r->n, r->n_tokens, r->max_tokens, c->kv_blocks * AIM_KV_BLOCK);
-    return check_tokens(r, vocab, err);
+    return aim__check_tokens(r->tokens, r->n_tokens, vocab, err);
 }
 
 static void free_groups(aim_group *g)
@@ -70,13 +70,13 @@ static aim_group *make_groups(aim_engine *e, aim_request **requests, int n, aim_
 {
     aim_submission *submission = aim_malloc(sizeof *submission);
     aim_group *head = NULL, **tail = &head;
-    bool ok = submission;
+    bool ok = submission, read_noise = aim_decoder_has_read_noise(e->decoder);
     if (ok)
         *submission = (aim_submission){.waiting = n, .alive = n};
     for (int i = 0; i < n; i++) {
         aim_group *g = NULL;
         if (ok)
-            g = aim__group_new(requests[i], e->tokenizer);
+            g = aim__group_new(requests[i], e->tokenizer, read_noise);
         else
             aim_request_free(requests[i]);
         ok = g;

@@ -86,7 +86,8 @@ START_TEST(what_is_planned_is_taken)
     aim_error err = {0};
     aim_engine_config_init(&engine);
     engine.threads = 2;
-    ck_assert_int_eq(aim_memory_plan_make("m", &config, backend, &engine, 0, &plan, &err), AIM_OK);
+    ck_assert_int_eq(aim_memory_plan_make("m", &config, backend, NULL, &engine, 0, &plan, &err),
+                     AIM_OK);
 
     aim_compute compute = {.kernels = aim_kernels_pick(NULL, NULL), .pool = aim_pool_new(2, NULL)};
     size_t before = aim_big_held();
@@ -139,7 +140,7 @@ START_TEST(what_cannot_be_counted_is_not_small)
     aim_memory_plan plan;
     b.scratch = endless_scratch;
     aim_engine_config_init(&engine);
-    ck_assert_int_eq(aim_memory_plan_make("m", &c, &b, &engine, 0, &plan, NULL), AIM_OK);
+    ck_assert_int_eq(aim_memory_plan_make("m", &c, &b, NULL, &engine, 0, &plan, NULL), AIM_OK);
     ck_assert_uint_eq(plan.workspace, SIZE_MAX);
 }
 END_TEST
@@ -159,8 +160,8 @@ static aim_memory_plan plan_of(const char *name, const char *backend, aim_engine
                        .max_positions = 4096};
     aim_memory_plan p;
     aim_error err = {0};
-    int code =
-        aim_memory_plan_make(name, &c, aim_backend_find(backend, NULL), &engine, 1 << 20, &p, &err);
+    int code = aim_memory_plan_make(name, &c, aim_backend_find(backend, NULL), NULL, &engine,
+                                    1 << 20, &p, &err);
     ck_assert_msg(code == AIM_OK, "%s", err.text);
     return p;
 }
