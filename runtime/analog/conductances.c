@@ -1,35 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analog/conductances.h"
 
-#include "analog/converter.h"
+#include "analog/noise_loops.h"
 #include "base/alloc.h"
 
+#include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 static int8_t *plane_row(int8_t *plane, const aim_conductances *c, int channel)
 {
     return plane ? plane + (size_t)channel * (size_t)c->width : NULL;
 }
 
-/* low takes what high leaves, from -128 to 127. */
-static void store_code(int code, int8_t *high, int8_t *low)
-{
-    int upper = high ? (code + 128 + 65536) / 256 - 256 : 0; /* rounds down below zero too */
-    if (high)
-        *high = (int8_t)upper;
-    *low = (int8_t)(code - 256 * upper);
-}
-
 void aim_conductance_codes(const float *weight, int n, int8_t *low, int8_t *high, float *step)
 {
+    const aim__noise_loops *loops = aim__noise_loops_pick();
     float largest_code = high ? AIM_CONDUCTANCE_MAX_16 : AIM_CONDUCTANCE_MAX_8;
-    float largest = aim_max_abs(weight, n);
-    bool finite = isfinite(largest);
-    *step = finite ? largest / largest_code : NAN;
-    for (int j = 0; j < n; j++) {
-        float code = finite && *step > 0.0f ? rintf(weight[j] / *step) : 0.0f;
-        store_code((int)aim_limit(code, largest_code), high ? high + j : NULL, low + j);
+    float largest = loops->max_abs(weight, n);
+    *step = isfinite(largest) ? largest / largest_code : NAN;
+    if (*step > 0.0f) {
+        loops->codes(weight, *step, largest_code, n, low, high);
+        return;
     }
+    memset(low, 0, (size_t)n);
+    if (high)
+        memset(high, 0, (size_t)n);
 }
 
 static int reserve(aim_conductances *c, bool two_planes, aim_error *err)

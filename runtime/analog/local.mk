@@ -1,17 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
+# The loops of each instruction set are a library of their own, for their own flags.
 noinst_LIBRARIES += runtime/libanalog.a
+ANALOG_LIBS = runtime/libanalog.a
 runtime_libanalog_a_CFLAGS = $(AM_CFLAGS) $(KERNEL_CFLAGS)
 runtime_libanalog_a_SOURCES = \
 	runtime/analog/conductances.c runtime/analog/conductances.h \
 	runtime/analog/converter.c runtime/analog/converter.h \
+	runtime/analog/device_math.h \
 	runtime/analog/device_model.c runtime/analog/device_model.h \
 	runtime/analog/device_pairs.c runtime/analog/device_pairs.h \
 	runtime/analog/exact_linear.c runtime/analog/exact_linear.h \
 	runtime/analog/integer_linear.c runtime/analog/integer_linear.h \
+	runtime/analog/noise_loops.c runtime/analog/noise_loops.h \
+	runtime/analog/noise_loops.inc.h runtime/analog/noise_portable.c \
+	runtime/analog/normal_groups.inc.h \
 	runtime/analog/normals.c runtime/analog/normals.h \
+	runtime/analog/pairs.inc.h \
 	runtime/analog/tile_settings.c runtime/analog/tile_settings.h \
 	runtime/analog/tile_split.c runtime/analog/tile_split.h \
 	runtime/analog/tile_weights.c runtime/analog/tile_weights.h \
 	runtime/analog/tiled_forward.c runtime/analog/tiled_forward.h \
 	runtime/analog/tiled_linear.c runtime/analog/tiled_linear.h \
 	runtime/analog/weight_noise.c runtime/analog/weight_noise.h
+
+if X86_KERNELS
+noinst_LIBRARIES += runtime/libanalog-avx2.a runtime/libanalog-avx512.a
+ANALOG_LIBS += runtime/libanalog-avx512.a runtime/libanalog-avx2.a
+runtime_libanalog_avx2_a_CFLAGS = $(AM_CFLAGS) $(KERNEL_CFLAGS) $(AVX2_CFLAGS)
+runtime_libanalog_avx2_a_SOURCES = runtime/analog/noise_avx2.c
+runtime_libanalog_avx512_a_CFLAGS = $(AM_CFLAGS) $(KERNEL_CFLAGS) $(AVX512VNNI_CFLAGS)
+runtime_libanalog_avx512_a_SOURCES = runtime/analog/noise_avx512.c
+endif

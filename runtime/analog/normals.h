@@ -26,4 +26,8 @@ enum { AIM_MAX_DEVICES_A_ROW = 1 << 26 };
 /* out [n], element j for column j, independent of n. n <= AIM_MAX_DEVICES_A_ROW. */
 void aim_normals(const aim_device_row *row, enum aim_stream stream, int n, float *out);
 
+/* Those of columns [first, first + n) alone; fastest if both are multiples of 64. */
+void aim_normals_from(const aim_device_row *row, enum aim_stream stream, int first, int n,
+                      float *out);
+
 #endif

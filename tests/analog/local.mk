@@ -9,7 +9,7 @@ tests_tile_vectors_SOURCES = \
 	tests/analog/tile_vectors.c \
 	tests/analog/vector_file.c tests/analog/vector_file.h \
 	tests/analog/weight_vectors.c
-tests_tile_vectors_LDADD = runtime/libanalog.a runtime/libbase.a $(JANSSON_LIBS) \
+tests_tile_vectors_LDADD = $(ANALOG_LIBS) runtime/libbase.a $(JANSSON_LIBS) \
 	$(PTHREAD_LIBS) -lm
 TESTS += tests/analog/test_tile_vectors.py
 EXTRA_DIST += tests/analog/test_tile_vectors.py tests/data/analog

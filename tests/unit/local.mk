@@ -65,18 +65,18 @@ tests_unit_test_matmul_f32_LDADD = $(TENSOR_TEST_LDADD)
 
 UNIT_TESTS += tests/unit/test_analog_tile tests/unit/test_integer_tile
 tests_unit_test_analog_tile_SOURCES = tests/unit/test_analog_tile.c
-tests_unit_test_analog_tile_LDADD = runtime/libanalog.a runtime/libbase.a $(UNIT_LDADD) -lm
+tests_unit_test_analog_tile_LDADD = $(ANALOG_LIBS) runtime/libbase.a $(UNIT_LDADD) -lm
 tests_unit_test_integer_tile_SOURCES = tests/unit/test_integer_tile.c
-tests_unit_test_integer_tile_LDADD = runtime/libanalog.a $(TENSOR_TEST_LDADD)
+tests_unit_test_integer_tile_LDADD = $(ANALOG_LIBS) $(TENSOR_TEST_LDADD)
 UNIT_TESTS += tests/unit/test_device_noise
 tests_unit_test_device_noise_SOURCES = tests/unit/test_device_noise.c tests/unit/device_constants.h
-tests_unit_test_device_noise_LDADD = runtime/libanalog.a $(BASE_TEST_LDADD)
+tests_unit_test_device_noise_LDADD = $(ANALOG_LIBS) $(BASE_TEST_LDADD)
 UNIT_TESTS += tests/unit/test_device_pairs
 tests_unit_test_device_pairs_SOURCES = tests/unit/test_device_pairs.c tests/unit/device_constants.h
-tests_unit_test_device_pairs_LDADD = runtime/libanalog.a runtime/libbase.a $(UNIT_LDADD) -lm
+tests_unit_test_device_pairs_LDADD = $(ANALOG_LIBS) runtime/libbase.a $(UNIT_LDADD) -lm
 UNIT_TESTS += tests/unit/test_normals
 tests_unit_test_normals_SOURCES = tests/unit/test_normals.c
-tests_unit_test_normals_LDADD = runtime/libanalog.a runtime/libbase.a $(UNIT_LDADD) -lm
+tests_unit_test_normals_LDADD = $(ANALOG_LIBS) runtime/libbase.a $(UNIT_LDADD) -lm
 
 UNIT_TESTS += tests/unit/test_kv_cache
 tests_unit_test_kv_cache_SOURCES = tests/unit/test_kv_cache.c

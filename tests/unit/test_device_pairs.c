@@ -30,13 +30,13 @@ static aim_device_model perfect(void)
 
 START_TEST(perfect_devices_keep_the_weights)
 {
-    float asked[N], w[N], scratch[4 * N];
+    float asked[N], w[N];
     aim_device_model m = perfect();
     for (float g_min = 0; g_min < 6; g_min += 5) {
         aim_device_pairs p = {&m, g_min};
         ramp(asked);
         ramp(w);
-        aim_device_pairs_age(&p, &HERE, 1e6, w, N, scratch);
+        aim_device_pairs_age(&p, &HERE, 1e6, w, N, NULL);
         for (int j = 0; j < N; j++)
             ck_assert_float_eq_tol(w[j], asked[j], 2e-8f);
     }
@@ -46,8 +46,8 @@ END_TEST
 START_TEST(zeros_stay_near_zero)
 {
     static const aim_device_pairs pcm = {&PCM_LIKE, 0};
-    float w[N] = {0}, scratch[4 * N];
-    aim_device_pairs_program(&pcm, &HERE, w, N, scratch);
+    float w[N] = {0};
+    aim_device_pairs_program(&pcm, &HERE, w, N);
     for (int j = 0; j < N; j++)
         ck_assert(fabsf(w[j]) < 1e-8f);
 }
@@ -56,7 +56,7 @@ END_TEST
 /* The drift alone: every conductance by the power of its exponent, here equal. */
 START_TEST(weights_drift_together)
 {
-    float asked[N], w[N], scratch[4 * N];
+    float asked[N], w[N];
     aim_device_model m = perfect();
     m.drift_scale = 1;
     m.drift_mean = (aim_device_curve){ALWAYS_BELOW, 0, 0.06f, 0, 0, 1, {0}};
@@ -64,7 +64,7 @@ START_TEST(weights_drift_together)
     aim_device_pairs p = {&m, 0};
     ramp(asked);
     ramp(w);
-    aim_device_pairs_age(&p, &HERE, (double)DAY, w, N, scratch);
+    aim_device_pairs_age(&p, &HERE, (double)DAY, w, N, NULL);
     float left = (float)pow((86400.0 + 20) / 20, -0.06);
     for (int j = 0; j < N; j++)
         ck_assert_float_eq_tol(w[j], asked[j] * left, 2e-8f);
@@ -93,10 +93,10 @@ static float device_at(const aim_device_model *m, int device, float asked, int j
 START_TEST(each_pair_is_its_two_devices)
 {
     static const aim_device_pairs hermes = {&HERMES_TWO, 0};
-    float asked[N], w[N], scratch[4 * N], scale = HERMES_TWO.g_max / 0.05f;
+    float asked[N], w[N], scale = HERMES_TWO.g_max / 0.05f;
     ramp(asked);
     ramp(w);
-    aim_device_pairs_age(&hermes, &HERE, (double)HOUR, w, N, scratch);
+    aim_device_pairs_age(&hermes, &HERE, (double)HOUR, w, N, NULL);
     for (int j = 0; j < N; j += 7) {
         float g = asked[j] * scale;
         float plus = device_at(&HERMES_TWO, 0, g > 0 ? g : 0, j, (double)HOUR);
@@ -109,12 +109,11 @@ END_TEST
 static void at_age(double seconds, float *w)
 {
     static const aim_device_pairs pcm = {&PCM_LIKE, 0};
-    float scratch[4 * N];
     ramp(w);
     if (seconds < 0)
-        aim_device_pairs_program(&pcm, &HERE, w, N, scratch);
+        aim_device_pairs_program(&pcm, &HERE, w, N);
     else
-        aim_device_pairs_age(&pcm, &HERE, seconds, w, N, scratch);
+        aim_device_pairs_age(&pcm, &HERE, seconds, w, N, NULL);
 }
 
 /* How much of the change to one age is in the change to another. */
@@ -152,15 +151,15 @@ START_TEST(reram_is_drawn_by_age)
         int spread;
     } ages[] = {{-1, 0}, {0, 0}, {1, 0}, {86399, 0}, {86400, 1}, {172800, 2}, {1e9, 2}};
     static const aim_device_pairs reram = {&RERAM_WAN, 0};
-    static float w[MANY], scratch[4 * MANY];
+    static float w[MANY];
     const float *c = RERAM_WAN.spread[ages[_i].spread].polynomial;
     for (int j = 0; j < MANY; j++)
         w[j] = 20; /* half of g_max; the last makes the scale 1 */
     w[MANY - 1] = 40;
     if (ages[_i].seconds < 0)
-        aim_device_pairs_program(&reram, &HERE, w, MANY, scratch);
+        aim_device_pairs_program(&reram, &HERE, w, MANY);
     else
-        aim_device_pairs_age(&reram, &HERE, ages[_i].seconds, w, MANY, scratch);
+        aim_device_pairs_age(&reram, &HERE, ages[_i].seconds, w, MANY, NULL);
     double sum = 0, squares = 0;
     for (int j = 0; j < MANY - 1; j++) {
         sum += (double)w[j] - 20;

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* noise_loops.inc.h - the one source of all loops of noise_loops.h, and the row of
+ * the table. Included once an instruction set, by noise_*.c, which define ROW,
+ * ROW_NAME and ROW_NEEDS. Everything but the table is static: no code of a wide
+ * instruction set may be picked by the linker for another one.
+ *
+ * Loops treat each element by itself and are left to the compiler. Coefficients are
+ * copied in front of a loop: in memory they might be what the loop writes. */
+
+#include "analog/noise_loops.h"
+
+#include "analog/device_math.h"
+#include "base/fixmath.h"
+#include "base/float_bits.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "analog/normal_groups.inc.h"
+#include "analog/pairs.inc.h"
+
+/* Magnitudes compare like their bits, and a NaN is above infinity. */
+static float max_abs(const float *x, int n)
+{
+    int32_t largest = 0;
+    for (int j = 0; j < n; j++) {
+        int32_t magnitude = (int32_t)(aim_float_bits(x[j]) & 0x7fffffffu);
+        largest = magnitude > largest ? magnitude : largest;
+    }
+    return aim_bits_float((uint32_t)largest);
+}
+
+/* By sixteen lanes and one fixed tree over them. */
+static double sum_abs(const float *x, int n)
+{
+    enum { LANES = 16 };
+    double lane[LANES] = {0};
+    int whole = n / LANES * LANES;
+    for (int j = 0; j < whole; j += LANES)
+        for (int k = 0; k < LANES; k++)
+            lane[k] += (double)fabsf(x[j + k]);
+    for (int j = whole; j < n; j++)
+        lane[j - whole] += (double)fabsf(x[j]);
+    for (int width = LANES / 2; width > 0; width /= 2)
+        for (int k = 0; k < width; k++)
+            lane[k] += lane[k + width];
+    return lane[0];
+}
+
+static void pcm_noise(const aim_pcm_noise *noise, float scale, const float *restrict z,
+                      float *restrict weight, int n)
+{
+    const aim_pcm_noise c = *noise;
+    for (int j = 0; j < n; j++) {
+        float g = weight[j] * scale * c.g_max, magnitude = fabsf(g);
+        float noisy = g + z[j] * aim__pcm_deviation(&c, magnitude);
+        weight[j] = magnitude < c.dead_zone ? 0.0f : noisy / c.g_max / scale;
+    }
+}
+
+static void additive_noise(float deviation, const float *restrict z, float *restrict weight, int n)
+{
+    for (int j = 0; j < n; j++)
+        weight[j] += deviation * z[j];
+}
+
+/* Adding 1.5 * 2^23 leaves a number below 2^22, rounded to the nearest even integer,
+ * in the low bits. */
+static inline int32_t round_code(float weight, float step, float largest_code)
+{
+    float code = weight / step;
+    code = code > largest_code ? largest_code : code;
+    code = code < -largest_code ? -largest_code : code;
+    return (int32_t)(aim_float_bits(code + 12582912.0f) - 0x4B400000u);
+}
+
+/* low takes what high leaves, from -128 to 127. */
+static void codes(const float *restrict weight, float step, float largest_code, int n,
+                  int8_t *restrict low, int8_t *restrict high)
+{
+    if (!high)
+        for (int j = 0; j < n; j++)
+            low[j] = (int8_t)round_code(weight[j], step, largest_code);
+    else
+        for (int j = 0; j < n; j++) {
+            int32_t code = round_code(weight[j], step, largest_code);
+            high[j] = (int8_t)((code + 128) >> 8);
+            low[j] = (int8_t)code;
+        }
+}
+
+const aim__noise_loops ROW = {
+    .name = ROW_NAME,
+    .needs = ROW_NEEDS,
+    .normal_groups = normal_groups,
+    .max_abs = max_abs,
+    .sum_abs = sum_abs,
+    .pcm_noise = pcm_noise,
+    .additive_noise = additive_noise,
+    .pairs = pairs,
+    .codes = codes,
+};
