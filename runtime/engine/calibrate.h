@@ -20,8 +20,10 @@ enum aim_calibration_method {
 
 typedef struct aim_calibration {
     enum aim_calibration_method method;
-    double value; /* the share, in (0, 1], or the factor, > 0; unused with MAX */
+    double value; /* the share, in (0, 1], or the factor, in (0, AIM_CALIBRATE_MOST];
+                     unused with MAX */
 } aim_calibration;
+enum { AIM_CALIBRATE_MOST = 1000 };
 
 /* The method called "quantile", "max" or "std" with its usual value; name NULL: what
  * is best as a rule. AIM_EINVAL with param "method" and the list of names. */

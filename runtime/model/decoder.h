@@ -58,6 +58,8 @@ int aim_decoder_learned_ranges(const aim_decoder *d);
 const aim_chip *aim_decoder_chip(const aim_decoder *d); /* NULL: digital */
 /* Does every row need its own noise (aim_batch.noise)? */
 bool aim_decoder_has_read_noise(const aim_decoder *d);
+/* "learned", "calibrated", "dynamic" or "none"; constant. */
+const char *aim_range_source_name(enum aim_range_source source);
 /* Where the ranges of the inputs of its tiles come from: "learned", "calibrated",
  * "dynamic", "mixed" or "none" (no layers on tiles, or inputs without a limit). */
 const char *aim_decoder_range_source(const aim_decoder *d);

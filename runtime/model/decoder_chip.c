@@ -55,17 +55,22 @@ static struct range_count count_ranges(const aim_decoder *d)
     return count;
 }
 
-const char *aim_decoder_range_source(const aim_decoder *d)
+const char *aim_range_source_name(enum aim_range_source source)
 {
     static const char *const names[] = {[AIM_RANGES_NONE] = "none",
                                         [AIM_RANGES_DYNAMIC] = "dynamic",
                                         [AIM_RANGES_LEARNED] = "learned",
                                         [AIM_RANGES_CALIBRATED] = "calibrated"};
+    return names[source];
+}
+
+const char *aim_decoder_range_source(const aim_decoder *d)
+{
     struct range_count count = count_ranges(d);
-    const char *name = names[AIM_RANGES_NONE];
+    const char *name = aim_range_source_name(AIM_RANGES_NONE);
     int kinds = 0;
     for (int i = 0; i <= AIM_RANGES_CALIBRATED; i++) {
-        name = count.of[i] ? names[i] : name;
+        name = count.of[i] ? aim_range_source_name(i) : name;
         kinds += count.of[i] > 0;
     }
     return kinds > 1 ? "mixed" : name;
