@@ -153,8 +153,10 @@ static void print_metrics(void)
     print_metric(PREFIX name, "counter", scope, label, help);
 #define HISTOGRAM(id, name, scope, label, buckets, help)                                           \
     print_metric(PREFIX name, "histogram", scope, label, help);
-#define GAUGE(id, name, scope, help) print_metric(PREFIX name, "gauge", scope, "", help);
+#define GAUGE(id, name, scope, label, help) print_metric(PREFIX name, "gauge", scope, label, help);
 #define ENGINE(name, type, value, help) print_metric(PREFIX name, type, MODEL, "", help);
+#define CHIP(name, type, value, help) print_metric(PREFIX name, type, MODEL, "", help);
+#define CHIP_INFO(name, labels, help) print_metric(PREFIX name, "gauge", MODEL, labels, help);
 #define STEPS(name, help) print_metric(PREFIX name, "histogram", MODEL, "", help);
 #define INFO(name, labels, help) print_metric(PREFIX name, "gauge", "", "version", help);
 #define PROCESS(name, type, field, help) print_metric(name, type, "", "", help);

@@ -45,6 +45,9 @@ server_libserver_a_SOURCES = \
 	server/metrics.c \
 	server/metrics.def \
 	server/metrics.h \
+	server/metrics_models.c \
+	server/metrics_text.c \
+	server/metrics_text.h \
 	server/notify.c \
 	server/notify.h \
 	server/offload.c \
@@ -76,11 +79,13 @@ server_libserver_a_SOURCES = \
 	server/route_tokenize.c \
 	server/routes.c \
 	server/routes.h \
+	server/usage.c \
+	server/usage.h \
 	server/utf8.c \
 	server/utf8.h
 
 SERVER_LDADD = server/libserver.a $(RUNTIME_LDADD) $(MICROHTTPD_LIBS) $(UV_LIBS) \
-	$(CONFUSE_LIBS) $(SYSTEMD_LIBS)
+	$(SYSTEMD_LIBS)
 
 sbin_PROGRAMS += analogd
 analogd_SOURCES = server/main.c

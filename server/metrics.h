@@ -13,7 +13,7 @@
 enum aimd_metric {
 #define COUNTER(id, name, scope, label, help) AIMD_M_##id,
 #define HISTOGRAM(id, name, scope, label, buckets, help) AIMD_M_##id,
-#define GAUGE(id, name, scope, help) AIMD_M_##id,
+#define GAUGE(id, name, scope, label, help) AIMD_M_##id,
 #include "server/metrics.def"
     AIMD_N_METRICS
 };
@@ -24,6 +24,8 @@ void aimd_metrics_free(aimd_metrics *m);
 
 /* Show every per-model metric of this model from now on, at zero until counted. */
 void aimd_metrics_add_model(aimd_metrics *m, const char *model);
+/* Forget all of a model that is gone. */
+void aimd_metrics_remove_model(aimd_metrics *m, const char *model);
 
 /* model: the served id for per-model metrics, NULL for daemon-wide ones.
  * label: the value of the metric's own label (finished_reason, reason, ...),
@@ -36,11 +38,15 @@ void aimd_observe(aimd_metrics *m, enum aimd_metric id, const char *model, doubl
 void aimd_observe_label(aimd_metrics *m, enum aimd_metric id, const char *model, const char *label,
                         double value);
 void aimd_gauge(aimd_metrics *m, enum aimd_metric id, const char *model, double value);
+void aimd_gauge_label(aimd_metrics *m, enum aimd_metric id, const char *model, const char *label,
+                      double value);
 
-/* One served model's engine figures, read when /metrics is asked for. */
+/* One served model's figures, read when /metrics is asked for. */
 typedef struct aimd_model_stats {
     const char *model;
     aim_engine_stats stats;
+    const aim_chip *chip; /* NULL: digital */
+    aim_chip_cost cost;   /* of the chip, for all rows of the engine */
 } aimd_model_stats;
 
 /* The page in Prometheus text format 0.0.4. */

@@ -142,6 +142,67 @@ START_TEST(engine_figures_are_read)
 }
 END_TEST
 
+START_TEST(chips_tell_what_they_took)
+{
+    aim_chip chip = {.seed = 9007199254740992, .age = 86400};
+    strcpy(chip.profile.name, "pcm-hermes");
+    chip.profile.conductance_bits = 16;
+    aimd_model_stats models[2] = {{.model = "twin"}, {.model = "twin@a"}};
+    models[1].chip = &chip;
+    models[1].cost = (aim_chip_cost){12, 1ull << 40, 345, 0.125, 2.5};
+    write_page(models, 2);
+    ASSERT_LINE("# TYPE analogd_chip_tile_mvms_total counter");
+    ASSERT_LINE("analogd_chip_tile_mvms_total{model_name=\"twin@a\"} 12");
+    ASSERT_LINE("analogd_chip_dac_conversions_total{model_name=\"twin@a\"} 1099511627776");
+    ASSERT_LINE("analogd_chip_adc_conversions_total{model_name=\"twin@a\"} 345");
+    ASSERT_LINE("analogd_chip_energy_joules_total{model_name=\"twin@a\"} 0.125");
+    ASSERT_LINE("analogd_chip_busy_seconds_total{model_name=\"twin@a\"} 2.5");
+    ASSERT_LINE("analogd_chip_age_seconds{model_name=\"twin@a\"} 86400");
+    ASSERT_LINE("analogd_chip_info{model_name=\"twin@a\",profile=\"pcm-hermes\","
+                "seed=\"9007199254740992\",conductance_bits=\"16\"} 1");
+    ASSERT_NO("chip_energy_joules_total{model_name=\"twin\"}"); /* digital */
+    ASSERT_NO("chip_info{model_name=\"twin\"");
+    ASSERT_LINE("analogd_num_requests_running{model_name=\"twin\"} 0");
+}
+END_TEST
+
+START_TEST(chips_are_counted_by_state)
+{
+    aimd_gauge_label(m, AIMD_M_CHIPS, NULL, "ready", 2);
+    aimd_gauge_label(m, AIMD_M_CHIPS, NULL, "programming", 1);
+    aimd_gauge_label(m, AIMD_M_CHIPS, NULL, "programming", 0);
+    aimd_observe_label(m, AIMD_M_CHIP_OPERATION, NULL, "program", 3);
+    write_page(NULL, 0);
+    ASSERT_LINE("analogd_chips{state=\"ready\"} 2");
+    ASSERT_LINE("analogd_chips{state=\"programming\"} 0");
+    ASSERT_LINE("analogd_chip_operation_seconds_bucket{operation=\"program\",le=\"2.5\"} 0");
+    ASSERT_LINE("analogd_chip_operation_seconds_bucket{operation=\"program\",le=\"5\"} 1");
+}
+END_TEST
+
+START_TEST(a_model_that_is_gone_is_forgotten)
+{
+    static const char *const ids[] = {"a", "b", "c"};
+    for (int i = 0; i < 3; i++) {
+        aimd_metrics_add_model(m, ids[i]);
+        aimd_count(m, AIMD_M_REQUEST_SUCCESS, ids[i], "stop", i + 1);
+        aimd_count(m, AIMD_M_REQUEST_SUCCESS, ids[i], "length", 7);
+    }
+    aimd_count(m, AIMD_M_REJECTED, NULL, "b", 1); /* a label of that name is no model */
+    aimd_metrics_remove_model(m, "b");
+    aimd_metrics_remove_model(m, "never");
+    write_page(NULL, 0);
+    ASSERT_NO("model_name=\"b\"");
+    ASSERT_LINE("analogd_rejected_total{reason=\"b\"} 1");
+    ASSERT_LINE("analogd_request_success_total{model_name=\"a\",finished_reason=\"stop\"} 1");
+    ASSERT_LINE("analogd_request_success_total{model_name=\"c\",finished_reason=\"stop\"} 3");
+    aimd_metrics_add_model(m, "b"); /* and starts anew when it comes back */
+    write_page(NULL, 0);
+    ASSERT_LINE("analogd_generation_tokens_total{model_name=\"b\"} 0");
+    ASSERT_NO("model_name=\"b\",finished_reason");
+}
+END_TEST
+
 START_TEST(labels_are_escaped)
 {
     aimd_model_stats one = {.model = "q\"b\\n\nx"};
@@ -221,6 +282,9 @@ int main(void)
     tcase_add_test(tc, histogram_without_model_has_no_stray_comma);
     tcase_add_test(tc, a_model_shows_at_zero);
     tcase_add_test(tc, engine_figures_are_read);
+    tcase_add_test(tc, chips_tell_what_they_took);
+    tcase_add_test(tc, chips_are_counted_by_state);
+    tcase_add_test(tc, a_model_that_is_gone_is_forgotten);
     tcase_add_test(tc, labels_are_escaped);
     tcase_add_test(tc, process_figures_are_there);
     tcase_add_test(tc, page_is_well_formed);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* usage.h - what a request took, as its answer tells: tokens, and what a chip
+ * would have spent on them. */
+#ifndef AIMD_USAGE_H
+#define AIMD_USAGE_H
+
+#include "base/buf.h"
+#include "model/decoder.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A pure function of the lengths of prompts and answers, and of what the prefix
+ * cache had: rows that were computed again for want of memory do not count. */
+typedef struct aimd_usage {
+    int64_t prompt_tokens;     /* each prompt once */
+    int64_t completion_tokens; /* all choices, end-of-sequence tokens too */
+    int64_t cached_tokens;     /* of the prompts, found in the prefix cache */
+    uint64_t rows, head_rows;  /* through the blocks of the model, and through lm_head */
+} aimd_usage;
+
+/* A prompt has been computed, but for what was cached. One row of it goes through
+ * lm_head, which its choices share; all of them if its tokens are scored. */
+void aimd_usage_add_prompt(aimd_usage *u, int64_t tokens, int64_t cached_tokens, bool scored);
+/* A choice got a token. The first comes from the prompt's row, each other one from
+ * the row of the token in front of it. */
+void aimd_usage_add_token(aimd_usage *u, bool first_of_choice);
+
+/* What a chip takes for a row through the blocks, and through lm_head. */
+typedef struct aimd_chip_rates {
+    bool on_chip; /* false: digital, the rest is zero */
+    aim_chip_cost row, head_row;
+} aimd_chip_rates;
+
+/* Of a decoder that is loaded. */
+aimd_chip_rates aimd_chip_rates_of(const aim_decoder *d);
+
+aim_chip_cost aimd_usage_chip_cost(const aimd_usage *u, const aimd_chip_rates *rates);
+
+/* OpenAI's object; for a model on a chip with the member "aimc". */
+void aimd_write_usage(aim_buf *out, const aimd_usage *u, const aimd_chip_rates *rates);
+
+#endif
