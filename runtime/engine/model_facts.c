@@ -26,6 +26,9 @@ aim_model_facts aim_model_describe(const aim_model *m)
         .tied_head = m->config.tied_embeddings,
         .rope = rope_names[m->config.rope.kind],
         .learned_ranges = aim_decoder_learned_ranges(m->decoder),
+        .chip = aim_decoder_chip(m->decoder),
+        .input_ranges = aim_decoder_range_source(m->decoder),
+        .missing_ranges = aim_decoder_missing_ranges(m->decoder),
         .chat_template = chat_template_name(m),
     };
 }

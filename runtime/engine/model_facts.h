@@ -14,6 +14,9 @@ typedef struct aim_model_facts {
     bool tied_head;            /* the head shares the embedding table */
     const char *rope;          /* "default", "linear", "llama3", "longrope" */
     int learned_ranges;        /* linear layers trained with input ranges, for analog hardware */
+    const aim_chip *chip;      /* that the weights are programmed on; NULL: digital */
+    const char *input_ranges;  /* of its tiles, as aim_decoder_range_source has it */
+    int missing_ranges;        /* layers with dynamic ranges for want of fixed ones */
     const char *chat_template; /* the name of the one in effect, "unknown" or "none" */
 } aim_model_facts;
 
