@@ -3,6 +3,17 @@
 # there is none yet.
 exampledir = $(docdir)/examples
 dist_example_DATA = conf/analogd.conf
+
+# Found by their names.
+profiledir = $(pkgdatadir)/profiles
+dist_profile_DATA = \
+	conf/profiles/afm-paper.conf \
+	conf/profiles/gaussian.conf \
+	conf/profiles/ideal.conf \
+	conf/profiles/pcm-aihwkit.conf \
+	conf/profiles/pcm-hermes.conf \
+	conf/profiles/reram-wan2022.conf
+
 CONFIG_FILE = $(DESTDIR)$(sysconfdir)/analogd/analogd.conf
 
 install-data-hook:

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/conf_text.h"
 
 #include <confuse.h>
 #include <stdio.h>
@@ -70,11 +71,6 @@ static int check_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *resu
     return 0;
 }
 
-/* libconfuse takes the end of the file for a closing brace and for the end of a
- * comment. A last line of ours tells: it must arrive, and at the top level. */
-#define LAST_OPTION "end_of_file"
-#define LAST_LINE "\n" LAST_OPTION " = reached\n"
-
 static int check_end(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
     (void)opt;
@@ -107,7 +103,7 @@ static int fill_slots(cfg_opt_t slots[MAX_SLOTS], bool model_level)
     }
     if (model_level)
         slots[n++] = option_slot("dir", false);
-    slots[n++] = (cfg_opt_t)CFG_STR_CB(LAST_OPTION, NULL, CFGF_NODEFAULT, check_end);
+    slots[n++] = (cfg_opt_t)CFG_STR_CB(AIM_CONF_END, NULL, CFGF_NODEFAULT, check_end);
     slots[n] = (cfg_opt_t)CFG_END();
     return n;
 }
@@ -167,64 +163,18 @@ static int store_all(cfg_t *cfg, aimd_config *config, aim_error *err)
     return rc;
 }
 
-/* ---- comments ----------------------------------------------------------- */
-
-static char *blank(char *from, char *end)
-{
-    for (; from < end; from++)
-        if (*from != '\n')
-            *from = ' ';
-    return end;
-}
-
-/* The end of the comment that begins at p, or NULL: none does, or it is never
- * closed, which libconfuse then finds. Inside a word only # begins one. */
-static char *comment_end(char *p, bool inside_word)
-{
-    if (*p == '#' || (!inside_word && strncmp(p, "//", 2) == 0))
-        return p + strcspn(p, "\n");
-    char *end = !inside_word && strncmp(p, "/*", 2) == 0 ? strstr(p + 2, "*/") : NULL;
-    return end ? end + 2 : NULL;
-}
-
-static char *skip_quoted(char *p)
-{
-    char quote = *p++;
-    while (*p && *p != quote)
-        p += *p == '\\' && p[1] ? 2 : 1;
-    return *p ? p + 1 : p;
-}
-
-/* libconfuse counts the line of a comment more than once, so that the lines in
- * its errors would be wrong: it gets to see blanks where it would see comments. */
-static void blank_comments(char *p)
-{
-    bool inside_word = false;
-    while (*p) {
-        char *end = comment_end(p, inside_word);
-        if (end) {
-            p = blank(p, end);
-            continue;
-        }
-        inside_word = !strchr(" \t\r\n{}(),;=", *p);
-        p = *p == '"' || *p == '\'' ? skip_quoted(p) : p + 1;
-    }
-}
-
 static int parse(cfg_t *cfg, const char *text, aim_error *err)
 {
-    aim_buf whole = AIM_BUF_INIT;
-    aim_buf_puts(&whole, text);
-    aim_buf_puts(&whole, LAST_LINE);
-    int rc = whole.failed ? aim_fail_nomem(err, parsing.name) : 0;
-    if (rc == 0)
-        blank_comments(whole.data);
+    char *whole = aim_conf_text(text);
+    if (!whole)
+        return aim_fail_nomem(err, parsing.name);
+    int rc = 0;
     /* on_parse_error has told where and why, unless memory ran out. */
-    if (rc == 0 && cfg_parse_buf(cfg, whole.data) != CFG_SUCCESS)
+    if (cfg_parse_buf(cfg, whole) != CFG_SUCCESS)
         rc = aim_fail(err, AIM_ENOMEM, "%s: cannot be parsed", parsing.name);
-    else if (rc == 0 && cfg_size(cfg, LAST_OPTION) == 0)
+    else if (cfg_size(cfg, AIM_CONF_END) == 0)
         rc = aim_fail(err, AIM_EINVAL, "%s: a comment is not closed", parsing.name);
-    aim_buf_free(&whole);
+    aim_free(whole);
     return rc;
 }
 

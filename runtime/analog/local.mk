@@ -9,6 +9,7 @@ runtime_libanalog_a_SOURCES = \
 	runtime/analog/device_math.h \
 	runtime/analog/device_model.c runtime/analog/device_model.h \
 	runtime/analog/device_pairs.c runtime/analog/device_pairs.h \
+	runtime/analog/energy.c runtime/analog/energy.h \
 	runtime/analog/exact_linear.c runtime/analog/exact_linear.h \
 	runtime/analog/integer_linear.c runtime/analog/integer_linear.h \
 	runtime/analog/noise_loops.c runtime/analog/noise_loops.h \
@@ -16,6 +17,11 @@ runtime_libanalog_a_SOURCES = \
 	runtime/analog/normal_groups.inc.h \
 	runtime/analog/normals.c runtime/analog/normals.h \
 	runtime/analog/pairs.inc.h \
+	runtime/analog/profile.c runtime/analog/profile.h \
+	runtime/analog/profile_check.c \
+	runtime/analog/profile_keys.c runtime/analog/profile_keys.def \
+	runtime/analog/profile_keys.h \
+	runtime/analog/profile_parser.c runtime/analog/profile_parser.h \
 	runtime/analog/tile_settings.c runtime/analog/tile_settings.h \
 	runtime/analog/tile_split.c runtime/analog/tile_split.h \
 	runtime/analog/tile_weights.c runtime/analog/tile_weights.h \
