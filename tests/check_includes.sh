@@ -14,7 +14,8 @@ declare -A may_include=(
     [runtime/model]="base tensor checkpoint analog model"
     [runtime/engine]="base tensor analog checkpoint text model engine"
     [server]="base analog checkpoint text engine server"
-    [bench]="base tensor checkpoint text model engine bench"
+    [ctl]="base ctl"
+    [bench]="base tensor checkpoint text analog model engine bench"
 )
 
 failed=0

@@ -7,12 +7,13 @@
 set -euo pipefail
 
 # COMMAND=PACKAGE is wanted only where the command is missing: it may come from
-# elsewhere than from a Debian package.
+# elsewhere than from a Debian package. Of PACKAGE|OTHER|... one is enough.
 build_packages=(
     cc=gcc make=make autoconf=autoconf automake=automake autoconf-archive
     pkg-config=pkg-config xz=xz-utils curl=curl libc6-dev
     libmicrohttpd-dev libuv1-dev libjansson-dev libopenblas-dev libconfuse-dev
     libpcre2-dev libutf8proc-dev librandom123-dev libsystemd-dev
+    'libcurl4-openssl-dev|libcurl4-gnutls-dev'
 )
 test_packages=(
     check clang=clang libclang-rt-dev git=git procps mandoc=mandoc python3=python3 python3-venv
@@ -26,6 +27,16 @@ has_package()
     [[ $state == ii* ]]
 }
 
+has_one()
+{
+    local names name
+    IFS='|' read -ra names <<<"$1"
+    for name in "${names[@]}"; do
+        if has_package "$name"; then return 0; fi
+    done
+    return 1
+}
+
 missing=()
 for set_name in "$@"; do
     declare -n packages="${set_name}_packages"
@@ -34,7 +45,7 @@ for set_name in "$@"; do
         if [[ $entry == *=* ]]; then
             command -v "$command" >/dev/null 2>&1 || missing+=("$package")
         elif command -v dpkg-query >/dev/null 2>&1; then
-            has_package "$package" || missing+=("$package")
+            has_one "$package" || missing+=("${package%%|*}")
         fi
     done
 done
