@@ -22,6 +22,7 @@ runtime_libanalog_a_SOURCES = \
 	runtime/analog/profile_keys.c runtime/analog/profile_keys.def \
 	runtime/analog/profile_keys.h \
 	runtime/analog/profile_parser.c runtime/analog/profile_parser.h \
+	runtime/analog/program.c runtime/analog/program.h \
 	runtime/analog/tile_settings.c runtime/analog/tile_settings.h \
 	runtime/analog/tile_split.c runtime/analog/tile_split.h \
 	runtime/analog/tile_weights.c runtime/analog/tile_weights.h \

@@ -27,12 +27,10 @@
 
 #include "analog/chip.h"
 #include "analog/tile_split.h"
+#include "analog/tile_weights.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-
-/* What the survey found out about a channel, in program.c. */
-typedef struct aim__channel_survey aim__channel_survey;
 
 typedef struct aim_layer_program {
     const aim_chip *chip; /* borrowed */
@@ -43,27 +41,28 @@ typedef struct aim_layer_program {
      * or of the tile, of the weights asked for (clipped, before they are rounded to
      * levels) or of those held right after programming, as the profile says. */
     float *largest;
-    /* [tiles, out] drift compensation, a digital factor on a channel's readings;
-     * NULL if the profile has none. */
+    /* [tiles, out] drift compensation, a digital factor on a channel's readings: what
+     * the tile, or the channel, answered to unit inputs right after programming, over
+     * what it answers now; NULL if the profile has none. An answer is the mean magnitude
+     * of the weights that are read, in units of the largest asked for of each channel:
+     * what aihwkit measures with an identity matrix as the input and no converters. */
     float *gain;
 
-    /* The rest is program.c's. */
-    aim__channel_survey *survey; /* [out], NULL if not needed */
-    float *levels_of;            /* [tiles, out] weights are rounded to parts of it, or NULL */
-    bool *reciprocal;            /* [tiles] see aim_discretize, or NULL */
-    float clip;                  /* of the whole layer's gaussian clipping */
-    float *readout_then;         /* [tiles, out] mean |reading| of unit inputs right after */
-    float *readout_now;          /* programming, and now; NULL without compensation */
+    /* The rest is program.c's. NULL: the profile does not need it. */
+    aim_weight_moments *moments; /* [out] of the survey, for clipping by all weights */
+    float clip;                  /* made of them */
+    float *level_range;          /* [tiles, out] weights are rounded to parts of it */
+    bool *is_reciprocal;         /* [tiles] see aim_discretize */
+    float *readout_then;         /* [tiles, out] aim_pair_readout right after programming */
+    float *readout_now;          /* and at the chip's age */
 } aim_layer_program;
 
-/* AIM_EINVAL if the layer cannot be told apart from others (numbers and tiles up to
- * 65535) or has too few weights for the profile's clipping, AIM_ENOMEM. */
+/* AIM_EINVAL if the layer cannot be told apart from others (numbers and tiles go to
+ * 65535) or has too few weights for the profile's clipping, AIM_EUNSUPPORTED for
+ * learned clips, AIM_ENOMEM. */
 int aim_layer_program_init(aim_layer_program *p, const aim_chip *chip, int layer, int out, int in,
                            aim_error *err);
 void aim_layer_program_fini(aim_layer_program *p); /* also of a zeroed one */
-
-/* Bytes that init takes from the heap, at most. */
-size_t aim_layer_program_bytes(const aim_chip *chip, int out, int in);
 
 static inline aim_tile_span aim_layer_program_span(const aim_layer_program *p, int tile)
 {

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/optimise.h"
+
 #include "analog/tile_weights.h"
 
 #include "analog/converter.h"
+
+enum { LANES = 16 };
 
 static float *row_of(const aim_weight_window *w, int channel)
 {
@@ -48,35 +52,95 @@ static void round_row(float *row, int width, float step, float largest_code)
         row[j] = rintf(aim_limit(row[j] / fmaxf(step, FLT_MIN), largest_code)) * step;
 }
 
+static float half_step(float largest, double res)
+{
+    return largest / (float)fmax(res, 1.0 / res);
+}
+
+bool aim_discretize_is_reciprocal(const float *largest, int out, double res)
+{
+    for (int o = 0; o < out; o++)
+        if (!(half_step(largest[o], res) > 1.0f))
+            return false;
+    return true;
+}
+
+void aim_discretize_channel(float *weight, int n, float largest, double res, bool is_reciprocal)
+{
+    float half = half_step(largest, res);
+    float step = is_reciprocal ? 2.0f / half : 2.0f * half;
+    round_row(weight, n, step, (float)(fmax(res, 1.0 / res) / 2));
+}
+
 void aim_discretize(const aim_weight_window *w, const float *largest, double res)
 {
-    double steps = fmax(res, 1.0 / res);
-    bool reciprocal = true;
+    bool is_reciprocal = aim_discretize_is_reciprocal(largest, w->out, res);
     for (int o = 0; o < w->out; o++)
-        reciprocal = reciprocal && largest[o] / (float)steps > 1.0f;
-    for (int o = 0; o < w->out; o++) {
-        float half = largest[o] / (float)steps;
-        float step = reciprocal ? 2.0f / half : 2.0f * half;
-        round_row(row_of(w, o), w->width, step, (float)(steps / 2));
+        aim_discretize_channel(row_of(w, o), w->width, largest[o], res, is_reciprocal);
+}
+
+/* Of lanes that took turns at the elements: a fixed tree. */
+static double add_lanes(double *lane)
+{
+    for (int width = LANES / 2; width > 0; width /= 2)
+        for (int k = 0; k < width; k++)
+            lane[k] += lane[k + width];
+    return lane[0];
+}
+
+static double sum(const float *v, int n)
+{
+    double lane[LANES] = {0};
+    for (int i = 0; i < n; i += LANES)
+        for (int k = 0; k < LANES && i + k < n; k++)
+            lane[k] += (double)v[i + k];
+    return add_lanes(lane);
+}
+
+static double sum_of_squares(const float *v, int n, double mean)
+{
+    double lane[LANES] = {0};
+    for (int i = 0; i < n; i += LANES)
+        for (int k = 0; k < LANES && i + k < n; k++)
+            lane[k] += ((double)v[i + k] - mean) * ((double)v[i + k] - mean);
+    return add_lanes(lane);
+}
+
+aim_weight_moments aim_weight_moments_of(const float *weight, int n)
+{
+    double mean = sum(weight, n) / n;
+    return (aim_weight_moments){n, mean, sum_of_squares(weight, n, mean)};
+}
+
+/* Chan, Golub and LeVeque (1979): the means' distance is part of the deviation. */
+void aim_weight_moments_add(aim_weight_moments *total, const aim_weight_moments *more)
+{
+    double n = total->n + more->n, apart = more->mean - total->mean;
+    total->squares += more->squares + apart * apart * (total->n * more->n / n);
+    total->mean += apart * (more->n / n);
+    total->n = n;
+}
+
+float aim_clip_bound(const aim_weight_moments *m, double sigma)
+{
+    return (float)(sigma * sqrt(m->squares / (m->n - 1)));
+}
+
+void aim_clip_weights(float *weight, int n, float bound)
+{
+    for (int j = 0; j < n; j++)
+        weight[j] = aim_limit(weight[j], bound);
+}
+
+/* The moments of the whole matrix. */
+static aim_weight_moments moments_of_rows(const float *weight, int out, int in)
+{
+    aim_weight_moments all = {0};
+    for (int o = 0; o < out; o++) {
+        aim_weight_moments row = aim_weight_moments_of(weight + (size_t)o * (size_t)in, in);
+        aim_weight_moments_add(&all, &row);
     }
-}
-
-static double standard_deviation(const float *v, size_t n)
-{
-    double sum = 0.0, squares = 0.0;
-    for (size_t i = 0; i < n; i++)
-        sum += (double)v[i];
-    double mean = sum / (double)n;
-    for (size_t i = 0; i < n; i++)
-        squares += ((double)v[i] - mean) * ((double)v[i] - mean);
-    return sqrt(squares / (double)(n - 1));
-}
-
-static void clip_at_deviations(float *weight, size_t n, double sigma)
-{
-    float bound = (float)(sigma * standard_deviation(weight, n));
-    for (size_t i = 0; i < n; i++)
-        weight[i] = aim_limit(weight[i], bound);
+    return all;
 }
 
 int aim_clip_gaussian(float *weight, int out, int in, bool per_channel, double sigma,
@@ -85,8 +149,12 @@ int aim_clip_gaussian(float *weight, int out, int in, bool per_channel, double s
     size_t group = per_channel ? (size_t)in : (size_t)out * (size_t)in;
     if (group < 2)
         return aim_fail(err, AIM_EINVAL, "a single weight has no standard deviation to clip at");
-    size_t groups = per_channel ? (size_t)out : 1;
-    for (size_t g = 0; g < groups; g++)
-        clip_at_deviations(weight + g * group, group, sigma);
+    aim_weight_moments m = moments_of_rows(weight, out, in);
+    for (int o = 0; o < out; o++) {
+        float *row = weight + (size_t)o * (size_t)in;
+        if (per_channel)
+            m = aim_weight_moments_of(row, in);
+        aim_clip_weights(row, in, aim_clip_bound(&m, sigma));
+    }
     return AIM_OK;
 }

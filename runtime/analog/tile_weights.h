@@ -32,11 +32,25 @@ void aim_clip_learned(const aim_weight_window *w, const float *clip);
  * simulator takes half the step for a number of steps; so does this. Weights of
  * language models never get there.) */
 void aim_discretize(const aim_weight_window *w, const float *largest, double res);
+/* The same in two parts: is the tile one with such ranges, and one channel [n]. */
+bool aim_discretize_is_reciprocal(const float *largest, int out, double res);
+void aim_discretize_channel(float *weight, int n, float largest, double res, bool is_reciprocal);
 
 /* Limit weights [out, in] at sigma standard deviations (n - 1 in the
  * denominator) of the whole matrix or of each row. AIM_EINVAL if there is
  * only one weight to take the deviation of: it has none. */
 int aim_clip_gaussian(float *weight, int out, int in, bool per_channel, double sigma,
                       aim_error *err);
+
+/* The same in parts: the moments of rows, those of the whole matrix by adding the
+ * rows' in order, and the limit. */
+typedef struct aim_weight_moments {
+    double n, mean, squares; /* squares: sum of the squared distances from the mean */
+} aim_weight_moments;
+aim_weight_moments aim_weight_moments_of(const float *weight, int n);
+void aim_weight_moments_add(aim_weight_moments *total, const aim_weight_moments *more);
+float aim_clip_bound(const aim_weight_moments *m, double sigma);
+/* Limit weight [n] at +-bound. */
+void aim_clip_weights(float *weight, int n, float bound);
 
 #endif
