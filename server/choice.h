@@ -8,12 +8,14 @@
 #include "engine/engine.h"
 #include "server/logprobs_json.h"
 #include "server/request.h"
+#include "server/usage.h"
 
 /* What the choices of one response share. */
 typedef struct aimd_format {
     const aimd_request *request;
     aimd_token_style style;
-    aim_buf head; /* the JSON in front of the choices, the same in every chunk */
+    aim_buf head;          /* the JSON in front of the choices, the same in every chunk */
+    aimd_chip_rates rates; /* for the usage */
 } aimd_format;
 
 /* Made once a prompt, shown in each of its n choices. */

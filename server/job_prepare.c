@@ -53,6 +53,7 @@ static int prepare(aimd_job *job, aimd_body *b, aim_error *err)
         .created = (int64_t)time(NULL),
     };
     code = aimd_format_init(&job->format, &job->request, b->scope.tokenizer, &id, err);
+    job->format.rates = aimd_chip_rates_of(b->model->model->decoder);
     if (!code)
         code = prepare_requests(job, err);
     return code ? code : prepare_answer(job, err);

@@ -33,14 +33,14 @@ void aimd__job_count_prompt(aimd_job *job, const aim_event *e)
         observe(job, AIMD_M_QUEUE_TIME, (double)e->queued_ns * 1e-9);
     }
     job->end_ns = e->time_ns;
-    job->usage.cached_tokens += e->cached_tokens;
+    aimd_usage_add_prompt(&job->usage, n_tokens, e->cached_tokens, e->prompt_logprob != NULL);
     aimd_count(m, AIMD_M_PROMPT_TOKENS, job->model->id, NULL, n_tokens);
 }
 
 void aimd__job_count_token(aimd_job *job, int choice, const aim_event *e)
 {
     uint64_t *last = &job->last_token_ns[choice];
-    job->usage.completion_tokens++;
+    aimd_usage_add_token(&job->usage, *last == 0);
     aimd_count(job->offload.daemon->metrics, AIMD_M_GENERATION_TOKENS, job->model->id, NULL, 1);
     if (*last)
         observe(job, AIMD_M_ITL, seconds(*last, e->time_ns));

@@ -40,16 +40,6 @@ void aimd_format_free(aimd_format *f)
     aim_buf_free(&f->head);
 }
 
-static void write_usage(aim_buf *out, const aimd_usage *u)
-{
-    aim_buf_printf(out,
-                   "{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,\"total_tokens\":%lld,"
-                   "\"prompt_tokens_details\":{\"cached_tokens\":%lld}}",
-                   (long long)u->prompt_tokens, (long long)u->completion_tokens,
-                   (long long)(u->prompt_tokens + u->completion_tokens),
-                   (long long)u->cached_tokens);
-}
-
 /* ,"finish_reason":...,"stop_reason":... */
 static void write_finish(aim_buf *out, const aimd_request *r, const aimd_choice *c)
 {
@@ -156,7 +146,7 @@ void aimd_write_body(aim_buf *out, const aimd_format *f, const aimd_prompt_part 
             write_completion_choice(out, f, &parts[i / n], &choices[i]);
     }
     aim_buf_puts(out, "],\"usage\":");
-    write_usage(out, usage);
+    aimd_write_usage(out, usage, &f->rates);
     if (is_chat(f)) {
         write_prompt_logprobs(out, &parts[0]);
         if (r->params.return_token_ids)
@@ -181,7 +171,7 @@ static void end_event(aim_buf *out, const aimd_format *f, const aimd_usage *usag
     if (p->include_usage) {
         aim_buf_puts(out, ",\"usage\":");
         if (p->continuous_usage)
-            write_usage(out, usage);
+            aimd_write_usage(out, usage, &f->rates);
         else
             aim_buf_puts(out, "null");
     }
@@ -253,7 +243,7 @@ void aimd_write_usage_event(aim_buf *out, const aimd_format *f, const aimd_usage
         return;
     begin_event(out, f);
     aim_buf_puts(out, "],\"usage\":");
-    write_usage(out, usage);
+    aimd_write_usage(out, usage, &f->rates);
     aim_buf_puts(out, "}\n\n");
 }
 

@@ -8,19 +8,14 @@
 #include "base/error.h"
 #include "server/choice.h"
 
-typedef struct aimd_usage {
-    int64_t prompt_tokens;     /* each prompt once */
-    int64_t completion_tokens; /* all choices, end-of-sequence tokens too */
-    int64_t cached_tokens;     /* of the prompts, found in the prefix cache */
-} aimd_usage;
-
 /* What names a response; the same in all its chunks. */
 typedef struct aimd_response_id {
     const char *request_id, *model, *fingerprint;
     int64_t created; /* unix time */
 } aimd_response_id;
 
-/* Fill *f for a request that was read. 0 or ENOMEM. */
+/* Fill *f for a request that was read, of a digital model; for a chip set f->rates
+ * behind it. 0 or ENOMEM. */
 int aimd_format_init(aimd_format *f, const aimd_request *r, const aim_tokenizer *tokenizer,
                      const aimd_response_id *id, aim_error *err);
 void aimd_format_free(aimd_format *f);

@@ -72,15 +72,21 @@ void aimd_get_version(aimd_daemon *d, aimd_exchange *x)
     respond_json(x, "{\"version\":\"" PACKAGE_VERSION "\"}");
 }
 
+static void read_model(const aimd_model *m, aimd_model_stats *out)
+{
+    const aim_decoder *decoder = m->model->decoder;
+    out->model = m->id;
+    aim_engine_get_stats(m->model->engine, &out->stats);
+    out->chip = aim_decoder_chip(decoder);
+    out->cost = aim_decoder_chip_cost(decoder, out->stats.rows, out->stats.head_rows);
+}
+
 static int read_stats(const aimd_daemon *d, aimd_model_stats *stats)
 {
     int n = 0;
-    for (size_t i = 0; i < d->n_models; i++) {
-        if (!d->models[i].model)
-            continue;
-        stats[n].model = d->models[i].id;
-        aim_engine_get_stats(d->models[i].model->engine, &stats[n++].stats);
-    }
+    for (size_t i = 0; i < d->n_models; i++)
+        if (d->models[i].model)
+            read_model(&d->models[i], &stats[n++]);
     return n;
 }
 

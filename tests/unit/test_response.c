@@ -159,7 +159,7 @@ static void answer_init(struct answer *a, enum aimd_body_route route, const char
     ck_assert_int_eq(aimd_format_init(&a->format, &a->request, tokenizer, &id, &err), AIM_OK);
     for (int i = 0; i < 2; i++)
         aimd_choice_init(&a->choices[i], &a->format, i);
-    a->usage = (aimd_usage){8, 6, 2};
+    a->usage = (aimd_usage){8, 6, 2, 10, 6};
 }
 
 static void answer_free(struct answer *a)
@@ -652,6 +652,68 @@ START_TEST(usage_goes_where_it_was_asked_for)
 }
 END_TEST
 
+/* Powers of two, so that sums are exact. */
+static const aimd_chip_rates rates = {true, {3, 10, 20, 0x1p-20, 0x1p-10}, {1, 2, 4, 0, 0x1p-12}};
+
+START_TEST(a_chip_tells_what_it_took)
+{
+    static const char aimc[] = "{\"tile_mvms\":36,\"dac_conversions\":112,\"adc_conversions\":224,"
+                               "\"energy_joule\":9.53674316e-6,"
+                               "\"latency_seconds\":0.0112304688,\"estimate\":true}";
+    static const char fields[] =
+        "{\"stream\": true, \"stream_options\": {\"include_usage\": true}}";
+    struct answer a;
+    aim_buf last = AIM_BUF_INIT;
+    answer_init(&a, AIMD_COMPLETIONS, _i ? fields : "{}");
+    a.format.rates = rates;
+    if (_i) {
+        aimd_write_usage_event(&last, &a.format, &a.usage);
+        const char *p = last.data;
+        json_t *v = next_event(&p);
+        expect_dump(v, "usage/aimc", aimc);
+        json_decref(v);
+    } else {
+        json_t *b = body_of(&a);
+        expect_dump(b, "usage/aimc", aimc);
+        expect_dump(b, "usage/total_tokens", "14");
+        json_decref(b);
+    }
+    aim_buf_free(&last);
+    answer_free(&a);
+}
+END_TEST
+
+/* The rows of a request are those that an engine alone with it computes. */
+static const struct rows_case {
+    int prompt, cached, choices, tokens; /* of each choice */
+    bool scored;
+    uint64_t rows, head_rows;
+} rows_cases[] = {
+    {5, 0, 1, 1, false, 5, 1},                 /* the prompt's row gives the only token */
+    {5, 0, 1, 4, false, 5 + 3, 1 + 3},         /* the last token is never fed */
+    {33, 32, 1, 4, false, 1 + 3, 1 + 3},       /* cached rows cost nothing */
+    {5, 0, 3, 4, false, 5 + 3 * 3, 1 + 3 * 3}, /* choices share prompt and its row */
+    {5, 0, 1, 4, true, 5 + 3, 5 + 3},          /* each scored token has its row */
+    {5, 0, 1, 0, true, 5, 5},                  /* max_tokens 0 */
+    {1, 0, 1, 1, true, 1, 1},
+};
+
+START_TEST(rows_follow_from_lengths)
+{
+    const struct rows_case *c = &rows_cases[_i];
+    aimd_usage u = {.prompt_tokens = c->prompt};
+    aimd_usage_add_prompt(&u, c->prompt, c->cached, c->scored);
+    for (int i = 0; i < c->choices; i++)
+        for (int k = 0; k < c->tokens; k++)
+            aimd_usage_add_token(&u, k == 0);
+    ck_assert_uint_eq(u.rows, c->rows);
+    ck_assert_uint_eq(u.head_rows, c->head_rows);
+    ck_assert_int_eq(u.cached_tokens, c->cached);
+    ck_assert_int_eq(u.completion_tokens, c->choices * c->tokens);
+    ck_assert_uint_eq(aimd_usage_chip_cost(&u, &rates).mvms, 3 * c->rows + c->head_rows);
+}
+END_TEST
+
 START_TEST(errors_and_the_end_of_a_stream)
 {
     aim_buf out = AIM_BUF_INIT;
@@ -748,6 +810,8 @@ int main(void)
     tcase_add_test(t, completion_chunks_end_with_a_reason);
     tcase_add_test(t, chat_deltas_come_in_order);
     tcase_add_loop_test(t, usage_goes_where_it_was_asked_for, 0, COUNT(usage_cases));
+    tcase_add_loop_test(t, a_chip_tells_what_it_took, 0, 2);
+    tcase_add_loop_test(t, rows_follow_from_lengths, 0, COUNT(rows_cases));
     tcase_add_test(t, errors_and_the_end_of_a_stream);
     tcase_add_loop_test(t, stop_reason_says_what_matched, 0, COUNT(stop_cases));
     tcase_add_test(t, every_failed_allocation_is_an_error);
