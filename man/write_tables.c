@@ -128,7 +128,16 @@ static void print_example(void)
     for (int i = 0; i < AIMD_N_OPTIONS; i++)
         if (aimd__options[i].where == AIMD_AT_MODEL)
             print_example_row("    ", &aimd__options[i]);
-    puts("}");
+    puts("}\n"
+         "\n# The same checkpoint on a simulated analog chip, beside its digital twin. More\n"
+         "# chips can be made while the daemon runs; see docs/api.md.\n"
+         "#model \"wordmath-2m@chip\" {\n"
+         "    #dir = \"/usr/share/analogd/models/wordmath-2m\"\n"
+         "    #backend = \"analog\"\n"
+         "    #profile = \"pcm-hermes\"    # analogd-profile(5) tells what one says\n"
+         "    #chip_seed = 1             # another seed is another chip\n"
+         "    #chip_age = 1h             # matters where the profile has drift\n"
+         "#}");
 }
 
 /* ---- docs/metrics.md ------------------------------------------------------ */

@@ -443,6 +443,8 @@ START_TEST(example_sets_every_option_to_its_default)
     parse_good(text, &example);
     parse_good(ONE_MODEL, &plain);
     ck_assert_str_eq(example.models[0].id, "wordmath-2m");
+    ck_assert_str_eq(example.models[1].id, "wordmath-2m@chip");
+    ck_assert(aimd_is_analog(example.models[1].backend));
     ck_assert_int_eq(
         memcmp(&example.models[0].engine, &plain.models[0].engine, sizeof plain.models[0].engine),
         0);
