@@ -8,8 +8,6 @@
 #include <math.h>
 #include <stdbool.h>
 
-enum { MAX_DAC_STEPS = 254 };
-
 struct aim_integer_linear {
     const aim_tiled_linear *layer;
     aim_conductances *tile; /* [tiles] */
@@ -21,16 +19,6 @@ struct integer_call {
     int8_t *code; /* [width of the widest tile] */
 };
 
-static int check_dac(const aim_tile_settings *s, aim_error *err)
-{
-    double steps = s->inp_res > 1.0 ? s->inp_res : 1.0 / s->inp_res;
-    if (s->inp_res > 0 && (float)steps <= MAX_DAC_STEPS)
-        return AIM_OK;
-    return aim_fail_param(err, AIM_EUNSUPPORTED, "inp_res",
-                          "inp_res is %g: integer tiles need a DAC of at most %d steps", s->inp_res,
-                          MAX_DAC_STEPS);
-}
-
 static int load_tile(aim_integer_linear *l, int tile, int bits, aim_error *err)
 {
     aim_tile_span span = aim_tiled_linear_span(l->layer, tile);
@@ -41,7 +29,7 @@ static int load_tile(aim_integer_linear *l, int tile, int bits, aim_error *err)
 aim_integer_linear *aim_integer_linear_new(const aim_tiled_linear *layer, int conductance_bits,
                                            aim_error *err)
 {
-    if (check_dac(&layer->settings, err))
+    if (aim_tile_settings_check_integer(&layer->settings, err))
         return NULL;
     aim_integer_linear *l = aim_calloc(1, sizeof *l);
     if (!l || !(l->tile = aim_calloc((size_t)layer->tiles, sizeof *l->tile))) {
@@ -73,7 +61,7 @@ static bool take_codes(const aim__tile_input *in, int8_t *code)
 {
     bool finite = true;
     for (int j = 0; j < in->span.width; j++) {
-        bool is_code = fabsf(in->code[j]) <= MAX_DAC_STEPS / 2;
+        bool is_code = fabsf(in->code[j]) <= AIM_MAX_INTEGER_STEPS / 2;
         code[j] = is_code ? (int8_t)in->code[j] : 0;
         finite = finite && is_code;
     }

@@ -53,6 +53,16 @@ int aim_tile_settings_check(const aim_tile_settings *s, aim_error *err)
     return AIM_OK;
 }
 
+int aim_tile_settings_check_integer(const aim_tile_settings *s, aim_error *err)
+{
+    double steps = s->inp_res > 1.0 ? s->inp_res : 1.0 / s->inp_res;
+    if (s->inp_res > 0 && (float)steps <= AIM_MAX_INTEGER_STEPS)
+        return AIM_OK;
+    return aim_fail_param(err, AIM_EUNSUPPORTED, "inp_res",
+                          "inp_res is %g: integer tiles need a DAC of at most %d steps", s->inp_res,
+                          AIM_MAX_INTEGER_STEPS);
+}
+
 enum aim_adc_bound aim_adc_bound_of_clip(enum aim_weight_clip clip)
 {
     bool per_channel = clip == AIM_CLIP_GAUSSIAN_PER_CHANNEL || clip == AIM_CLIP_LEARNABLE;

@@ -33,7 +33,10 @@ enum aim_weight_quantisation {
     AIM_WEIGHTS_DISCRETIZE_PER_CHANNEL, /* one step for each channel of the tile */
 };
 
-enum { AIM_MAX_STEPS = 1 << 24 }; /* a float32 holds every code */
+enum {
+    AIM_MAX_STEPS = 1 << 24,     /* a float32 holds every code */
+    AIM_MAX_INTEGER_STEPS = 254, /* an int8 holds every code */
+};
 
 /* A resolution is a number of steps, 2^bits - 2, if it is above 1, and the part
  * of the whole range that a step is otherwise: 254 and 1.0 / 254 both mean 8
@@ -56,6 +59,10 @@ typedef struct aim_tile_settings {
  * settings contradict each other: converters need an input range, an ADC needs
  * a bound, learned clips set the bound of each channel. */
 int aim_tile_settings_check(const aim_tile_settings *s, aim_error *err);
+
+/* Can integer tiles compute this (integer_linear.h, the backend analog)? They need a
+ * DAC of at most AIM_MAX_INTEGER_STEPS. AIM_EUNSUPPORTED naming inp_res. */
+int aim_tile_settings_check_integer(const aim_tile_settings *s, aim_error *err);
 
 /* The bound that aihwkit-lightning uses with a way of clipping. */
 enum aim_adc_bound aim_adc_bound_of_clip(enum aim_weight_clip clip);
