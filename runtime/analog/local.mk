@@ -11,6 +11,8 @@ runtime_libanalog_a_SOURCES = \
 	runtime/analog/device_pairs.c runtime/analog/device_pairs.h \
 	runtime/analog/energy.c runtime/analog/energy.h \
 	runtime/analog/exact_linear.c runtime/analog/exact_linear.h \
+	runtime/analog/input_ranges.c runtime/analog/input_ranges.h \
+	runtime/analog/input_ranges_file.c \
 	runtime/analog/integer_linear.c runtime/analog/integer_linear.h \
 	runtime/analog/noise_loops.c runtime/analog/noise_loops.h \
 	runtime/analog/noise_loops.inc.h runtime/analog/noise_portable.c \
@@ -23,6 +25,7 @@ runtime_libanalog_a_SOURCES = \
 	runtime/analog/profile_keys.h \
 	runtime/analog/profile_parser.c runtime/analog/profile_parser.h \
 	runtime/analog/program.c runtime/analog/program.h \
+	runtime/analog/read_noise.c runtime/analog/read_noise.h \
 	runtime/analog/tile_settings.c runtime/analog/tile_settings.h \
 	runtime/analog/tile_split.c runtime/analog/tile_split.h \
 	runtime/analog/tile_weights.c runtime/analog/tile_weights.h \

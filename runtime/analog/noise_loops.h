@@ -16,6 +16,8 @@
 enum {
     AIM__NORMAL_GROUP = 64, /* normals drawn together */
     AIM__PAIRS_CHUNK = 512, /* pairs worked on together, a multiple of it */
+    AIM__SPREAD_CHANNELS = 16,
+    AIM__SPREAD_GROUPS = 512, /* 255 * 127^2 as often stays within 32 bits */
 };
 
 /* What becomes of the pairs of a channel. */
@@ -49,6 +51,10 @@ typedef struct aim__noise_loops {
     /* code = rint(weight / step) within +-largest_code; high NULL: one plane. */
     void (*codes)(const float *weight, float step, float largest_code, int n, int8_t *low,
                   int8_t *high);
+    /* sum [16] += what aim_read_noise_spread adds up, of n <= AIM__SPREAD_GROUPS groups of
+     * four inputs. squares [n * 4]; low and high [n][16][4], high NULL: one plane. */
+    void (*weight_squares)(const int32_t *squares, const int8_t *low, const int8_t *high, int n,
+                           int64_t *sum);
 } aim__noise_loops;
 
 extern const aim__noise_loops aim__noise_portable;

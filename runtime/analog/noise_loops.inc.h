@@ -89,6 +89,24 @@ static void codes(const float *restrict weight, float step, float largest_code, 
         }
 }
 
+/* Lane i is channel i / 4 at the inputs i % 4. Magnitudes of two bytes are added a byte
+ * at a time. */
+static void weight_squares(const int32_t *squares, const int8_t *low, const int8_t *high, int n,
+                           int64_t *sum)
+{
+    enum { LANES = 4 * AIM__SPREAD_CHANNELS };
+    int32_t lower[LANES] = {0}, upper[LANES] = {0};
+    for (int g = 0; g < n; g++)
+        for (int i = 0; i < LANES; i++) {
+            int32_t code = low[g * LANES + i] + (high ? 256 * high[g * LANES + i] : 0);
+            int32_t magnitude = code < 0 ? -code : code;
+            lower[i] += (magnitude & 255) * squares[4 * g + i % 4];
+            upper[i] += (magnitude >> 8) * squares[4 * g + i % 4];
+        }
+    for (int i = 0; i < LANES; i++)
+        sum[i / 4] += 256 * (int64_t)upper[i] + lower[i];
+}
+
 const aim__noise_loops ROW = {
     .name = ROW_NAME,
     .needs = ROW_NEEDS,
@@ -99,4 +117,5 @@ const aim__noise_loops ROW = {
     .additive_noise = additive_noise,
     .pairs = pairs,
     .codes = codes,
+    .weight_squares = weight_squares,
 };
