@@ -182,6 +182,8 @@ static void set_request(actl_client *c, const char *method, const char *url, con
 
 static int explain(const actl_client *c, CURLcode code, const struct answer *a, aim_error *err)
 {
+    if (code == CURLE_ABORTED_BY_CALLBACK)
+        return ACTL_INTERRUPTED; /* whoever set *stop tells why */
     if (a->too_large)
         aim_fail(err, AIM_ETOOLARGE, "%s: the answer is too large", c->url);
     else if (a->body.failed || code == CURLE_OUT_OF_MEMORY)

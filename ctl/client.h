@@ -14,7 +14,8 @@
 typedef struct actl_client actl_client;
 
 /* url: http:// or https:// and host, perhaps a port and a path. key may be NULL.
- * timeout: seconds for a whole answer. Once *stop is not 0, requests end early.
+ * timeout: seconds for a whole answer. Once *stop is not 0, requests end early,
+ * with ACTL_INTERRUPTED and nothing in err.
  * Copies its arguments but for stop. */
 int actl_client_open(const char *url, const char *key, double timeout,
                      const volatile sig_atomic_t *stop, actl_client **c, aim_error *err);

@@ -61,10 +61,7 @@ static int follow(actl_client *c, const char *path, json_t **chip, actl_progress
         draw(progress, &state);
         pause_ms(pause);
         pause = 2 * pause < LAST_PAUSE_MS ? 2 * pause : LAST_PAUSE_MS;
-        if (!actl_interrupted)
-            rc = ask_again(c, path, chip, err);
-        if (actl_interrupted)
-            return ACTL_INTERRUPTED;
+        rc = actl_interrupted ? ACTL_INTERRUPTED : ask_again(c, path, chip, err);
         if (rc != ACTL_OK)
             return rc;
     }

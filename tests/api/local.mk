@@ -28,6 +28,9 @@ tests_api_http_server_LDADD = $(SERVER_LDADD)
 API_TESTS += tests/api/test_http.py tests/api/test_http_requests.py
 EXTRA_DIST += tests/api/http_client.py
 
+# The client, with a server made for the test.
+API_TESTS += tests/api/test_analogctl.py
+
 # The daemon itself.
 API_TESTS += \
 	tests/api/test_chat.py \
