@@ -3,6 +3,7 @@
 
 #include "analog/noise_loops.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Largest weights below it count as it: a scale follows. */
@@ -49,38 +50,42 @@ static void set_age(aim__pairs_job *job, double seconds)
     job->read_seed = read_seed(job->row.seed, seconds);
 }
 
-static void run(const aim__pairs_job *job, float *weight, int n, aim_pair_readout *sums)
+static aim_pair_readout run(const aim__pairs_job *job, float *weight, int n)
 {
     const aim__noise_loops *loops = aim__noise_loops_pick();
+    aim_pair_readout sums = {0};
     float programmed[AIM__PAIRS_CHUNK];
     for (int first = 0; first < n; first += AIM__PAIRS_CHUNK) {
         int count = n - first < AIM__PAIRS_CHUNK ? n - first : AIM__PAIRS_CHUNK;
         loops->pairs(job, first, count, weight + first, programmed);
-        if (!sums)
-            continue;
-        float largest = loops->max_abs(programmed, count);
-        sums->largest = largest > sums->largest ? largest : sums->largest;
-        sums->then += loops->sum_abs(programmed, count);
-        sums->now += loops->sum_abs(weight + first, count);
+        sums.largest = fmaxf(sums.largest, loops->max_abs(programmed, count));
+        sums.then += loops->sum_abs(programmed, count);
+        sums.now += loops->sum_abs(weight + first, count);
     }
+    return sums;
+}
+
+/* seconds NULL: right after programming. */
+static void run_pairs(const aim_device_pairs *p, const aim_device_row *row, const double *seconds,
+                      float *weight, int n, aim_pair_readout *readout)
+{
+    aim__pairs_job job = new_job(p, row, aim__noise_loops_pick()->max_abs(weight, n));
+    if (seconds)
+        set_age(&job, *seconds);
+    aim_pair_readout sums = run(&job, weight, n);
+    double unit = (double)((p->model->g_max - p->g_min) / job.scale);
+    if (readout)
+        *readout = (aim_pair_readout){sums.then / n / unit, sums.now / n / unit, sums.largest};
 }
 
 void aim_device_pairs_program(const aim_device_pairs *p, const aim_device_row *row, float *weight,
-                              int n)
+                              int n, aim_pair_readout *readout)
 {
-    aim__pairs_job job = new_job(p, row, aim__noise_loops_pick()->max_abs(weight, n));
-    run(&job, weight, n, NULL);
+    run_pairs(p, row, NULL, weight, n, readout);
 }
 
 void aim_device_pairs_age(const aim_device_pairs *p, const aim_device_row *row, double seconds,
                           float *weight, int n, aim_pair_readout *readout)
 {
-    aim__pairs_job job = new_job(p, row, aim__noise_loops_pick()->max_abs(weight, n));
-    aim_pair_readout sums = {0};
-    set_age(&job, seconds);
-    run(&job, weight, n, readout ? &sums : NULL);
-    if (!readout)
-        return;
-    double share = (double)(job.scale / (p->model->g_max - p->g_min)) / n;
-    *readout = (aim_pair_readout){sums.then * share, sums.now * share, sums.largest};
+    run_pairs(p, row, &seconds, weight, n, readout);
 }

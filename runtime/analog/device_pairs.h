@@ -22,21 +22,22 @@ typedef struct aim_device_pairs {
     float g_min; /* conductance of a weight of zero on both devices */
 } aim_device_pairs;
 
-/* What a channel answers to unit inputs on every device, without converters: the
+/* What a channel answers to unit inputs, one at a time and without converters: the
  * mean magnitude of its weights, in units of the largest weight asked for. */
 typedef struct aim_pair_readout {
-    double then, now; /* right after programming, and now */
-    float largest;    /* weight right after programming, of the channel's unit */
+    double then, now; /* right after programming, and at the age */
+    float largest;    /* weight right after programming, not in that unit */
 } aim_pair_readout;
 
 /* weight [n]: those of one channel of a tile, in place: from what is asked for to
- * what the devices hold right after programming. row->device is not used. */
+ * what the devices hold right after programming. row->device is not used. readout may
+ * be NULL. */
 void aim_device_pairs_program(const aim_device_pairs *p, const aim_device_row *row, float *weight,
-                              int n);
+                              int n, aim_pair_readout *readout);
 
 /* The same, to what is read `seconds` >= 0 after the chip's first use: drifted, and
  * with 1/f noise, which is another draw for each age. Devices of several spreads
- * are drawn by the last that is not above the age. readout may be NULL. */
+ * are drawn by the last that is not above the age. */
 void aim_device_pairs_age(const aim_device_pairs *p, const aim_device_row *row, double seconds,
                           float *weight, int n, aim_pair_readout *readout);
 

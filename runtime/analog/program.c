@@ -202,8 +202,10 @@ static float program_devices(aim_layer_program *p, const struct tile_channel *c)
     const aim_profile *profile = profile_of(p);
     aim_device_pairs pairs = {&profile->device, profile->g_min};
     aim_pair_readout readout;
-    double age = profile->drift ? p->chip->age : 0;
-    aim_device_pairs_age(&pairs, &c->row, age, c->weight, c->width, &readout);
+    if (profile->drift)
+        aim_device_pairs_age(&pairs, &c->row, p->chip->age, c->weight, c->width, &readout);
+    else
+        aim_device_pairs_program(&pairs, &c->row, c->weight, c->width, &readout);
     if (p->gain) {
         p->readout_then[c->place] = (float)readout.then;
         p->readout_now[c->place] = (float)readout.now;

@@ -47,7 +47,7 @@ START_TEST(zeros_stay_near_zero)
 {
     static const aim_device_pairs pcm = {&PCM_LIKE, 0};
     float w[N] = {0};
-    aim_device_pairs_program(&pcm, &HERE, w, N);
+    aim_device_pairs_program(&pcm, &HERE, w, N, NULL);
     for (int j = 0; j < N; j++)
         ck_assert(fabsf(w[j]) < 1e-8f);
 }
@@ -111,7 +111,7 @@ static void at_age(double seconds, float *w)
     static const aim_device_pairs pcm = {&PCM_LIKE, 0};
     ramp(w);
     if (seconds < 0)
-        aim_device_pairs_program(&pcm, &HERE, w, N);
+        aim_device_pairs_program(&pcm, &HERE, w, N, NULL);
     else
         aim_device_pairs_age(&pcm, &HERE, seconds, w, N, NULL);
 }
@@ -157,7 +157,7 @@ START_TEST(reram_is_drawn_by_age)
         w[j] = 20; /* half of g_max; the last makes the scale 1 */
     w[MANY - 1] = 40;
     if (ages[_i].seconds < 0)
-        aim_device_pairs_program(&reram, &HERE, w, MANY);
+        aim_device_pairs_program(&reram, &HERE, w, MANY, NULL);
     else
         aim_device_pairs_age(&reram, &HERE, ages[_i].seconds, w, MANY, NULL);
     double sum = 0, squares = 0;
