@@ -31,6 +31,11 @@ void aim_map_expect(const aim_map *map, enum aim_map_use use);
  * with aim_free. NULL on failure (AIM_ENOTFOUND, AIM_ETOOLARGE, AIM_EIO). */
 char *aim_read_file(const char *path, size_t max_bytes, size_t *len, aim_error *err);
 
+/* Make path hold exactly these bytes: they are written to a temporary file beside it,
+ * flushed and renamed, so that a crash leaves the old file or the new one. Only the
+ * owner can read a new file. AIM_EIO, AIM_ENOMEM. */
+int aim_save_file(const char *path, const void *bytes, size_t len, aim_error *err);
+
 /* Are these the bytes of the file itself? AIM_EFORMAT for the pointer that Git LFS
  * leaves where it did not fetch the file, and for zeros, which downloads that were
  * not finished leave. name stands for the file in the error. */

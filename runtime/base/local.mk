@@ -15,4 +15,5 @@ runtime_libbase_a_SOURCES = \
 	runtime/base/optimise.h \
 	runtime/base/pool.c runtime/base/pool.h \
 	runtime/base/rng.c runtime/base/rng.h \
+	runtime/base/save_file.c \
 	runtime/base/sha256.c runtime/base/sha256.h
