@@ -77,6 +77,11 @@ tests_unit_test_device_pairs_LDADD = $(ANALOG_LIBS) runtime/libbase.a $(UNIT_LDA
 UNIT_TESTS += tests/unit/test_normals
 tests_unit_test_normals_SOURCES = tests/unit/test_normals.c
 tests_unit_test_normals_LDADD = $(ANALOG_LIBS) runtime/libbase.a $(UNIT_LDADD) -lm
+UNIT_TESTS += tests/unit/test_noise_loops tests/unit/test_read_noise
+tests_unit_test_noise_loops_SOURCES = tests/unit/test_noise_loops.c tests/unit/device_constants.h
+tests_unit_test_noise_loops_LDADD = $(ANALOG_LIBS) runtime/libbase.a $(UNIT_LDADD) -lm
+tests_unit_test_read_noise_SOURCES = tests/unit/test_read_noise.c
+tests_unit_test_read_noise_LDADD = $(ANALOG_LIBS) runtime/libbase.a $(UNIT_LDADD) -lm
 
 UNIT_TESTS += tests/unit/test_kv_cache
 tests_unit_test_kv_cache_SOURCES = tests/unit/test_kv_cache.c
