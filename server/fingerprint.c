@@ -3,10 +3,12 @@
 
 #include "server/fingerprint.h"
 
+#include "analog/chip_digest.h"
 #include "base/alloc.h"
 #include "base/file.h"
 
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,14 +62,28 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+static uint64_t hash_chip(uint64_t h, const aim_chip *chip)
+{
+    char digest[AIM_SHA256_HEX];
+    if (!chip)
+        return h;
+    aim_chip_digest(chip, digest);
+    return hash_text(h, digest);
+}
+
+/* Integer sums are exact: answers do not depend on the kernels where they are used. */
+static bool kernels_matter(const char *backend)
+{
+    return strcmp(backend, "int8") != 0 && strcmp(backend, "analog") != 0;
+}
+
 void aimd_fingerprint(const char *dir, const char *backend, const char *kernels,
-                      char out[AIMD_FINGERPRINT_SIZE])
+                      const aim_chip *chip, char out[AIMD_FINGERPRINT_SIZE])
 {
     struct dirent **files = NULL;
     uint64_t h = hash_text(0xcbf29ce484222325u, PACKAGE_VERSION);
-    h = hash_text(h, backend);
-    /* Integer sums are exact: int8 answers do not depend on the kernels. */
-    if (strcmp(backend, "int8") != 0)
+    h = hash_chip(hash_text(h, backend), chip);
+    if (kernels_matter(backend))
         h = hash_text(h, kernels);
     int n = scandir(dir, &files, is_model_file, by_name);
     for (int i = 0; i < n; i++) {

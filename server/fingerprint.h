@@ -4,12 +4,15 @@
 #ifndef AIMD_FINGERPRINT_H
 #define AIMD_FINGERPRINT_H
 
+#include "analog/chip.h"
+
 enum { AIMD_FINGERPRINT_SIZE = 32 };
 
 /* "fp_" and 16 hexadecimal digits: a hash of this build, the backend, the
- * kernels where they decide the last bits, and the files of the model's
- * folder. Reads at most 1 MiB of each file, spread over it. */
+ * kernels where they decide the last bits, the files of the model's folder, and
+ * what makes the chip, NULL if there is none. Reads at most 1 MiB of each file, spread
+ * over it. */
 void aimd_fingerprint(const char *dir, const char *backend, const char *kernels,
-                      char out[AIMD_FINGERPRINT_SIZE]);
+                      const aim_chip *chip, char out[AIMD_FINGERPRINT_SIZE]);
 
 #endif

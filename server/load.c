@@ -172,7 +172,7 @@ static int load_one(aimd_loader *l, size_t i)
     l->seconds[i] = (double)(aim_now_ns() - start) / 1e9;
     aimd_log_loaded(m, l->models[i], l->seconds[i]);
     aimd_fingerprint(m->options->dir, m->options->backend, l->models[i]->compute.kernels->name,
-                     m->fingerprint);
+                     aim_decoder_chip(l->models[i]->decoder), m->fingerprint);
     return 0;
 }
 

@@ -128,9 +128,11 @@ tests_unit_test_request_LDADD = $(SERVER_LDADD) $(UNIT_LDADD)
 tests_unit_test_response_SOURCES = tests/unit/test_response.c
 tests_unit_test_response_LDADD = $(SERVER_LDADD) $(UNIT_LDADD)
 
-UNIT_TESTS += tests/unit/test_server_options tests/unit/test_metrics
+UNIT_TESTS += tests/unit/test_server_options tests/unit/test_fingerprint tests/unit/test_metrics
 tests_unit_test_server_options_SOURCES = tests/unit/test_server_options.c
 tests_unit_test_server_options_LDADD = $(SERVER_LDADD) $(UNIT_LDADD)
+tests_unit_test_fingerprint_SOURCES = tests/unit/test_fingerprint.c
+tests_unit_test_fingerprint_LDADD = $(SERVER_LDADD) $(UNIT_LDADD)
 tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
 tests_unit_test_metrics_LDADD = $(SERVER_LDADD) $(UNIT_LDADD)
 

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What changes a fingerprint, and what does not. */
+#include "server/fingerprint.h"
+
+#include "analog/chip_digest.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+/* ---- the chip ------------------------------------------------------------- */
+
+static float first_ranges[] = {1, 2}, second_ranges[] = {3};
+static aim_layer_ranges layers[] = {{0, 2, first_ranges}, {3, 1, second_ranges}};
+static aim_input_ranges_set ranges = {layers, 2};
+
+static aim_chip a_chip(void)
+{
+    const char *top = getenv("top_srcdir");
+    char path[4096];
+    aim_chip chip = {.seed = 7, .age = 3600, .ranges = &ranges};
+    aim_error err = {0};
+    snprintf(path, sizeof path, "%s/conf/profiles/pcm-aihwkit.conf", top ? top : ".");
+    ck_assert_msg(aim_profile_load(path, &chip.profile, &err) == 0, "%s", err.text);
+    return chip;
+}
+
+static const char *digest_of(const aim_chip *chip)
+{
+    static char hex[2][AIM_SHA256_HEX];
+    static int turn;
+    turn = !turn;
+    aim_chip_digest(chip, hex[turn]);
+    return hex[turn];
+}
+
+static const struct {
+    const char *what;
+    size_t offset, size;
+    bool matters;
+} fields[] = {
+#define FIELD(field, matters)                                                                      \
+    {                                                                                              \
+#field, offsetof(aim_chip, field), sizeof(((aim_chip *)NULL)->field), matters              \
+    }
+    FIELD(seed, true),
+    FIELD(age, true),
+    FIELD(profile.tile.max_input_size, true),
+    FIELD(profile.tile.input_range, true),
+    FIELD(profile.tile.inp_res, true),
+    FIELD(profile.tile.out_res, true),
+    FIELD(profile.tile.out_bound, true),
+    FIELD(profile.tile.adc_bound, true),
+    FIELD(profile.tile.clip, true),
+    FIELD(profile.tile.weight_quantisation, true),
+    FIELD(profile.tile.weight_res, true),
+    FIELD(profile.clip_sigma, true),
+    FIELD(profile.adc_weights, true),
+    FIELD(profile.conductance_bits, true),
+    FIELD(profile.on_tiles, true),
+    FIELD(profile.programming, true),
+    FIELD(profile.gaussian_share, true),
+    FIELD(profile.pcm.g_max, true),
+    FIELD(profile.pcm.two_devices[3], true),
+    FIELD(profile.device.spread[0].polynomial[4], true),
+    FIELD(profile.device.spread[3].age, true),
+    FIELD(profile.device.t_0, true),
+    FIELD(profile.device.drift_mean.split, true),
+    FIELD(profile.device.read.polynomial[0], true),
+    FIELD(profile.g_min, true),
+    FIELD(profile.compensation, true),
+    FIELD(profile.read_noise, true),
+    FIELD(profile.read_noise_share, true),
+    FIELD(profile.name[0], false),
+    FIELD(profile.description[0], false),
+    FIELD(profile.source[0], false),
+    FIELD(profile.energy.rows, false),
+    FIELD(profile.energy.mvm_joule, false),
+    FIELD(profile.energy.source[0], false),
+#undef FIELD
+};
+
+START_TEST(each_field_that_matters_changes_the_digest)
+{
+    aim_chip chip = a_chip(), other = chip;
+    unsigned char *field = (unsigned char *)&other + fields[_i].offset;
+    for (size_t i = 0; i < fields[_i].size; i++) {
+        field[i] ^= 0x10;
+        ck_assert_msg((strcmp(digest_of(&chip), digest_of(&other)) != 0) == fields[_i].matters,
+                      "%s, byte %zu", fields[_i].what, i);
+        field[i] ^= 0x10;
+    }
+}
+END_TEST
+
+START_TEST(ranges_count)
+{
+    aim_chip chip = a_chip(), other = chip;
+    other.ranges = NULL;
+    ck_assert_str_ne(digest_of(&chip), digest_of(&other));
+    char before[AIM_SHA256_HEX];
+    aim_chip_digest(&chip, before);
+    second_ranges[0] = 4;
+    ck_assert_str_ne(digest_of(&chip), before);
+    second_ranges[0] = 3;
+    layers[1].layer = 4;
+    ck_assert_str_ne(digest_of(&chip), before);
+    layers[1].layer = 3;
+    ck_assert_str_eq(digest_of(&chip), before);
+}
+END_TEST
+
+/* ---- the whole ------------------------------------------------------------ */
+
+static char dir[64];
+
+static void write_file(const char *name, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "w");
+    ck_assert_ptr_nonnull(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void setup(void)
+{
+    strcpy(dir, "/tmp/analogd-fingerprint-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    write_file("config.json", "{}");
+    write_file("README.md", "not read");
+}
+
+static void teardown(void)
+{
+    static const char *const names[] = {"config.json", "README.md", "model.safetensors"};
+    char path[128];
+    for (int i = 0; i < COUNT(names); i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+        unlink(path);
+    }
+    rmdir(dir);
+}
+
+/* Do the two differ? */
+static bool differ(const char *backend_a, const char *kernels_a, const aim_chip *chip_a,
+                   const char *backend_b, const char *kernels_b, const aim_chip *chip_b)
+{
+    char a[AIMD_FINGERPRINT_SIZE], b[AIMD_FINGERPRINT_SIZE];
+    aimd_fingerprint(dir, backend_a, kernels_a, chip_a, a);
+    aimd_fingerprint(dir, backend_b, kernels_b, chip_b, b);
+    ck_assert_uint_eq(strlen(a), 19);
+    ck_assert_int_eq(strncmp(a, "fp_", 3), 0);
+    return strcmp(a, b) != 0;
+}
+
+START_TEST(backend_kernels_and_chip_count_where_they_matter)
+{
+    aim_chip chip = a_chip(), other = chip;
+    other.seed++;
+    ck_assert(differ("int8", "avx2", NULL, "f32", "avx2", NULL));
+    ck_assert(!differ("int8", "avx2", NULL, "int8", "portable", NULL));
+    ck_assert(differ("f32", "avx2", NULL, "f32", "portable", NULL));
+    ck_assert(!differ("analog", "avx2", &chip, "analog", "portable", &chip));
+    ck_assert(differ("analog", "avx2", &chip, "analog", "avx2", &other));
+    ck_assert(differ("analog", "avx2", &chip, "analog-exact", "avx2", &chip));
+    ck_assert(differ("analog", "avx2", &chip, "int8", "avx2", NULL));
+}
+END_TEST
+
+START_TEST(files_of_the_model_count)
+{
+    char before[AIMD_FINGERPRINT_SIZE], after[AIMD_FINGERPRINT_SIZE];
+    aimd_fingerprint(dir, "int8", "", NULL, before);
+    write_file("README.md", "still not read");
+    aimd_fingerprint(dir, "int8", "", NULL, after);
+    ck_assert_str_eq(before, after);
+    write_file("config.json", "[]");
+    aimd_fingerprint(dir, "int8", "", NULL, after);
+    ck_assert_str_ne(before, after);
+    write_file("config.json", "{}");
+    write_file("model.safetensors", "x");
+    aimd_fingerprint(dir, "int8", "", NULL, after);
+    ck_assert_str_ne(before, after);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("fingerprint");
+    TCase *chip = tcase_create("chip"), *whole = tcase_create("whole");
+    tcase_add_loop_test(chip, each_field_that_matters_changes_the_digest, 0, COUNT(fields));
+    tcase_add_test(chip, ranges_count);
+    tcase_add_checked_fixture(whole, setup, teardown);
+    tcase_add_test(whole, backend_kernels_and_chip_count_where_they_matter);
+    tcase_add_test(whole, files_of_the_model_count);
+    suite_add_tcase(suite, chip);
+    suite_add_tcase(suite, whole);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
