@@ -3,8 +3,6 @@
  * or the section, in err->param. */
 #include "analog/profile.h"
 
-#include <math.h>
-
 /* Deviations are looked at in this many places from 0 to the largest conductance. */
 enum { N_SAMPLES = 200 };
 
@@ -43,7 +41,7 @@ static int check_pcm(const aim_pcm_noise *noise, aim_error *err)
         float g = noise->g_max * (float)i / N_SAMPLES;
         const char *key = g > noise->two_devices_above ? "two_devices" : "one_device";
         float deviation = g < noise->dead_zone ? 0.0f : aim_pcm_deviation(noise, g);
-        if (!(deviation >= 0.0f && isfinite(deviation)))
+        if (!(deviation >= 0.0f))
             return aim_fail_param(err, AIM_EINVAL, key,
                                   "%s: the standard deviation at a conductance of %g is %g", key, g,
                                   deviation);

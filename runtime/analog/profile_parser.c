@@ -203,17 +203,27 @@ static int check_section(cfg_t *top, enum aim__section_id s)
     return 0;
 }
 
-/* The line of a key, or of the first key in the section of that name; else 1. */
+/* Does the key stand in the section, or would it, or is it the section's own name? */
+static bool is_about(enum aim__section_id s, const char *param)
+{
+    return strcmp(aim__profile_sections[s].name, param) == 0 ||
+           key_number(aim__profile_sections[s].group, param) >= 0;
+}
+
+/* The line of a key; if it is not set, that of the first key of its section, and of a
+ * section likewise; else 1. */
 static int line_of(const char *param)
 {
-    for (int s = 0; s < AIM__N_SECTIONS; s++)
-        for (int k = 0; k < AIM__N_PROFILE_KEYS; k++) {
+    int near = 1;
+    for (int s = AIM__N_SECTIONS - 1; s >= 0; s--)
+        for (int k = AIM__N_PROFILE_KEYS - 1; k >= 0; k--) {
             int line = parsing.section[s].line[k];
-            if (line && (strcmp(aim__profile_keys[k].name, param) == 0 ||
-                         strcmp(aim__profile_sections[s].name, param) == 0))
+            if (line && strcmp(aim__profile_keys[k].name, param) == 0)
                 return line;
+            if (line && is_about((enum aim__section_id)s, param))
+                near = line;
         }
-    return 1;
+    return near;
 }
 
 static int check_all(cfg_t *top)
@@ -263,24 +273,31 @@ static int parse(cfg_t *cfg, const char *text)
     return rc ? rc : check_all(cfg);
 }
 
+/* With everything in `parsing`. */
+static int parse_slots(cfg_opt_t *slots, const char *text)
+{
+    fill_slots(slots);
+    cfg_t *cfg = cfg_init(slots, CFGF_NONE);
+    if (!cfg)
+        return aim_fail_nomem(parsing.err, parsing.name);
+    cfg_set_error_function(cfg, on_parse_error);
+    int rc = parse(cfg, text);
+    cfg_free(cfg);
+    return rc;
+}
+
 int aim__profile_parse_text(const char *text, const char *name, aim_profile *p, aim_error *err)
 {
     cfg_opt_t *slots = aim_array((size_t)AIM__N_SECTIONS * MAX_SLOTS, sizeof *slots);
     if (!slots)
         return aim_fail_nomem(err, name);
-    fill_slots(slots);
+    aim_error own = {0}; /* its first failure is the one that counts, not the last */
     aim__profile_set_defaults(p);
     memset(&parsing, 0, sizeof parsing);
     parsing.name = name;
     parsing.profile = p;
-    parsing.err = err;
-    cfg_t *cfg = cfg_init(slots, CFGF_NONE); /* which copies them */
-    int rc = cfg ? 0 : aim_fail_nomem(err, name);
-    if (cfg) {
-        cfg_set_error_function(cfg, on_parse_error);
-        rc = parse(cfg, text);
-        cfg_free(cfg);
-    }
+    parsing.err = &own;
+    parse_slots(slots, text);
     aim_free(slots);
-    return rc;
+    return own.code ? aim_fail_param(err, own.code, own.param, "%s", own.text) : AIM_OK;
 }

@@ -169,3 +169,10 @@ UNIT_TESTS += tests/unit/test_http_rules
 tests_unit_test_http_rules_SOURCES = tests/unit/test_http_rules.c
 tests_unit_test_http_rules_LDADD = server/libserver.a runtime/libbase.a $(UNIT_LDADD) \
 	$(JANSSON_LIBS) $(PTHREAD_LIBS) -lm
+
+UNIT_TESTS += tests/unit/test_profile tests/unit/test_input_ranges
+tests_unit_test_profile_SOURCES = tests/unit/test_profile.c tests/unit/device_constants.h
+tests_unit_test_profile_LDADD = $(ANALOG_LIBS) runtime/libbase.a $(UNIT_LDADD) \
+	$(CONFUSE_LIBS) -lm
+tests_unit_test_input_ranges_SOURCES = tests/unit/test_input_ranges.c
+tests_unit_test_input_ranges_LDADD = $(ANALOG_LIBS) $(BASE_TEST_LDADD)
