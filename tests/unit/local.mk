@@ -82,6 +82,9 @@ tests_unit_test_noise_loops_SOURCES = tests/unit/test_noise_loops.c tests/unit/d
 tests_unit_test_noise_loops_LDADD = $(ANALOG_LIBS) runtime/libbase.a $(UNIT_LDADD) -lm
 tests_unit_test_read_noise_SOURCES = tests/unit/test_read_noise.c
 tests_unit_test_read_noise_LDADD = $(ANALOG_LIBS) runtime/libbase.a $(UNIT_LDADD) -lm
+UNIT_TESTS += tests/unit/test_program
+tests_unit_test_program_SOURCES = tests/unit/test_program.c tests/unit/device_constants.h
+tests_unit_test_program_LDADD = $(ANALOG_LIBS) $(BASE_TEST_LDADD)
 
 UNIT_TESTS += tests/unit/test_kv_cache
 tests_unit_test_kv_cache_SOURCES = tests/unit/test_kv_cache.c
