@@ -6,7 +6,6 @@
 #include "base/alloc.h"
 
 #include <math.h>
-#include <stdbool.h>
 
 struct aim_integer_linear {
     const aim_tiled_linear *layer;
@@ -56,23 +55,11 @@ void aim_integer_linear_free(aim_integer_linear *l)
     aim_free(l);
 }
 
-/* code [width]; false, and codes 0, if an input is NaN or infinite. */
-static bool take_codes(const aim__tile_input *in, int8_t *code)
-{
-    bool finite = true;
-    for (int j = 0; j < in->span.width; j++) {
-        bool is_code = fabsf(in->code[j]) <= AIM_MAX_INTEGER_STEPS / 2;
-        code[j] = is_code ? (int8_t)in->code[j] : 0;
-        finite = finite && is_code;
-    }
-    return finite;
-}
-
 static void integer_sums(const void *evaluator, const aim__tile_input *in, float *sum)
 {
     const struct integer_call *call = evaluator;
     const aim_conductances *tile = &call->l->tile[in->tile];
-    float input_step = take_codes(in, call->code) ? in->step : NAN;
+    float input_step = aim__integer_codes(in, call->code) ? in->step : NAN;
     for (int o = 0; o < tile->out; o++)
         sum[o] = (float)aim_conductance_sum(tile, o, call->code) * (input_step * tile->step[o]);
 }

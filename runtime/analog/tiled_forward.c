@@ -66,7 +66,7 @@ static void round_inputs(struct passage *p, const aim__tile_input *in)
 static aim__tile_input drive_tile(struct passage *p, int tile, const float *x)
 {
     const aim_tiled_linear *l = p->layer;
-    aim__tile_input in = {.tile = tile, .span = aim_tiled_linear_span(l, tile)};
+    aim__tile_input in = {.row = p->row, .tile = tile, .span = aim_tiled_linear_span(l, tile)};
     in.code = p->code;
     in.value = p->value;
     in.range = range_of(l, tile, x + in.span.first, in.span.width);
@@ -78,38 +78,58 @@ static aim__tile_input drive_tile(struct passage *p, int tile, const float *x)
     return in;
 }
 
-static void record_reading(const struct passage *p, int tile, int channel, float code, float step,
-                           float full_scale)
+/* On its way through the ADC. */
+struct reading {
+    float sum, full_scale, step, code;
+};
+
+static void record_reading(const struct passage *p, int tile, int channel, const struct reading *r)
 {
     if (!p->trace)
         return;
     size_t row = (size_t)tile * (size_t)p->rows + (size_t)p->row;
     size_t index = row * (size_t)p->layer->out + (size_t)channel;
-    record(p->trace->adc_bound, index, full_scale);
+    record(p->trace->adc_input, index, r->sum);
+    record(p->trace->adc_bound, index, r->full_scale);
     if (p->layer->settings.out_res > 0) {
-        record(p->trace->adc_step, index, step);
-        record(p->trace->adc_code, index, code);
+        record(p->trace->adc_step, index, r->step);
+        record(p->trace->adc_code, index, r->code);
     }
+}
+
+bool aim__integer_codes(const aim__tile_input *in, int8_t *code)
+{
+    bool finite = true;
+    for (int j = 0; j < in->span.width; j++) {
+        bool is_code = fabsf(in->code[j]) <= AIM_MAX_INTEGER_STEPS / 2;
+        code[j] = is_code ? (int8_t)in->code[j] : 0;
+        finite = finite && is_code;
+    }
+    return finite;
 }
 
 /* The ADC of one channel. */
 static float read_channel(const struct passage *p, const aim__tile_input *in, int channel)
 {
     const aim_tile_settings *s = &p->layer->settings;
-    float sum = p->sum[channel], code = 0.0f, step = 0.0f;
+    struct reading r = {.sum = p->sum[channel]};
     if (s->out_bound <= 0)
-        return sum;
+        return r.sum;
     float largest = p->layer->largest[(size_t)in->tile * (size_t)p->layer->out + (size_t)channel];
-    float full_scale = aim_adc_full_scale(in->range, s->out_bound, largest);
+    r.full_scale = aim_adc_full_scale(in->range, s->out_bound, largest);
+    float value = aim_limit(r.sum, r.full_scale);
     if (s->out_res > 0) {
-        step = aim_converter_step(s->out_res, full_scale);
-        code = aim_converter_code(sum, step);
-        sum = aim_adc_value(code, step, full_scale);
-    } else {
-        sum = aim_limit(sum, full_scale);
+        r.step = aim_converter_step(s->out_res, r.full_scale);
+        r.code = aim_converter_code(r.sum, r.step);
+        value = aim_adc_value(r.code, r.step, r.full_scale);
     }
-    record_reading(p, in->tile, channel, code, step, full_scale);
-    return sum;
+    record_reading(p, in->tile, channel, &r);
+    return value;
+}
+
+static float gain_of(const aim_tiled_linear *l, int tile, int channel)
+{
+    return l->gain ? l->gain[(size_t)tile * (size_t)l->out + (size_t)channel] : 1.0f;
 }
 
 static void forward_row(struct passage *p, aim__channel_sums_fn *sums, const void *evaluator,
@@ -121,7 +141,7 @@ static void forward_row(struct passage *p, aim__channel_sums_fn *sums, const voi
         aim__tile_input in = drive_tile(p, t, x);
         sums(evaluator, &in, p->sum);
         for (int o = 0; o < l->out; o++)
-            y[o] += read_channel(p, &in, o);
+            y[o] += read_channel(p, &in, o) * gain_of(l, t, o);
     }
     for (int o = 0; l->bias && o < l->out; o++)
         y[o] += l->bias[o];

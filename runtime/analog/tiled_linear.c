@@ -139,5 +139,6 @@ void aim_tiled_linear_free(aim_tiled_linear *l)
     aim_free(l->largest);
     aim_free(l->bias);
     aim_free(l->input_range);
+    aim_free(l->gain);
     aim_free(l);
 }

@@ -34,6 +34,7 @@ typedef struct aim_tiled_linear {
     float *largest;     /* [tiles, out] weight that the ADC's bound is made from */
     float *bias;        /* [out] or NULL */
     float *input_range; /* [tiles] or NULL */
+    float *gain;        /* [tiles, out] digital factor on a channel's readings, or NULL */
 } aim_tiled_linear;
 
 /* NULL on failure: AIM_EINVAL for settings that contradict each other, counts
@@ -51,6 +52,7 @@ static inline aim_tile_span aim_tiled_linear_span(const aim_tiled_linear *l, int
  * what a layer's converters do not make stays unwritten. */
 typedef struct aim_tile_trace {
     float *dac_code;  /* [rows, in] */
+    float *adc_input; /* [tiles, rows, out] */
     float *adc_code;  /* [tiles, rows, out], not yet limited */
     float *adc_bound; /* [tiles, rows, out] */
     float *adc_step;  /* [tiles, rows, out] */

@@ -13,7 +13,7 @@ struct aim_linear {
     aim_matrix_f32 m;
 };
 
-static void store_row(void *arg, int row, const float *values, int8_t *scratch)
+static void store_row(void *arg, int row, const float *values, void *scratch)
 {
     (void)scratch;
     aim_matrix_f32 *m = arg;
@@ -36,8 +36,9 @@ static aim_linear *f32_load(const aim_compute *c, const aim_linear_source *sourc
         return NULL;
     }
     aim_weight_rows rows = aim__weight_rows_of(source);
+    aim_row_store store = {store_row, &l->m, 0};
     if (aim_matrix_f32_init(&l->m, rows.rows, rows.in, err) != AIM_OK ||
-        aim__weight_rows_load(&rows, c, store_row, &l->m, err) != AIM_OK ||
+        aim__weight_rows_load(&rows, c, &store, err) != AIM_OK ||
         aim_matrix_f32_probe(&l->m, err) != AIM_OK) {
         f32_free(l);
         return NULL;

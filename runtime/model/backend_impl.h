@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* backend_impl.h - the rows of the table in backend.c. To add a backend, write
- * backend_NAME.c, declare its row here and list it there. */
+/* backend_impl.h - the rows of the table in backend.c, and what they share. To add a
+ * backend, write backend_NAME.c, declare its row here and list it there. */
 #ifndef AIM_MODEL_BACKEND_IMPL_H
 #define AIM_MODEL_BACKEND_IMPL_H
 
@@ -8,5 +8,31 @@
 
 extern const aim_backend aim__backend_int8;
 extern const aim_backend aim__backend_f32;
+extern const aim_backend aim__backend_analog;
+extern const aim_backend aim__backend_analog_exact;
+
+/* Does the profile have noise of reads? */
+static inline bool aim__reads_are_noisy(const aim_profile *p)
+{
+    return p->read_noise != AIM_READ_NOISE_NONE && p->read_noise_share > 0;
+}
+
+/* Panels that hold so many channels. */
+static inline int aim__panels(int channels)
+{
+    return (channels + AIM_PANEL - 1) / AIM_PANEL;
+}
+
+/* Bytes, rounded up to whole cache lines. */
+static inline size_t aim__whole_lines(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
+/* fn(arg, row, worker) for rows of `width` inputs each that are turned into codes. */
+void aim__for_rows(aim_pool *pool, aim_task_fn *fn, void *arg, int rows, int width);
+
+/* How many panels a task of an integer product of `work` multiply-adds takes. */
+int aim__panels_a_task(const aim_pool *pool, int n_panels, int64_t work);
 
 #endif

@@ -11,24 +11,16 @@ struct aim_linear {
     aim_packed w;
 };
 
-enum {
-    /* Below this many multiply-adds waking the pool costs more than it brings. */
-    SMALL_MATMUL = 1 << 18,
-    /* The same for the elements of x that are quantised. */
-    SMALL_QUANTISE = 1 << 14,
-    /* Ranges of panels a thread: more than one, since threads may be held up. */
-    RANGES_A_THREAD = 4,
-};
-
 struct packing {
     aim_packed *w;
     const aim_kernels *kernels;
 };
 
 /* Weights are quantised as activations are: one scale a row. */
-static void store_row(void *arg, int row, const float *values, int8_t *codes)
+static void store_row(void *arg, int row, const float *values, void *scratch)
 {
     const struct packing *p = arg;
+    int8_t *codes = scratch;
     float scale;
     p->kernels->quantise_row(values, p->w->in, p->w->in_padded, codes, &scale);
     aim_packed_set_channel(p->w, row, 0, codes);
@@ -52,8 +44,9 @@ static aim_linear *int8_load(const aim_compute *c, const aim_linear_source *sour
     }
     aim_weight_rows rows = aim__weight_rows_of(source);
     struct packing packing = {&l->w, c->kernels};
+    aim_row_store store = {store_row, &packing, aim_packed_row_bytes(rows.in)};
     if (aim_packed_init(&l->w, rows.rows, rows.in, 1, err) != AIM_OK ||
-        aim__weight_rows_load(&rows, c, store_row, &packing, err) != AIM_OK) {
+        aim__weight_rows_load(&rows, c, &store, err) != AIM_OK) {
         int8_free(l);
         return NULL;
     }
@@ -113,20 +106,10 @@ static void multiply(void *arg, int task, int worker)
                           (size_t)p->w->in_padded, p->x_scale, p->rows, p->y, (size_t)p->w->out);
 }
 
-static void quantise_rows(struct product *p, aim_pool *pool)
-{
-    if ((int64_t)p->rows * p->w->in > SMALL_QUANTISE)
-        aim_pool_run(pool, quantise, p, p->rows);
-    else
-        for (int r = 0; r < p->rows; r++)
-            quantise(p, r, 0);
-}
-
 static void multiply_panels(struct product *p, aim_pool *pool)
 {
     int64_t work = (int64_t)p->rows * p->w->out * p->w->in;
-    int ranges = work > SMALL_MATMUL ? RANGES_A_THREAD * aim_pool_threads(pool) : 1;
-    p->panels_a_task = (p->w->n_panels + ranges - 1) / ranges;
+    p->panels_a_task = aim__panels_a_task(pool, p->w->n_panels, work);
     aim_pool_run(pool, multiply, p, (p->w->n_panels + p->panels_a_task - 1) / p->panels_a_task);
 }
 
@@ -143,7 +126,7 @@ static void int8_forward(const aim_linear *l, const aim_compute *c, const float 
         .x_scale = (float *)((unsigned char *)scratch + codes_bytes(l->w.in, rows)),
         .y = y,
     };
-    quantise_rows(&p, c->pool);
+    aim__for_rows(c->pool, quantise, &p, rows, l->w.in);
     multiply_panels(&p, c->pool);
 }
 

@@ -99,8 +99,9 @@ static bool has_own_embedding(const struct source *s)
  * NaN in one. Loading the head checks a table that it shares. */
 static bool check_embedding(const aim_decoder *d, const struct source *s)
 {
+    const aim_row_store nowhere = {0};
     return !has_own_embedding(s) ||
-           aim__weight_rows_load(&d->embedding, s->compute, NULL, NULL, s->err) == AIM_OK;
+           aim__weight_rows_load(&d->embedding, s->compute, &nowhere, s->err) == AIM_OK;
 }
 
 static bool load_ends(aim_decoder *d, struct source *s)

@@ -3,6 +3,7 @@
 #include "model/decoder_impl.h"
 
 #include "base/alloc.h"
+#include "model/backend_impl.h"
 
 #include <stdio.h>
 
@@ -14,11 +15,14 @@ bool aim__decoder_take_chip(aim_decoder *d, const aim_chip *chip)
     if (!d->chip)
         return false;
     *d->chip = *chip;
-    return true;
+    d->chip->ranges = chip->ranges ? aim_input_ranges_copy(chip->ranges) : NULL;
+    return d->chip->ranges || !chip->ranges;
 }
 
 void aim__decoder_free_chip(aim_decoder *d)
 {
+    if (d->chip)
+        aim_input_ranges_free((aim_input_ranges_set *)d->chip->ranges);
     aim_free(d->chip);
 }
 
@@ -29,8 +33,7 @@ const aim_chip *aim_decoder_chip(const aim_decoder *d)
 
 bool aim_decoder_has_read_noise(const aim_decoder *d)
 {
-    return d->chip && d->chip->profile.read_noise != AIM_READ_NOISE_NONE &&
-           d->chip->profile.read_noise_share > 0;
+    return d->chip && aim__reads_are_noisy(&d->chip->profile);
 }
 
 /* ---- input ranges ----------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
+#include "model/backend_impl.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -61,11 +62,9 @@ void aim__weight_row(const aim_weight_rows *w, int row, float *out)
 
 struct load {
     const aim_weight_rows *rows;
-    aim_store_row_fn *store;
-    void *arg;
-    float *values;   /* [threads, in_padded] */
-    int8_t *scratch; /* [threads, in_padded] */
-    size_t in_padded;
+    const aim_row_store *store;
+    unsigned char *room; /* [threads]: values [in], then scratch */
+    size_t values_bytes, thread_bytes;
     int first;       /* task of the run */
     _Atomic int bad; /* a row that holds NaN or infinity, or -1 */
 };
@@ -87,15 +86,15 @@ static bool all_finite(const float *x, int n)
 static void load_rows(void *arg, int task, int worker)
 {
     struct load *l = arg;
-    size_t at = (size_t)worker * l->in_padded;
-    float *values = l->values + at;
+    unsigned char *room = l->room + (size_t)worker * l->thread_bytes;
+    float *values = (float *)(void *)room;
     int begin = (l->first + task) * ROWS_A_TASK, end = begin + ROWS_A_TASK;
     for (int row = begin; row < end && row < l->rows->rows; row++) {
         aim__weight_row(l->rows, row, values);
         if (!all_finite(values, l->rows->in))
             atomic_store(&l->bad, row);
-        else if (l->store)
-            l->store(l->arg, row, values, l->scratch + at);
+        else if (l->store->store)
+            l->store->store(l->store->arg, row, values, room + l->values_bytes);
     }
 }
 
@@ -126,22 +125,17 @@ static void load_all(struct load *l, const aim_compute *c)
     }
 }
 
-int aim__weight_rows_load(const aim_weight_rows *w, const aim_compute *c, aim_store_row_fn *store,
-                          void *arg, aim_error *err)
+int aim__weight_rows_load(const aim_weight_rows *w, const aim_compute *c,
+                          const aim_row_store *store, aim_error *err)
 {
-    struct load l = {.rows = w, .store = store, .arg = arg, .bad = -1};
-    l.in_padded = aim_packed_row_bytes(w->in);
-    size_t room = (size_t)aim_pool_threads(c->pool) * l.in_padded;
-    l.values = aim_array(room, sizeof *l.values);
-    l.scratch = aim_array(room, sizeof *l.scratch);
-    int code = AIM_OK;
-    if (l.values && l.scratch) {
-        load_all(&l, c);
-        code = check_finite(w, atomic_load(&l.bad), err);
-    } else {
-        code = aim_fail_nomem(err, "reading weights");
-    }
-    aim_free(l.values);
-    aim_free(l.scratch);
-    return code;
+    struct load l = {.rows = w, .store = store, .bad = -1};
+    l.values_bytes = aim__whole_lines((size_t)w->in * sizeof(float));
+    l.thread_bytes = l.values_bytes + aim__whole_lines(store->scratch_bytes);
+    size_t bytes = (size_t)aim_pool_threads(c->pool) * l.thread_bytes;
+    l.room = aim_big_alloc(bytes);
+    if (!l.room)
+        return aim_fail_nomem(err, "reading weights");
+    load_all(&l, c);
+    aim_big_free(l.room, bytes);
+    return check_finite(w, atomic_load(&l.bad), err);
 }

@@ -21,14 +21,20 @@ aim_weight_rows aim__weight_rows_of(const aim_linear_source *source);
 /* Row `row` into out [in]. */
 void aim__weight_row(const aim_weight_rows *w, int row, float *out);
 
-/* Called for each row, from any thread; scratch [in, rounded up to AIM_K_ALIGN]
- * bytes for this call alone. */
-typedef void aim_store_row_fn(void *arg, int row, const float *values, int8_t *scratch);
+/* Called for each row, from any thread; scratch is for this call alone, aligned to
+ * 64 bytes. */
+typedef void aim_store_row_fn(void *arg, int row, const float *values, void *scratch);
+
+/* Who takes the rows. */
+typedef struct aim_row_store {
+    aim_store_row_fn *store; /* NULL: rows are only looked at */
+    void *arg;
+    size_t scratch_bytes;
+} aim_row_store;
 
 /* Read all rows on the pool. A NaN or an infinity among them is an error that
- * names the tensor and the row. store NULL: only look for those.
- * c->weights_read hears of every few million weights. */
-int aim__weight_rows_load(const aim_weight_rows *w, const aim_compute *c, aim_store_row_fn *store,
-                          void *arg, aim_error *err);
+ * names the tensor and the row. c->weights_read hears of every few million weights. */
+int aim__weight_rows_load(const aim_weight_rows *w, const aim_compute *c,
+                          const aim_row_store *store, aim_error *err);
 
 #endif

@@ -97,7 +97,7 @@ tests_unit_test_rope_LDADD = runtime/libmodel.a runtime/libbase.a $(UNIT_LDADD) 
 UNIT_TESTS += tests/unit/test_model tests/unit/test_switches
 tests_unit_test_model_SOURCES = tests/unit/test_model.c tests/unit/decoder_rig.h \
 	tests/unit/tiny_checkpoint.h
-MODEL_TEST_LDADD = runtime/libmodel.a runtime/libcheckpoint.a $(TENSOR_LIBS) \
+MODEL_TEST_LDADD = runtime/libmodel.a runtime/libcheckpoint.a $(ANALOG_LIBS) $(TENSOR_LIBS) \
 	runtime/libbase.a $(UNIT_LDADD) $(JANSSON_LIBS) $(OPENBLAS_LIBS) $(PTHREAD_LIBS) -lm
 tests_unit_test_model_LDADD = $(MODEL_TEST_LDADD)
 tests_unit_test_switches_SOURCES = tests/unit/test_switches.c tests/unit/decoder_rig.h \

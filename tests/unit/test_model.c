@@ -431,8 +431,8 @@ START_TEST(loading_checks_tensors)
         rig_start(&r, NULL, 1);
         r.checkpoint = tiny_checkpoint(c, &r);
         r.decoder =
-            aim_decoder_load(&r.config, r.checkpoint, aim_backend_find(backend_names[b], NULL), NULL,
-                             &r.compute, NULL, NULL, &err);
+            aim_decoder_load(&r.config, r.checkpoint, aim_backend_find(backend_names[b], NULL),
+                             NULL, &r.compute, NULL, NULL, &err);
         if (c->error) {
             ck_assert_msg(!r.decoder, "accepted, wanted: %s", c->error);
             ck_assert_msg(strstr(err.text, c->error), "%s", err.text);
@@ -497,7 +497,7 @@ struct reading {
     size_t weights;
 };
 
-static void count_row(void *arg, int row, const float *values, int8_t *scratch)
+static void count_row(void *arg, int row, const float *values, void *scratch)
 {
     struct reading *r = arg;
     (void)row, (void)values, (void)scratch;
@@ -518,7 +518,8 @@ START_TEST(a_large_layer_reports_as_it_is_read)
     aim_compute c = {
         .pool = aim_pool_new(2, NULL), .weights_read = count_report, .weights_read_arg = &r};
     aim_weight_rows rows = {NULL, 0, 20007, 520, 1};
-    ck_assert_int_eq(aim__weight_rows_load(&rows, &c, count_row, &r, NULL), AIM_OK);
+    aim_row_store store = {count_row, &r, 0};
+    ck_assert_int_eq(aim__weight_rows_load(&rows, &c, &store, NULL), AIM_OK);
     ck_assert_int_eq(atomic_load(&r.rows), rows.rows);
     ck_assert_uint_eq(r.weights, (size_t)rows.rows * (size_t)rows.in);
     ck_assert_int_eq(r.reports, 3);
@@ -536,8 +537,8 @@ static void random_logits(const char *backend, bool tied, uint64_t seed, int thr
     rig_start(&r, NULL, threads);
     aim_checkpoint_close(tiny_checkpoint(&load_cases[0], &r)); /* for its configuration */
     r.config.tied_embeddings = tied;
-    r.decoder =
-        aim_decoder_random(&r.config, aim_backend_find(backend, NULL), NULL, &r.compute, seed, NULL);
+    r.decoder = aim_decoder_random(&r.config, aim_backend_find(backend, NULL), NULL, &r.compute,
+                                   seed, NULL);
     ck_assert_ptr_nonnull(r.decoder);
     rig_finish(&r);
     const int32_t tokens[3] = {1, 2, 3};
@@ -608,7 +609,7 @@ START_TEST(backends_by_name)
     aim_error err = {0};
     ck_assert_ptr_null(aim_backend_find("int9", &err));
     ck_assert_int_eq(err.code, AIM_EUNSUPPORTED);
-    ck_assert_str_eq(err.text, "backend \"int9\" is not one of: int8, f32");
+    ck_assert_str_eq(err.text, "backend \"int9\" is not one of: int8, f32, analog, analog-exact");
 }
 END_TEST
 

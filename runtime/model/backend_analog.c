@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* analog: weights programmed on a chip and held as integer conductances on its tiles,
+ * inputs and outputs behind converters. analog_forward.c computes. */
+#include "analog/conductances.h"
+#include "analog/converter.h"
+#include "base/alloc.h"
+#include "model/analog_linear.h"
+#include "model/backend_impl.h"
+#include "model/layer_program.h"
+#include "model/tile_ranges.h"
+
+/* ---- sizes -------------------------------------------------------------------------- */
+
+static int planes_of(const aim_profile *p)
+{
+    return p->conductance_bits == 16 ? 2 : 1;
+}
+
+static enum aim_adc_kind adc_of(const aim_tile_settings *s)
+{
+    if (s->out_bound <= 0)
+        return AIM_ADC_NONE;
+    return s->out_res > 0 ? AIM_ADC_ROUND : AIM_ADC_LIMIT;
+}
+
+/* Which numbers are kept for each channel of a tile. */
+struct channel_arrays {
+    bool full_scale, step, largest, gain;
+};
+
+static struct channel_arrays arrays_of(const aim_profile *p, bool fixed_range)
+{
+    enum aim_adc_kind adc = adc_of(&p->tile);
+    return (struct channel_arrays){
+        .full_scale = fixed_range && adc != AIM_ADC_NONE,
+        .step = fixed_range && adc == AIM_ADC_ROUND,
+        .largest = (!fixed_range && adc != AIM_ADC_NONE) || aim__reads_are_noisy(p),
+        .gain =
+            p->programming == AIM_PROGRAMMING_DEVICES && p->compensation != AIM_COMPENSATION_NONE,
+    };
+}
+
+static size_t array_bytes(struct channel_arrays a, int n_panels)
+{
+    size_t arrays = (size_t)a.full_scale + a.step + a.largest + a.gain;
+    return arrays * (size_t)n_panels * AIM_PANEL * sizeof(float);
+}
+
+static size_t analog_load_bytes(const aim_chip *chip, const aim_linear_shape *shape)
+{
+    const aim_profile *p = &chip->profile;
+    struct channel_arrays arrays = arrays_of(p, p->tile.input_range == AIM_RANGE_STATIC);
+    size_t total = 0;
+    for (int i = 0; i < shape->n_parts; i++)
+        for (int t = 0; t < aim_tile_count(shape->in, p->tile.max_input_size); t++) {
+            aim_tile_span span = aim_tile_span_of(shape->in, p->tile.max_input_size, t);
+            total += aim_packed_bytes(shape->part_out[i], span.width, planes_of(p)) +
+                     array_bytes(arrays, aim__panels(shape->part_out[i]));
+        }
+    return total;
+}
+
+static size_t analog_bytes(const aim_linear *l)
+{
+    size_t total = 0;
+    for (int i = 0; i < l->shape.n_parts; i++) {
+        const aim__tile_part *part = &l->part[i];
+        total += part->channels_bytes;
+        for (int t = 0; t < part->tiling.tiles; t++) {
+            const aim_packed *w = &part->tile[t].w;
+            total += aim_packed_bytes(w->out, w->in, w->planes);
+        }
+    }
+    return total;
+}
+
+/* ---- taking room ---------------------------------------------------------------------- */
+
+static void analog_free(aim_linear *l)
+{
+    if (!l)
+        return;
+    for (int i = 0; i < AIM_MAX_PARTS; i++) {
+        aim__tile_part *part = &l->part[i];
+        for (int t = 0; part->tile && t < part->tiling.tiles; t++)
+            aim_packed_fini(&part->tile[t].w);
+        aim_big_free(part->channels, part->channels_bytes);
+        aim_free(part->tile);
+        aim__tiling_fini(&part->tiling);
+    }
+    aim_free(l->inputs);
+    aim_free(l);
+}
+
+/* The next n floats of a piece, if they are wanted. */
+static float *next_array(float **piece, bool wanted, size_t n)
+{
+    float *array = *piece;
+    *piece += wanted ? n : 0;
+    return wanted ? array : NULL;
+}
+
+static int reserve_channels(aim_linear *l, aim__tile_part *part, aim_error *err)
+{
+    struct channel_arrays a = arrays_of(l->profile, part->tiling.ranges != NULL);
+    size_t n = (size_t)part->n_panels * AIM_PANEL;
+    part->channels_bytes = (size_t)part->tiling.tiles * array_bytes(a, part->n_panels);
+    if (part->channels_bytes == 0)
+        return AIM_OK;
+    part->channels = aim_big_alloc(part->channels_bytes);
+    if (!part->channels)
+        return aim_fail_nomem(err, "channels of tiles");
+    float *at = part->channels;
+    for (int t = 0; t < part->tiling.tiles; t++) {
+        aim__tile *tile = &part->tile[t];
+        tile->full_scale = next_array(&at, a.full_scale, n);
+        tile->step = next_array(&at, a.step, n);
+        tile->largest = next_array(&at, a.largest, n);
+        tile->gain = next_array(&at, a.gain, n);
+    }
+    return AIM_OK;
+}
+
+static int reserve_part(aim_linear *l, const aim_linear_source *source, int index, aim_error *err)
+{
+    aim__tile_part *part = &l->part[index];
+    int out = source->shape.part_out[index],
+        code = aim__tiling_init(&part->tiling, source, index, err);
+    if (code)
+        return code;
+    part->n_panels = aim__panels(out);
+    if (index > 0) {
+        const aim__tile_part *before = part - 1;
+        part->first_panel = before->first_panel + before->n_panels;
+        part->first_output = before->first_output + source->shape.part_out[index - 1];
+    }
+    part->tile = aim_calloc((size_t)part->tiling.tiles, sizeof *part->tile);
+    if (!part->tile)
+        return aim_fail_nomem(err, "tiles");
+    for (int t = 0; t < part->tiling.tiles && !code; t++) {
+        int width = aim_tile_span_of(l->shape.in, l->profile->tile.max_input_size, t).width;
+        code = aim_packed_init(&part->tile[t].w, out, width, planes_of(l->profile), err);
+    }
+    return code ? code : reserve_channels(l, part, err);
+}
+
+/* Inputs of a tile with this range (0: dynamic): those of another part, if that has the
+ * same. */
+static int find_inputs(aim_linear *l, aim_tile_span span, float range)
+{
+    int i = 0;
+    while (i < l->n_inputs &&
+           (l->inputs[i].span.first != span.first || l->inputs[i].range != range))
+        i++;
+    if (i < l->n_inputs)
+        return i;
+    aim__tile_inputs *in = &l->inputs[l->n_inputs++];
+    *in = (aim__tile_inputs){.span = span,
+                             .range = range,
+                             .step = aim_converter_step(l->profile->tile.inp_res, range),
+                             .padded = (int)aim_packed_row_bytes(span.width),
+                             .codes_before = l->row_codes};
+    l->row_codes += (size_t)in->padded;
+    return i;
+}
+
+static int list_inputs(aim_linear *l, aim_error *err)
+{
+    int tiles = l->part[0].tiling.tiles;
+    l->inputs = aim_calloc((size_t)tiles * (size_t)l->shape.n_parts, sizeof *l->inputs);
+    if (!l->inputs)
+        return aim_fail_nomem(err, "inputs of tiles");
+    for (int t = 0; t < tiles; t++)
+        for (int i = 0; i < l->shape.n_parts; i++) {
+            aim__tile_part *part = &l->part[i];
+            aim_tile_span span = aim_tile_span_of(l->shape.in, l->profile->tile.max_input_size, t);
+            part->tile[t].inputs =
+                find_inputs(l, span, part->tiling.ranges ? part->tiling.ranges[t] : 0.0f);
+        }
+    return AIM_OK;
+}
+
+static int reserve(aim_linear *l, const aim_linear_source *source, aim_error *err)
+{
+    l->chip = source->chip;
+    l->profile = &source->chip->profile;
+    l->shape = source->shape;
+    l->layer = source->layer;
+    l->adc = adc_of(&l->profile->tile);
+    int code = aim_tile_settings_check_integer(&l->profile->tile, err);
+    for (int i = 0; i < l->shape.n_parts && !code; i++) {
+        code = reserve_part(l, source, i, err);
+        l->n_panels += l->part[i].n_panels;
+    }
+    return code ? code : list_inputs(l, err);
+}
+
+/* ---- programming ---------------------------------------------------------------------- */
+
+/* scratch: the planes of the widest tile, one behind the other. */
+static void hold_channel(void *arg, int part, int channel, const float *now, void *scratch)
+{
+    const aim_linear *l = arg;
+    for (int t = 0; t < l->part[part].tiling.tiles; t++) {
+        aim__tile *tile = &l->part[part].tile[t];
+        const float *weight = now + l->inputs[tile->inputs].span.first;
+        int8_t *low = scratch, *high = tile->w.planes == 2 ? low + tile->w.in : NULL;
+        float step;
+        aim_conductance_codes(weight, tile->w.in, low, high, &step);
+        if (high)
+            aim_packed_set_channel(&tile->w, channel, 0, high);
+        aim_packed_set_channel(&tile->w, channel, high != NULL, low);
+        aim_packed_set_scale(&tile->w, channel, step);
+    }
+}
+
+/* largest, gain [out]: of the tile's channels, gain or NULL. */
+static void set_converters(const aim_linear *l, aim__tile *tile, const float *largest,
+                           const float *gain)
+{
+    const aim_tile_settings *s = &l->profile->tile;
+    float range = l->inputs[tile->inputs].range;
+    for (int c = 0; c < tile->w.out; c++) {
+        float full_scale = aim_adc_full_scale(range, s->out_bound, largest[c]);
+        if (tile->full_scale)
+            tile->full_scale[c] = full_scale;
+        if (tile->step)
+            tile->step[c] = aim_converter_step(s->out_res, full_scale);
+        if (tile->largest)
+            tile->largest[c] = largest[c];
+        if (tile->gain)
+            tile->gain[c] = gain ? gain[c] : 1.0f;
+    }
+}
+
+static void set_all_converters(aim_linear *l, const aim__layer_program *programs)
+{
+    for (int i = 0; i < l->shape.n_parts; i++) {
+        const aim_layer_program *p = &programs->part[i];
+        for (int t = 0; t < p->tiles; t++) {
+            size_t at = (size_t)t * (size_t)p->out;
+            set_converters(l, &l->part[i].tile[t], p->largest + at, p->gain ? p->gain + at : NULL);
+        }
+    }
+}
+
+static int program(aim_linear *l, const aim_linear_source *source, const aim_compute *c,
+                   aim_error *err)
+{
+    aim__layer_program programs;
+    aim__weight_holder holder = {hold_channel, l, AIM_MAX_PLANES * (size_t)l->inputs[0].span.width};
+    int code = aim__layer_program_run(&programs, source, c, &holder, err);
+    if (!code)
+        set_all_converters(l, &programs);
+    aim__layer_program_fini(&programs);
+    return code;
+}
+
+static aim_linear *analog_load(const aim_compute *c, const aim_linear_source *source,
+                               aim_error *err)
+{
+    aim_linear *l = aim_calloc(1, sizeof *l);
+    if (!l) {
+        aim_fail_nomem(err, "analog layer");
+        return NULL;
+    }
+    if (reserve(l, source, err) || program(l, source, c, err)) {
+        analog_free(l);
+        return NULL;
+    }
+    return l;
+}
+
+/* ---- the row of the table --------------------------------------------------------------- */
+
+static aim_tiling analog_tiling(const aim_linear *l, int part)
+{
+    return l->part[part].tiling;
+}
+
+const aim_backend aim__backend_analog = {
+    .name = "analog",
+    .kv_bf16 = true,
+    .on_tiles = true,
+    .load = analog_load,
+    .free = analog_free,
+    .bytes = analog_bytes,
+    .load_bytes = analog_load_bytes,
+    .scratch = aim__tile_scratch,
+    .forward = aim__analog_forward,
+    .tiling = analog_tiling,
+    .count_limits = aim__analog_count_limits,
+};

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tile_ranges.h - the ranges of the inputs of a linear layer's tiles: calibrated ones
+ * go before learned ones, and where there are neither they are dynamic. */
+#ifndef AIM_MODEL_TILE_RANGES_H
+#define AIM_MODEL_TILE_RANGES_H
+
+#include "model/backend.h"
+
+/* Decide for one part of the layer. Random weights have fixed ranges that suit random
+ * inputs. AIM_EFORMAT for learned ranges of another number of tiles or of 0;
+ * AIM_ENOMEM. */
+int aim__tiling_init(aim_tiling *t, const aim_linear_source *source, int part, aim_error *err);
+void aim__tiling_fini(aim_tiling *t); /* also of a zeroed one */
+
+#endif
