@@ -69,8 +69,13 @@ tests_unit_test_analog_tile_LDADD = $(ANALOG_LIBS) runtime/libbase.a $(UNIT_LDAD
 tests_unit_test_integer_tile_SOURCES = tests/unit/test_integer_tile.c
 tests_unit_test_integer_tile_LDADD = $(ANALOG_LIBS) $(TENSOR_TEST_LDADD)
 UNIT_TESTS += tests/unit/test_device_noise
-tests_unit_test_device_noise_SOURCES = tests/unit/test_device_noise.c tests/unit/device_constants.h
+tests_unit_test_device_noise_SOURCES = tests/unit/test_device_noise.c \
+	tests/unit/device_constants.h tests/unit/draws.h
 tests_unit_test_device_noise_LDADD = $(ANALOG_LIBS) $(BASE_TEST_LDADD)
+UNIT_TESTS += tests/unit/test_device_statistics
+tests_unit_test_device_statistics_SOURCES = tests/unit/test_device_statistics.c \
+	tests/unit/device_constants.h tests/unit/draws.h
+tests_unit_test_device_statistics_LDADD = $(ANALOG_LIBS) runtime/libbase.a $(UNIT_LDADD) -lm
 UNIT_TESTS += tests/unit/test_device_pairs
 tests_unit_test_device_pairs_SOURCES = tests/unit/test_device_pairs.c tests/unit/device_constants.h
 tests_unit_test_device_pairs_LDADD = $(ANALOG_LIBS) runtime/libbase.a $(UNIT_LDADD) -lm
