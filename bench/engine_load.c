@@ -4,10 +4,9 @@
 #include "base/alloc.h"
 #include "bench/prompt.h"
 #include "bench/rate.h"
+#include "bench/report.h"
 
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 static struct {
     pthread_mutex_t lock;
@@ -61,10 +60,8 @@ double engine_load_run(aim_model *m, int sequences, int prompt_tokens, int token
         requests[i] = make_request(i, prompt_tokens, tokens);
     rate_init(&load.rate, sequences, tokens);
     load.ended = 0;
-    if (aim_engine_submit(m->engine, requests, sequences, &err) != AIM_OK) {
-        fprintf(stderr, "bench: %s\n", err.text);
-        exit(1);
-    }
+    if (aim_engine_submit(m->engine, requests, sequences, &err) != AIM_OK)
+        bench_fail(err.text);
     pthread_mutex_lock(&load.lock);
     while (load.ended < sequences)
         pthread_cond_wait(&load.done, &load.lock);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* analogd-bench [--json] [--quick] [--program ANALOGD] [--model DIR]
  *               [--load DIR [--backend NAME]] [--tokenizer DIR [--text FILE]]
+ *               [--analog [--profile FILE]]
  *
  * Measures the machine, then each figure beside the limit that this machine
  * sets: decoding through the engine and over HTTP at 1, 8 and 32 sequences, on
@@ -8,19 +9,19 @@
  * HTTP costs and where that goes, and /health against libmicrohttpd alone.
  * Every figure is the median of five, engine and HTTP taking turns. With --load
  * it measures instead how the checkpoint in DIR is loaded, with --tokenizer how
- * fast the tokenizer in DIR encodes FILE. */
+ * fast the tokenizer in DIR encodes FILE, with --analog chips beside int8. */
 #include "config.h"
 
 #include "base/alloc.h"
-#include "base/cpu.h"
 #include "base/json.h"
+#include "bench/analog.h"
 #include "bench/daemon_process.h"
 #include "bench/engine_load.h"
 #include "bench/health.h"
 #include "bench/http_load.h"
-#include "bench/limits.h"
 #include "bench/load.h"
 #include "bench/report.h"
+#include "bench/roofline.h"
 #include "bench/tokenizer.h"
 
 #include <getopt.h>
@@ -34,15 +35,15 @@ static struct {
     const char *program, *model;
     const char *load, *backend; /* load NULL: measure decoding */
     const char *tokenizer, *text;
-    bool json, quick;
-} args = {
-    .program = "./analogd", .model = "models/wordmath-2m", .backend = "int8", .text = "LICENSE"};
+    const char *profile;
+    bool json, quick, analog;
+} args = {.program = "./analogd",
+          .model = "models/wordmath-2m",
+          .backend = "int8",
+          .text = "LICENSE",
+          .profile = "conf/profiles/pcm-hermes.conf"};
 
-/* What the machine can do, measured in this run. */
-static struct {
-    double bandwidth; /* bytes a second from memory, all cores */
-    double int8_macs; /* multiply-adds a second, all cores */
-} machine;
+static machine_limits machine; /* measured in this run */
 
 typedef struct workload {
     const char *shape; /* NULL: the shipped weights */
@@ -56,41 +57,6 @@ static const workload workloads[] = {
     {NULL, "Shipped model (wordmath-2m), int8", "shipped", {400, 400, 300}},
     {"llama-3.2-1b", "Llama-3.2-1B shape, random weights, int8", "1b", {48, 24, 16}},
 };
-
-static void fail(const char *text)
-{
-    fprintf(stderr, "bench: %s\n", text);
-    exit(1);
-}
-
-/* The pool of a model belongs to its engine: measuring takes one of its own. */
-static double small_bandwidth(size_t bytes)
-{
-    aim_error err = {0};
-    aim_pool *pool = aim_pool_new(aim_cpu_count(), &err);
-    double bandwidth = pool ? aim_limit_read_bandwidth(pool, bytes, &err) : 0;
-    if (bandwidth == 0)
-        fail(err.text);
-    aim_pool_free(pool);
-    return bandwidth;
-}
-
-/* Tokens a second if the memory or the multipliers were the only limit: the
- * roofline of one decode step. Small models stay in the caches, whose bandwidth
- * is measured at the size of the weights. */
-static double decode_limit(const aim_model *m, int n, int tokens)
-{
-    const aim_hf_config *c = &m->config;
-    double weights = (double)aim_decoder_weight_bytes(m->decoder);
-    double context = PROMPT + tokens / 2.0;
-    double kv = 2.0 * 2 * c->layers * c->kv_heads * c->head_dim * context * n;
-    double bandwidth = machine.bandwidth;
-    if (weights < 16e6)
-        bandwidth = small_bandwidth((size_t)weights);
-    double memory_time = (weights + kv) / bandwidth;
-    double math_time = (double)aim_decoder_macs(m->decoder, true) * n / machine.int8_macs;
-    return n / (memory_time > math_time ? memory_time : math_time);
-}
 
 /* CPU time of the daemon's threads for one token, to tell what HTTP is made of. */
 typedef struct cpu_split {
@@ -124,11 +90,11 @@ static void run_size(const workload *w, int size, aim_model *m, const daemon_pro
         engine[i] = engine_load_run(m, n, PROMPT, tokens);
         http[i] = http_load_run(d->port, n, PROMPT, tokens);
         if (http[i] <= 0)
-            fail("a request failed");
+            bench_fail("a request failed");
         cost[i] = 100 * (1 - http[i] / engine[i]);
     }
     cpu_split after = cpu_now(d);
-    double limit = decode_limit(m, n, tokens);
+    double limit = roofline_decode(&machine, m, n, PROMPT + tokens / 2.0);
     snprintf(name, sizeof name, "%s_engine_%d", w->name, n);
     report(name, median(engine, rounds), "tokens/s", limit, false);
     snprintf(name, sizeof name, "%s_http_%d", w->name, n);
@@ -146,7 +112,7 @@ static void run_workload(const workload *w)
     o.engine.max_context = 512;
     aim_model *m = engine_load_open(&o, &err);
     if (!m)
-        fail(err.text);
+        bench_fail(err.text);
     daemon_process d;
     const char *shipped[] = {"--model", args.model, "--max-context", "512", NULL};
     const char *random[] = {"--model", args.model, "--max-context", "512", "--random-weights",
@@ -162,22 +128,6 @@ static void run_workload(const workload *w)
     aim_model_close(m);
 }
 
-static void measure_machine(void)
-{
-    aim_error err = {0};
-    aim_pool *pool = aim_pool_new(aim_cpu_count(), &err);
-    if (!pool)
-        fail(err.text);
-    report_title("Limits of this machine");
-    machine.bandwidth = aim_limit_read_bandwidth(pool, 0, &err);
-    machine.int8_macs = aim_limit_int8_macs(pool);
-    if (machine.bandwidth == 0)
-        fail(err.text);
-    report("read_bandwidth", machine.bandwidth * 1e-9, "GB/s", 0, false);
-    report("int8_peak", 2 * machine.int8_macs * 1e-12, "Tops", 0, false);
-    aim_pool_free(pool);
-}
-
 static void parse_args(int argc, char **argv)
 {
     static const struct option options[] = {{"json", no_argument, NULL, 'j'},
@@ -188,6 +138,8 @@ static void parse_args(int argc, char **argv)
                                             {"backend", required_argument, NULL, 'b'},
                                             {"tokenizer", required_argument, NULL, 't'},
                                             {"text", required_argument, NULL, 'x'},
+                                            {"analog", no_argument, NULL, 'a'},
+                                            {"profile", required_argument, NULL, 'f'},
                                             {0}};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
         switch (c) {
@@ -215,6 +167,12 @@ static void parse_args(int argc, char **argv)
         case 'x':
             args.text = optarg;
             break;
+        case 'a':
+            args.analog = true;
+            break;
+        case 'f':
+            args.profile = optarg;
+            break;
         default:
             exit(2);
         }
@@ -229,7 +187,11 @@ int main(int argc, char **argv)
         return bench_load(args.program, args.load, args.backend) ? 1 : 0;
     if (args.tokenizer)
         return bench_tokenizer(args.tokenizer, args.text) ? 1 : 0;
-    measure_machine();
+    machine = machine_measure();
+    if (args.analog) {
+        bench_analog(&machine, args.model, args.profile, args.quick ? 1 : ROUNDS);
+        return 0;
+    }
     for (size_t i = 0; i < sizeof workloads / sizeof workloads[0]; i++)
         run_workload(&workloads[i]);
     return 0;

@@ -42,6 +42,12 @@ void report(const char *name, double value, const char *unit, double limit, bool
     fflush(stdout);
 }
 
+void bench_fail(const char *text)
+{
+    fprintf(stderr, "bench: %s\n", text);
+    exit(1);
+}
+
 static int ascending(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;

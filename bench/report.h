@@ -14,4 +14,7 @@ void report_title(const char *text);
 void report(const char *name, double value, const char *unit, double limit, bool lower);
 double median(double *values, int n); /* sorts values */
 
+/* A message, and the end of the program. */
+_Noreturn void bench_fail(const char *text);
+
 #endif

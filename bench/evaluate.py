@@ -1,0 +1,277 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""How many of the shipped model's problems are solved, digitally and on simulated chips.
+
+    bench/evaluate.py [--program ANALOGD] [--chips N] [--out docs]
+
+Starts a daemon, programs chips over its API as a researcher would, lets each answer
+the 200 problems of models/wordmath-2m/eval greedily, and writes the table
+(docs/accuracy.md), the figure (docs/accuracy.svg) and every single result
+(docs/accuracy.json). The same build writes the same bytes on every machine but for
+the row f32. Python's standard library is all that is needed."""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+import accuracy_figure
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+MODEL = os.path.join(TOP, "models", "wordmath-2m")
+PROFILES = os.path.join(TOP, "conf", "profiles")
+UNCOMPENSATED = "pcm-aihwkit-uncompensated"
+CALIBRATION_TEXTS = 50  # of the problems, with the answers of the float model
+MAX_TOKENS = 200
+PATIENCE = 120.0
+
+AGES = [("1 s", 1), ("1 h", 3600), ("1 d", 86400), ("30 d", 30 * 86400),
+        ("1 y", 365 * 86400)]
+
+
+# ---- the daemon ------------------------------------------------------------------
+
+class Daemon:
+    """A daemon of our own with the digital models and all profiles."""
+
+    def __init__(self, program):
+        self.dir = tempfile.mkdtemp(prefix="analogd-evaluate-")
+        profiles = os.path.join(self.dir, "profiles")
+        shutil.copytree(PROFILES, profiles)
+        write_uncompensated(profiles)
+        config = os.path.join(self.dir, "analogd.conf")
+        with open(config, "w", encoding="utf-8") as f:
+            f.write(f'listen = "127.0.0.1:0"\nadmin_listen = "none"\nprofile_dir = "{profiles}"\n'
+                    f'model "wordmath-2m" {{ dir = "{MODEL}" backend = "int8" }}\n'
+                    f'model "float32" {{ dir = "{MODEL}" backend = "f32" }}\n')
+        self.log_path = os.path.join(self.dir, "log")
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen([program, "--config", config], stdout=log, stderr=log,
+                                            stdin=subprocess.DEVNULL)
+        self.url = self._wait_ready()
+
+    def _wait_ready(self):
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline and self.process.poll() is None:
+            with open(self.log_path, encoding="utf-8", errors="replace") as f:
+                log = f.read()
+            address = re.search(r'event=listening.*listener=main.*address="?([^" \n]+)', log)
+            if address and "event=ready" in log:
+                return "http://" + address.group(1)
+            time.sleep(0.05)
+        sys.exit(f"analogd does not start, see {self.log_path}")
+
+    def call(self, method, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, method=method,
+                                         headers={"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE * 5) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as e:
+            sys.exit(f"{method} {path}: {e.code} {e.read().decode(errors='replace')}")
+
+    def wait_for_chip(self, name):
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            chip = self.call("GET", f"/v1/chips/{name}")
+            if chip["state"] == "failed":
+                sys.exit(f"chip {name}: {chip['error']}")
+            if chip["state"] == "ready":
+                return chip
+            time.sleep(0.02)
+        sys.exit(f"chip {name} is not ready after {PATIENCE:.0f} s")
+
+    def stop(self):
+        self.process.terminate()
+        if self.process.wait(timeout=60) != 0:
+            sys.exit(f"analogd ended badly, see {self.log_path}")
+        shutil.rmtree(self.dir)
+
+
+def write_uncompensated(profiles):
+    """The profile with drift, without what makes up for it."""
+    with open(os.path.join(PROFILES, "pcm-aihwkit.conf"), encoding="utf-8") as f:
+        text, n = re.subn(r'(?m)^(\s*compensation\s*=\s*)"?global"?', r'\1"none"', f.read())
+    if n != 1:
+        sys.exit("pcm-aihwkit.conf: expected one line that sets the compensation")
+    with open(os.path.join(profiles, UNCOMPENSATED + ".conf"), "w", encoding="utf-8") as f:
+        f.write(text)
+
+
+# ---- one figure ------------------------------------------------------------------
+
+def problems():
+    with open(os.path.join(MODEL, "eval", "problems.jsonl"), encoding="utf-8") as f:
+        return [json.loads(line) for line in f]
+
+
+def final_answer(text):
+    lines = [line for line in text.splitlines() if line.startswith("Answer: ")]
+    return lines[-1][len("Answer: "):] if lines else None
+
+
+def accuracy(daemon, model, tasks):
+    """Percent of right greedy answers."""
+    answer = daemon.call("POST", "/v1/completions", {
+        "model": model, "prompt": [t["prompt"] for t in tasks], "temperature": 0,
+        "max_tokens": MAX_TOKENS, "seed": 0})
+    right = sum(final_answer(choice["text"]) == tasks[choice["index"]]["answer"]
+                for choice in answer["choices"])
+    return 100.0 * right / len(tasks)
+
+
+# ---- the rows of the table -------------------------------------------------------
+
+class Row:
+    """What is measured: a digital model, or chips of a profile that differ by seed."""
+
+    def __init__(self, name, profile=None, chips=1, bits=None, calibrated=False, ages=(None,)):
+        self.name = name
+        self.profile = profile
+        self.chips = chips
+        self.bits = bits
+        self.calibrated = calibrated
+        self.ages = ages  # pairs of words and seconds; None: as programmed
+
+
+def rows(chips):
+    yield Row("float32")
+    yield Row("int8")
+    for bits in (16, 8):
+        yield Row("ideal", "ideal", 1, bits)
+        for calibrated in (False, True):
+            yield Row("afm-paper", "afm-paper", 1, bits, calibrated)
+            yield Row("pcm-hermes", "pcm-hermes", chips, bits, calibrated)
+        yield Row("gaussian", "gaussian", chips, bits)
+        yield Row("reram-wan2022", "reram-wan2022", chips, bits)
+        yield Row("pcm-aihwkit", "pcm-aihwkit", chips, bits, ages=AGES)
+        yield Row("pcm-aihwkit, no compensation", UNCOMPENSATED, chips, bits, ages=AGES)
+
+
+def calibrate(daemon, name, tasks):
+    texts = [t["prompt"] + t["greedy"] for t in tasks[:CALIBRATION_TEXTS]]
+    daemon.call("POST", f"/v1/chips/{name}/calibrate", {"texts": texts})
+    chip = daemon.wait_for_chip(name)
+    if chip["input_ranges"] != "calibrated":
+        sys.exit(f"chip {name}: {chip['input_ranges']} ranges after a calibration")
+
+
+def measure_chip(daemon, row, seed, tasks):
+    """Accuracy of one chip at each age of the row."""
+    chip = daemon.call("POST", "/v1/chips", {
+        "model": "wordmath-2m", "profile": row.profile, "seed": seed, "name": f"chip-{seed}",
+        "conductance_bits": row.bits})
+    name = chip["id"]
+    daemon.wait_for_chip(name)
+    if row.calibrated:
+        calibrate(daemon, name, tasks)
+    figures = []
+    for age in row.ages:
+        if age:
+            daemon.call("POST", f"/v1/chips/{name}/age", {"age": age[1]})
+            daemon.wait_for_chip(name)
+        figures.append(accuracy(daemon, chip["model"], tasks))
+    daemon.call("DELETE", f"/v1/chips/{name}")
+    return figures
+
+
+def measure(daemon, row, tasks):
+    """A result for each age: the accuracies of all chips."""
+    if not row.profile:
+        model = "float32" if row.name == "float32" else "wordmath-2m"
+        per_chip = [[accuracy(daemon, model, tasks)]]
+    else:
+        per_chip = [measure_chip(daemon, row, seed, tasks) for seed in range(1, row.chips + 1)]
+    for i, age in enumerate(row.ages):
+        percent = [figures[i] for figures in per_chip]
+        yield {"name": row.name, "conductance_bits": row.bits,
+               "input_ranges": None if not row.profile else
+               "calibrated" if row.calibrated else "dynamic",
+               "age": age[0] if age else None, "age_seconds": age[1] if age else None,
+               "percent": percent, "mean": statistics.fmean(percent),
+               "deviation": statistics.stdev(percent) if len(percent) > 1 else None}
+
+
+# ---- the page --------------------------------------------------------------------
+
+PAGE = """<!-- SPDX-License-Identifier: Apache-2.0 -->
+# Accuracy on simulated chips
+
+Written by `make evaluate` (bench/evaluate.py). The shipped model, wordmath-2m, solves
+{problems} word problems greedily; a chip is one seed of its profile's noise. Figures are
+percent of right answers: the mean over the chips and their standard deviation (n - 1).
+One problem is {step:g} %. Every single figure is in [accuracy.json](accuracy.json).
+
+![percent of problems solved, by profile and by age](accuracy.svg)
+
+The model is a digital one: nothing in its training knew of noise, which is what
+hardware-aware training is for. Its checkpoint has no input ranges, so ranges are
+dynamic (the largest input of each row) or calibrated on the first {texts} of the problems
+(`analogctl calibrate` with its defaults).
+
+{table}
+"""
+
+
+def cell(result):
+    if result["deviation"] is None:
+        return f"{result['mean']:.1f}"
+    return f"{result['mean']:.1f} ± {result['deviation']:.1f}"
+
+
+def table(results):
+    lines = ["| weights on | input ranges | age | chips | 16 conductance bits | 8 conductance bits |",
+             "|---|---|---|---:|---:|---:|"]
+    cells = {}
+    for r in results:
+        key = (r["name"], r["input_ranges"], r["age"])
+        cells.setdefault(key, {"chips": len(r["percent"])})[r["conductance_bits"]] = cell(r)
+    for (name, ranges, age), by_bits in cells.items():
+        if None in by_bits:
+            lines.append(f"| {name} (digital) | | | | {by_bits[None]} | {by_bits[None]} |")
+        else:
+            lines.append(f"| {name} | {ranges} | {age or ''} | {by_bits['chips']} | "
+                         f"{by_bits[16]} | {by_bits[8]} |")
+    return "\n".join(lines)
+
+
+def write_results(folder, results, n_problems):
+    with open(os.path.join(folder, "accuracy.json"), "w", encoding="utf-8") as f:
+        f.write("[\n" + ",\n".join(json.dumps(r) for r in results) + "\n]\n")
+    with open(os.path.join(folder, "accuracy.md"), "w", encoding="utf-8") as f:
+        f.write(PAGE.format(problems=n_problems, step=100 / n_problems, texts=CALIBRATION_TEXTS,
+                            table=table(results)))
+    with open(os.path.join(folder, "accuracy.svg"), "w", encoding="utf-8") as f:
+        f.write(accuracy_figure.draw(results))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--program", default="./analogd")
+    parser.add_argument("--chips", type=int, default=10, help="seeds of each noisy profile")
+    parser.add_argument("--out", default=os.path.join(TOP, "docs"))
+    args = parser.parse_args()
+    tasks = problems()
+    daemon = Daemon(args.program)
+    results = []
+    for row in rows(args.chips):
+        for result in measure(daemon, row, tasks):
+            results.append(result)
+            print(f"{result['name']:30} {result['input_ranges'] or '':11} "
+                  f"{result['age'] or '':8} {result['conductance_bits'] or '':>2} {cell(result)}",
+                  flush=True)
+    daemon.stop()
+    write_results(args.out, results, len(tasks))
+
+
+if __name__ == "__main__":
+    main()
