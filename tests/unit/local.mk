@@ -11,6 +11,7 @@ THREADED_TESTS = \
 	tests/unit/test_metrics \
 	tests/unit/test_model \
 	tests/unit/test_pool \
+	tests/unit/test_probe \
 	tests/unit/test_switches \
 	tests/unit/test_tokenizers
 if HAVE_CHECK
@@ -47,8 +48,12 @@ tests_unit_test_sampler_SOURCES = tests/unit/test_sampler.c
 tests_unit_test_sampler_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 tests_unit_test_memory_plan_SOURCES = tests/unit/test_memory_plan.c
 tests_unit_test_memory_plan_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
-tests_unit_test_engine_SOURCES = tests/unit/test_engine.c
+tests_unit_test_engine_SOURCES = tests/unit/test_engine.c tests/unit/chip_rig.h
 tests_unit_test_engine_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
+
+UNIT_TESTS += tests/unit/test_probe
+tests_unit_test_probe_SOURCES = tests/unit/test_probe.c tests/unit/chip_rig.h
+tests_unit_test_probe_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 
 UNIT_TESTS += tests/unit/test_tensor tests/unit/test_float_kernels \
 	tests/unit/test_attention tests/unit/test_matmul_f32
@@ -113,6 +118,12 @@ UNIT_TESTS += tests/unit/test_families
 tests_unit_test_families_SOURCES = tests/unit/test_families.c tests/unit/decoder_rig.h
 tests_unit_test_families_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 EXTRA_DIST += tests/data/models tests/reference/make_model_fixtures.py
+
+UNIT_TESTS += tests/unit/test_analog_checkpoint
+tests_unit_test_analog_checkpoint_SOURCES = tests/unit/test_analog_checkpoint.c \
+	tests/unit/decoder_rig.h
+tests_unit_test_analog_checkpoint_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
+EXTRA_DIST += tests/reference/make_analog_fixtures.py
 
 UNIT_TESTS += tests/unit/test_base tests/unit/test_decimal tests/unit/test_fixmath \
 	tests/unit/test_memory tests/unit/test_pool

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/cpu.h"
 #include "base/json.h"
+#include "chip_rig.h"
 #include "engine/served_model.h"
 
 #include <check.h>
@@ -296,10 +297,14 @@ static void same_answers(const client *a, const client *b, int i)
 /* ---- tests ------------------------------------------------------------------------------ */
 
 /* What the ways of running are tried on. */
-static const struct {
+static const struct subject {
     const char *backend;
     aim_model *(*open)(const aim_model_options *o);
-} subjects[] = {{"int8", open_model}, {"f32", open_model}, {"int8", open_stretched}};
+    aim_chip (*chip)(void);
+} subjects[] = {{"int8", open_model, NULL},
+                {"f32", open_model, NULL},
+                {"int8", open_stretched, NULL},
+                {"analog", open_model, noisy_chip}};
 enum { N_SUBJECTS = sizeof subjects / sizeof subjects[0] };
 
 START_TEST(greedy_equals_reference)
@@ -350,19 +355,24 @@ START_TEST(answers_do_not_depend_on_load)
 {
     enum { WAYS = sizeof ways / sizeof ways[0] };
     int way = _i % (int)WAYS;
-    const char *backend = subjects[_i / (int)WAYS].backend;
-    aim_model *(*open)(const aim_model_options *o) = subjects[_i / (int)WAYS].open;
-    int n = open == open_stretched ? MIX / 3 : MIX; /* its answers seldom end early */
-    bool int8 = strcmp(backend, "int8") == 0;
-    if (TSAN && !int8 && way > 0) /* the engine is the same, the matrices are slow */
+    const struct subject *subject = &subjects[_i / (int)WAYS];
+    /* Stretched answers seldom end early, noise is drawn for every row. */
+    int n = subject->open == open_stretched || subject->chip ? MIX / 3 : MIX;
+    bool f32 = strcmp(subject->backend, "f32") == 0;
+    if (TSAN && f32 && way > 0) /* the engine is the same, the matrices are slow */
         return;
-    if (ways[way].kernels && (!int8 || !aim_kernels_pick(ways[way].kernels, NULL)))
+    if (ways[way].kernels && (f32 || !aim_kernels_pick(ways[way].kernels, NULL)))
         return; /* f32 promises nothing across instruction sets */
     static client alone[MIX], other[MIX];
+    aim_chip chip;
     aim_model_options o = options();
-    o.backend = backend;
+    o.backend = subject->backend;
+    if (subject->chip) {
+        chip = subject->chip();
+        o.chip = &chip;
+    }
     o.engine.prefix_cache = false;
-    aim_model *m = open(&o);
+    aim_model *m = subject->open(&o);
     run_mix(m, alone, n, false);
     close_model(m);
 
@@ -373,7 +383,7 @@ START_TEST(answers_do_not_depend_on_load)
     o.engine.max_batch_tokens = ways[way].batch;
     o.engine.kv_blocks = ways[way].kv_blocks;
     o.engine.prefix_cache = ways[way].cache;
-    m = open(&o);
+    m = subject->open(&o);
     for (int round = 0; round < 2; round++) { /* the second finds the prefixes cached */
         run_mix(m, other, n, ways[way].together);
         for (int i = 0; i < n; i++) {
@@ -437,10 +447,115 @@ START_TEST(no_trace_of_short_rotary_factors_is_left)
 }
 END_TEST
 
+/* ---- read noise ----------------------------------------------------------------- */
+
+static aim_model *open_chip(aim_chip chip)
+{
+    aim_model_options o = options();
+    o.backend = "analog";
+    o.chip = &chip;
+    return open_model(&o);
+}
+
+/* The most likely answer to a problem, with the digits of its logprobs. */
+static void answer_greedily(const aim_model *m, client *c, int i, uint64_t seed)
+{
+    char *prompt, *greedy;
+    problem(i, &prompt, &greedy);
+    aim_request *r = new_request(m, c, prompt);
+    r->sampling.temperature = 0;
+    r->sampling.ignore_eos = true;
+    r->logprobs = 1;
+    r->max_tokens = 40;
+    r->seed = seed;
+    submit(m, c, r);
+    wait_end(c);
+}
+
+/* Blocks are shared among requests whose rows are the same: with read noise those of
+ * one seed. The largest seed and -1 differ in one bit. */
+START_TEST(seeds_and_what_they_share)
+{
+    static const uint64_t seeds[] = {5, 5, 6, UINT64_MAX, INT64_MAX};
+    enum { N = sizeof seeds / sizeof seeds[0] };
+    static client c[N];
+    bool noisy = _i;
+    aim_model *m = open_chip(noisy ? noisy_chip() : plain_chip());
+    for (int i = 0; i < N; i++)
+        answer_greedily(m, &c[i], 0, seeds[i]);
+    for (int i = 1; i < N; i++) {
+        bool same = strcmp(c[0].answers[0].trace.data, c[i].answers[0].trace.data) == 0;
+        ck_assert_int_eq(same, !noisy || seeds[i] == seeds[0]);
+        ck_assert_int_eq(c[i].cached > 0, same);
+    }
+    for (int i = 0; i < N; i++)
+        client_free(&c[i]);
+    close_model(m);
+}
+END_TEST
+
+/* A prompt that is another one with its answer: what was generated had the noise of
+ * a candidate, so the cache must not have it. */
+START_TEST(noise_of_answers_stays_out_of_prompts)
+{
+    static client first, second, fresh;
+    bool noisy = _i;
+    aim_chip chip = noisy ? noisy_chip() : plain_chip();
+    aim_model *m = open_chip(chip);
+    answer_greedily(m, &first, 0, 5);
+    for (int round = 0; round < 2; round++) {
+        client *c = round ? &fresh : &second;
+        char *prompt, *greedy;
+        problem(0, &prompt, &greedy);
+        aim_request *r = new_request(m, c, prompt);
+        int n = r->n_tokens;
+        r->tokens = aim_rearray(r->tokens, (size_t)(n + 40), sizeof *r->tokens);
+        const char *line = first.answers[0].trace.data;
+        for (int i = 0; i < 40; i++, line = strchr(line, '\n') + 1)
+            r->tokens[r->n_tokens++] = (int32_t)strtol(line, NULL, 10);
+        r->seed = 5;
+        r->logprobs = 1;
+        r->max_tokens = 10;
+        submit(m, c, r);
+        wait_end(c);
+        if (round == 0) {
+            int most = noisy ? n : n + 39;
+            ck_assert_int_eq(c->cached, most / AIM_KV_BLOCK * AIM_KV_BLOCK);
+            close_model(m);
+            m = open_chip(chip);
+        }
+    }
+    same_answers(&second, &fresh, 0);
+    client_free(&first);
+    client_free(&second);
+    client_free(&fresh);
+    close_model(m);
+}
+END_TEST
+
+START_TEST(a_backend_on_tiles_needs_a_chip)
+{
+    aim_model_options o = options();
+    aim_memory_plan plan;
+    o.backend = "analog";
+    for (int i = 0; i < 3; i++) {
+        aim_error err = {0};
+        if (i == 0)
+            ck_assert_ptr_null(aim_model_open(&o, sink, NULL, NULL, NULL, &err));
+        else if (i == 1)
+            ck_assert_int_eq(aim_model_plan(&o, &plan, &err), AIM_EINVAL);
+        else
+            ck_assert_int_eq(aim_model_check(&o, &err), AIM_EINVAL);
+        ck_assert_int_eq(err.code, AIM_EINVAL);
+        ck_assert_str_eq(err.param, "profile");
+    }
+}
+END_TEST
+
 START_TEST(candidates_are_a_prefix_of_more_candidates)
 {
     aim_model_options o = options();
-    aim_model *m = open_model(&o);
+    aim_model *m = _i ? open_chip(noisy_chip()) : open_model(&o);
     static client few, many;
     char *prompt, *greedy;
     problem(3, &prompt, &greedy);
@@ -463,6 +578,30 @@ START_TEST(candidates_are_a_prefix_of_more_candidates)
     ck_assert_int_eq(many.prompts, 1);
     client_free(&few);
     client_free(&many);
+    close_model(m);
+}
+END_TEST
+
+/* A row for each token but the last of a candidate; logits of the prompt's last row
+ * serve all candidates. */
+START_TEST(rows_are_counted)
+{
+    enum { N = 3, TOKENS = 20 };
+    aim_model_options o = options();
+    aim_model *m = open_model(&o);
+    static client c;
+    aim_request *r = new_request(m, &c, "ten");
+    uint64_t prompt = (uint64_t)r->n_tokens;
+    r->n = N;
+    r->sampling.ignore_eos = true;
+    r->max_tokens = TOKENS;
+    submit(m, &c, r);
+    wait_end(&c);
+    aim_engine_stats st;
+    aim_engine_get_stats(m->engine, &st);
+    ck_assert_uint_eq(st.rows, prompt + N * (TOKENS - 1));
+    ck_assert_uint_eq(st.head_rows, 1 + N * (TOKENS - 1));
+    client_free(&c);
     close_model(m);
 }
 END_TEST
@@ -765,7 +904,11 @@ int main(void)
     tcase_add_loop_test(tc, answers_do_not_depend_on_load, 0,
                         N_SUBJECTS * (int)(sizeof ways / sizeof ways[0]));
     tcase_add_test(tc, no_trace_of_short_rotary_factors_is_left);
-    tcase_add_test(tc, candidates_are_a_prefix_of_more_candidates);
+    tcase_add_loop_test(tc, seeds_and_what_they_share, 0, 2);
+    tcase_add_loop_test(tc, noise_of_answers_stays_out_of_prompts, 0, 2);
+    tcase_add_test(tc, a_backend_on_tiles_needs_a_chip);
+    tcase_add_loop_test(tc, candidates_are_a_prefix_of_more_candidates, 0, 2);
+    tcase_add_test(tc, rows_are_counted);
     tcase_add_test(tc, stops);
     tcase_add_test(tc, scoring_without_generation);
     tcase_add_test(tc, cancelling);
