@@ -7,9 +7,10 @@
 
 #include <check.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { N = 200, MANY = 200000 };
+enum { N = 200, MANY = 1000000 };
 
 static const aim_device_row HERE = {.seed = 9, .layer = 1, .tile = 2, .channel = 33};
 static const float HOUR = 3600, DAY = 86400;
@@ -106,40 +107,100 @@ START_TEST(each_pair_is_its_two_devices)
 }
 END_TEST
 
-static void at_age(double seconds, float *w)
+/* ---- what is independent --------------------------------------------------- */
+
+/* Many devices of the same target, half of the largest; free it. */
+static float *same_targets(const aim_device_model *m, aim_device_row row, double seconds)
 {
-    static const aim_device_pairs pcm = {&PCM_LIKE, 0};
-    ramp(w);
-    if (seconds < 0)
-        aim_device_pairs_program(&pcm, &HERE, w, N, NULL);
-    else
-        aim_device_pairs_age(&pcm, &HERE, seconds, w, N, NULL);
+    aim_device_pairs pairs = {m, 0};
+    float *w = malloc(MANY * sizeof *w);
+    ck_assert_ptr_nonnull(w);
+    for (int j = 0; j < MANY; j++)
+        w[j] = 0.5f;
+    w[MANY - 1] = 1;
+    aim_device_pairs_age(&pairs, &row, seconds, w, MANY, NULL);
+    return w;
 }
 
-/* How much of the change to one age is in the change to another. */
-static double correlation(const float *from, const float *a, const float *b)
+static double mean_of(const float *v)
 {
-    double product = 0, squares_a = 0, squares_b = 0;
-    for (int j = 0; j < N; j++) {
-        double x = (double)a[j] - (double)from[j], y = (double)b[j] - (double)from[j];
+    double sum = 0;
+    for (int j = 0; j < MANY - 1; j++)
+        sum += (double)v[j];
+    return sum / (MANY - 1);
+}
+
+/* Frees both. */
+static double correlation(float *a, float *b)
+{
+    double product = 0, squares_a = 0, squares_b = 0, mean_a = mean_of(a), mean_b = mean_of(b);
+    for (int j = 0; j < MANY - 1; j++) {
+        double x = (double)a[j] - mean_a, y = (double)b[j] - mean_b;
         product += x * y;
         squares_a += x * x;
         squares_b += y * y;
     }
+    free(a);
+    free(b);
     return product / sqrt(squares_a * squares_b);
 }
 
-/* Programming noise stays, the noise of reads is drawn anew. */
-START_TEST(ages_share_what_was_programmed)
+/* 6.5 standard errors, 8e-11 for each of the few comparisons. */
+static const double NO_CORRELATION = 6.5 / 1000;
+
+START_TEST(places_share_nothing)
 {
-    float asked[N], programmed[N], fresh[N], second[N];
-    ramp(asked);
-    at_age(-1, programmed);
-    at_age(0, fresh);
-    at_age(1, second);
-    ck_assert_double_gt(correlation(asked, programmed, fresh), 0.7);
-    ck_assert_double_gt(correlation(asked, fresh, second), 0.4);
-    ck_assert_double_lt(fabs(correlation(programmed, fresh, second)), 0.4);
+    static const aim_device_row others[] = {
+        {10, 1, 2, 33, 0}, {9, 2, 2, 33, 0}, {9, 1, 1, 33, 0}, {9, 1, 2, 34, 0}, {9, 2, 1, 33, 0}};
+    for (double seconds = 0; seconds < 1e6; seconds = 1000 * seconds + 86) {
+        float *here = same_targets(&PCM_LIKE, HERE, seconds);
+        float *there = same_targets(&PCM_LIKE, others[_i], seconds);
+        ck_assert_double_lt(fabs(correlation(here, there)), NO_CORRELATION);
+    }
+}
+END_TEST
+enum { N_PLACES = 5 };
+
+/* Noise of reads is drawn anew for each age; what was programmed and how fast it drifts
+ * stay. */
+START_TEST(ages_share_all_but_the_fluctuation)
+{
+    static const double ages[] = {0, 1, 3600, 86400};
+    aim_device_model fluctuating = PCM_LIKE, steady = PCM_LIKE, drifting = PCM_LIKE;
+    fluctuating.programming_scale = fluctuating.drift_scale = 0;
+    steady.drift_scale = steady.read_scale = 0;
+    drifting.programming_scale = drifting.read_scale = 0;
+    for (int i = 1; i < 4; i++) {
+        double before = ages[i - 1], now = ages[i];
+        ck_assert_double_lt(fabs(correlation(same_targets(&fluctuating, HERE, before),
+                                             same_targets(&fluctuating, HERE, now))),
+                            NO_CORRELATION);
+        ck_assert_double_gt(
+            correlation(same_targets(&steady, HERE, before), same_targets(&steady, HERE, now)),
+            1 - 1e-9);
+        if (before > 0) /* later exponents are worn by the power of time alone */
+            ck_assert_double_gt(correlation(same_targets(&drifting, HERE, before),
+                                            same_targets(&drifting, HERE, now)),
+                                0.99);
+    }
+}
+END_TEST
+
+/* Two devices asked for the same: the variances add. */
+START_TEST(devices_of_a_pair_share_nothing)
+{
+    aim_device_pairs pairs = {&PCM_LIKE, 10};
+    float *w = calloc(MANY, sizeof *w);
+    ck_assert_ptr_nonnull(w);
+    w[MANY - 1] = 15; /* makes the scale 1 */
+    aim_device_pairs_program(&pairs, &HERE, w, MANY, NULL);
+    const float *c = PCM_LIKE.spread[0].polynomial;
+    double one = (double)(c[0] + (c[1] + c[2] * 0.4f) * 0.4f), squares = 0;
+    for (int j = 0; j < MANY - 1; j++)
+        squares += (double)w[j] * (double)w[j];
+    double variance = squares / (MANY - 1), expected = 2 * one * one;
+    ck_assert_double_eq_tol(variance, expected, 6.5 * expected * sqrt(2.0 / MANY));
+    free(w);
 }
 END_TEST
 
@@ -169,7 +230,7 @@ START_TEST(reram_is_drawn_by_age)
     double own = (double)(c[0] + (c[1] + (c[2] + (c[3] + c[4] / 2) / 2) / 2) / 2);
     double other = (double)c[0] * sqrt(0.5 - 0.5 / M_PI), mean = -(double)c[0] / sqrt(2 * M_PI);
     double deviation = sqrt(squares / MANY - sum / MANY * sum / MANY);
-    ck_assert_double_eq_tol(sum / MANY, mean, 5.5 * deviation / sqrt(MANY));
+    ck_assert_double_eq_tol(sum / MANY, mean, 6.5 * deviation / sqrt(MANY));
     ck_assert_double_eq_tol(deviation, sqrt(own * own + other * other), 0.01 * deviation);
 }
 END_TEST
@@ -184,7 +245,9 @@ int main(void)
     tcase_add_test(t, zeros_stay_near_zero);
     tcase_add_test(t, weights_drift_together);
     tcase_add_test(t, each_pair_is_its_two_devices);
-    tcase_add_test(t, ages_share_what_was_programmed);
+    tcase_add_loop_test(t, places_share_nothing, 0, N_PLACES);
+    tcase_add_test(t, ages_share_all_but_the_fluctuation);
+    tcase_add_test(t, devices_of_a_pair_share_nothing);
     tcase_add_loop_test(t, reram_is_drawn_by_age, 0, N_AGES);
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);
