@@ -61,3 +61,8 @@ tests_fuzz_fuzz_chat_LDADD = $(TEXT_FUZZ_LDADD)
 FUZZ_TARGETS += tests/fuzz/fuzz_request
 tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_request_LDADD = $(SERVER_LDADD) $(FUZZ_LDADD)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_profile
+tests_fuzz_fuzz_profile_SOURCES = tests/fuzz/fuzz_profile.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_profile_LDADD = $(ANALOG_LIBS) runtime/libbase.a $(CONFUSE_LIBS) \
+	$(PTHREAD_LIBS) -lm $(FUZZ_LDADD)
