@@ -25,10 +25,11 @@ static inline float aim_converter_code(float value, float step)
     return rintf(value / (step < FLT_MIN ? FLT_MIN : step));
 }
 
-/* NaN stays NaN. */
+/* To [-bound, bound], bound not negative. NaN stays NaN. */
 static inline float aim_limit(float value, float bound)
 {
-    return value > bound ? bound : value < -bound ? -bound : value;
+    float low = value > bound ? bound : value;
+    return low < -bound ? -bound : low;
 }
 
 /* What is read for a code. It is limited after the product: the largest code

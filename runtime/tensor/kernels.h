@@ -28,7 +28,7 @@ enum aim_adc_kind {
 };
 
 /* What stands behind the channels of a tile: converter.h has the arithmetic of
- * the ADC. Arrays of channels have room for whole panels, n_panels * 16. */
+ * the ADC. Arrays of channels have room for whole panels, n_panels * 16 floats. */
 typedef struct aim_adc {
     enum aim_adc_kind kind;
     double res; /* of AIM_ADC_ROUND: steps of the whole range if above 1, else the part
@@ -40,9 +40,8 @@ typedef struct aim_adc {
      * largest[c], and the step is made from that. */
     const float *row_factor; /* [rows] range * out_bound */
     const float *largest;    /* the weight that the bound of a channel is made from */
-    const float *noise;      /* [rows, noise_stride] added to each sum in front of the ADC;
-                                read for channels < out; NULL: none */
-    size_t noise_stride;     /* floats */
+    const float *noise;      /* [rows] of channels, added in front of the ADC; NULL: none */
+    size_t noise_stride;     /* floats from row to row */
     const float *gain;       /* of each channel, a digital factor on its reading; NULL: none */
 } aim_adc;
 

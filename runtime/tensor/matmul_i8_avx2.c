@@ -11,8 +11,6 @@
 
 #include <immintrin.h>
 
-#define INLINE static inline __attribute__((always_inline))
-
 enum {
     MAX_ROWS = 4, /* rows of the largest register tile: 8 accumulators of 16 registers */
     MAX_UNROLL = 2,
@@ -83,8 +81,7 @@ INLINE void panel_tile(const struct product *p, int row, int panel, const int ro
         for (int r = 0; r < rows; r++)
             memcpy(sums[r].plane[plane], &acc[r], sizeof acc[r]);
     }
-    for (int r = 0; r < rows; r++)
-        read_out(p, row + r, panel, &sums[r]);
+    read_out(p, panel, row, rows, sums);
 }
 
 /* The tile with its size made a constant. */

@@ -12,8 +12,6 @@
 
 #include <immintrin.h>
 
-#define INLINE static inline __attribute__((always_inline))
-
 enum {
     /* 5 rows x 3 panels: 15 sums in flight hide the latency of VPDPBUSD (4 or 5
      * cycles, 1 or 2 a cycle). From 18 on, GCC 12 and clang 14 both spill. */
@@ -28,6 +26,7 @@ enum {
 struct chunk {
     const struct product *product;
     int row0, rows;
+    bool plain;                 /* y is the scaled sum and nothing else */
     int32_t offset[CHUNK_ROWS]; /* 128 * sum of each row */
 };
 
@@ -43,10 +42,34 @@ INLINE __m512i broadcast_group(const int8_t *x)
     return _mm512_set1_epi32(group);
 }
 
-/* What the weights' offset has added is taken off. */
-INLINE void keep_sums(struct sums *sums, int plane, __m512i acc, int32_t offset)
+/* A product without converters leaves from the registers, as read_out would have it:
+ * y = 0 + v. */
+static bool is_plain(const struct product *p)
 {
-    _mm512_store_si512(sums->plane[plane], _mm512_sub_epi32(acc, _mm512_set1_epi32(offset)));
+    return p->w->planes == 1 && p->adc->kind == AIM_ADC_NONE && !p->adc->noise && !p->adc->gain &&
+           p->first;
+}
+
+INLINE void store_scaled(const struct product *p, int row, int panel, __m512i sums)
+{
+    const float *scale = p->w->scale + panel * AIM_PANEL;
+    __m512 scales = _mm512_mul_ps(_mm512_set1_ps(p->x_step[row]), _mm512_loadu_ps(scale));
+    __m512 v = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), scales);
+    __mmask16 mask = (__mmask16)((1u << aim__panel_channels(p->w, panel)) - 1);
+    float *y = p->y + (size_t)row * p->ldy + (size_t)panel * AIM_PANEL;
+    _mm512_mask_storeu_ps(y, mask, _mm512_add_ps(_mm512_setzero_ps(), v));
+}
+
+/* One plane of one row and panel is summed up: what the weights' offset has added
+ * is taken off. */
+INLINE void finish(const struct chunk *c, int row, int panel, int plane, __m512i acc,
+                   struct sums *sums)
+{
+    acc = _mm512_sub_epi32(acc, _mm512_set1_epi32(c->offset[row]));
+    if (c->plain)
+        store_scaled(c->product, c->row0 + row, panel, acc);
+    else
+        _mm512_store_si512(sums->plane[plane], acc);
 }
 
 /* Few rows: run along one plane of a panel, so that memory is read in one straight
@@ -74,7 +97,7 @@ INLINE void stream_plane(const struct chunk *c, int panel, int plane, const int 
     for (int r = 0; r < rows; r++) {
         for (int u = 1; u < unroll; u++)
             acc[r][0] = _mm512_add_epi32(acc[r][0], acc[r][u]);
-        keep_sums(&sums[r], plane, acc[r][0], c->offset[r]);
+        finish(c, r, panel, plane, acc[r][0], &sums[r]);
     }
 }
 
@@ -83,13 +106,13 @@ INLINE void stream_tile(const struct chunk *c, int panel, const int rows, const 
     struct sums sums[STREAM_ROWS];
     for (int plane = 0; plane < c->product->w->planes; plane++)
         stream_plane(c, panel, plane, rows, unroll, sums);
-    for (int r = 0; r < rows; r++)
-        read_out(c->product, c->row0 + r, panel, &sums[r]);
+    if (!c->plain)
+        read_out(c->product, panel, c->row0, rows, sums);
 }
 
 /* Many rows: each code loaded serves `rows` products, each input `panels`. */
 INLINE void block_plane(const struct chunk *c, int row, int panel, int plane, const int rows,
-                        const int panels, struct sums sums[][MAX_PANELS])
+                        const int panels, struct sums sums[][MAX_ROWS])
 {
     const struct product *product = c->product;
     __m512i acc[MAX_ROWS][MAX_PANELS], w[MAX_PANELS];
@@ -112,17 +135,16 @@ INLINE void block_plane(const struct chunk *c, int row, int panel, int plane, co
     }
     for (int r = 0; r < rows; r++)
         for (int p = 0; p < panels; p++)
-            keep_sums(&sums[r][p], plane, acc[r][p], c->offset[row + r]);
+            finish(c, row + r, panel + p, plane, acc[r][p], &sums[p][r]);
 }
 
 INLINE void block_tile(const struct chunk *c, int row, int panel, const int rows, const int panels)
 {
-    struct sums sums[MAX_ROWS][MAX_PANELS];
+    struct sums sums[MAX_PANELS][MAX_ROWS];
     for (int plane = 0; plane < c->product->w->planes; plane++)
         block_plane(c, row, panel, plane, rows, panels, sums);
-    for (int r = 0; r < rows; r++)
-        for (int p = 0; p < panels; p++)
-            read_out(c->product, c->row0 + row + r, panel + p, &sums[r][p]);
+    for (int p = 0; !c->plain && p < panels; p++)
+        read_out(c->product, panel + p, c->row0 + row, rows, sums[p]);
 }
 
 /* Below, the sizes of tiles become constants. */
@@ -214,6 +236,7 @@ void aim__matmul_tile_avx512vnni(const aim_packed *w, int panel0, int panel1, co
     const struct product product = {w, x, ldx, x_step, adc, first, y, ldy};
     struct chunk c;
     c.product = &product;
+    c.plain = is_plain(&product);
     for (c.row0 = 0; c.row0 < rows; c.row0 += CHUNK_ROWS) {
         c.rows = rows - c.row0 < CHUNK_ROWS ? rows - c.row0 : CHUNK_ROWS;
         for (int r = 0; r < c.rows; r++)

@@ -25,6 +25,6 @@ void aim__matmul_tile_portable(const aim_packed *w, int panel0, int panel1, cons
             for (int plane = 0; plane < w->planes; plane++)
                 dot_panel(aim__plane(w, p, plane), x + (size_t)r * ldx, w->in_padded / AIM_K_GROUP,
                           sums.plane[plane]);
-            read_out(&product, r, p, &sums);
+            read_out(&product, p, r, 1, &sums);
         }
 }

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* readout.inc.h - from the exact sums of a tile to y: the one source of what
- * stands behind the integer products, compiled once an instruction set.
- *
- * Each step treats the channels of a panel one by one, in a loop of constant
- * length that compilers turn into vectors; v [16] is a panel on its way. */
+ * stands behind the integer products, compiled once an instruction set. */
 
 #include "tensor/kernel_rows.h"
 
 #include "tensor/converter.h"
 
 #include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
 
 /* What all register tiles of one call share. */
 struct product {
@@ -28,96 +27,130 @@ struct sums {
     _Alignas(64) int32_t plane[AIM_MAX_PLANES][AIM_PANEL];
 };
 
+/* Rows of a panel that are to be read out, and what stands behind its channels:
+ * arrays [16] that begin with its first one. */
+struct readout {
+    const struct product *product;
+    int row, rows;
+    const struct sums *sums; /* [rows] */
+    size_t channel, bytes;   /* the first channel, and what those that exist take in y */
+    const float *scale, *full_scale, *step, *largest, *gain;
+};
+
+/* The same for one row. What is not there is zeros or ones, so that the way of a
+ * sum is one straight loop. */
+struct row_readout {
+    const struct sums *sums;
+    float x_step, row_factor;
+    const float *noise, *before;
+};
+
+static const float zeros[AIM_PANEL];
+static const float unity[AIM_PANEL] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+
+/* The flags of the functions below are constants where read_out calls them: each
+ * combination is a loop of its own, which compilers turn into vectors. */
+
 /* Two planes are exact in double, which is rounded once. */
-static inline void sums_to_float(const struct sums *s, int planes, float *restrict v)
+INLINE float sum_of(const struct sums *s, bool two_planes, int i)
 {
-    if (planes == 1)
-        for (int i = 0; i < AIM_PANEL; i++)
-            v[i] = (float)s->plane[0][i];
-    else
-        for (int i = 0; i < AIM_PANEL; i++)
-            v[i] = (float)(256.0 * (double)s->plane[0][i] + (double)s->plane[1][i]);
+    return two_planes ? (float)(256.0 * (double)s->plane[0][i] + (double)s->plane[1][i])
+                      : (float)s->plane[0][i];
 }
 
-static inline void apply_steps(float *restrict v, float x_step, const float *restrict scale)
+INLINE float convert(const struct readout *out, const struct row_readout *r, enum aim_adc_kind kind,
+                     bool by_row, float v, int i)
 {
-    for (int i = 0; i < AIM_PANEL; i++)
-        v[i] *= x_step * scale[i];
+    if (kind == AIM_ADC_NONE)
+        return v;
+    float full_scale = by_row ? r->row_factor * out->largest[i] : out->full_scale[i];
+    if (kind == AIM_ADC_LIMIT)
+        return aim_limit(v, full_scale);
+    float step = by_row ? aim_converter_step(out->product->adc->res, full_scale) : out->step[i];
+    return aim_adc_value(aim_converter_code(v, step), step, full_scale);
 }
 
-static inline void multiply(float *restrict v, const float *restrict factor)
-{
-    for (int i = 0; i < AIM_PANEL; i++)
-        v[i] *= factor[i];
-}
-
-static inline void add_noise(float *restrict v, const float *restrict noise, int channels)
-{
-    for (int i = 0; i < channels; i++)
-        v[i] += noise[i];
-}
-
-/* full_scale, step [16] of an ADC whose bound follows the range of the row. */
-static inline void scale_to_row(const aim_adc *adc, float row_factor, const float *restrict largest,
-                                float *restrict full_scale, float *restrict step)
+INLINE void read_row(const struct readout *out, const struct row_readout *r, bool two_planes,
+                     enum aim_adc_kind kind, bool by_row, float *restrict y)
 {
     for (int i = 0; i < AIM_PANEL; i++) {
-        full_scale[i] = row_factor * largest[i];
-        step[i] = aim_converter_step(adc->res, full_scale[i]);
+        float v = sum_of(r->sums, two_planes, i) * (r->x_step * out->scale[i]) + r->noise[i];
+        y[i] = r->before[i] + convert(out, r, kind, by_row, v, i) * out->gain[i];
     }
 }
 
-static inline void limit(float *restrict v, const float *restrict full_scale)
+INLINE void read_rows(const struct readout *out, bool two_planes, enum aim_adc_kind kind,
+                      bool by_row)
 {
-    for (int i = 0; i < AIM_PANEL; i++)
-        v[i] = aim_limit(v[i], full_scale[i]);
+    const struct product *p = out->product;
+    const aim_adc *adc = p->adc;
+    const bool whole = out->bytes == AIM_PANEL * sizeof(float);
+    float before[AIM_PANEL] = {0}, after[AIM_PANEL];
+    for (int i = 0; i < out->rows; i++) {
+        const size_t row = (size_t)(out->row + i);
+        float *y = p->y + row * p->ldy + out->channel;
+        struct row_readout r = {&out->sums[i], p->x_step[row], 0, zeros, zeros};
+        if (by_row)
+            r.row_factor = adc->row_factor[row];
+        if (adc->noise)
+            r.noise = adc->noise + row * adc->noise_stride + out->channel;
+        if (!p->first)
+            r.before = whole ? y : memcpy(before, y, out->bytes);
+        read_row(out, &r, two_planes, kind, by_row, after);
+        if (whole)
+            memcpy(y, after, sizeof after);
+        else
+            memcpy(y, after, out->bytes);
+    }
 }
 
-static inline void round_to_codes(float *restrict v, const float *restrict full_scale,
-                                  const float *restrict step)
+INLINE void read_planes(const struct readout *out, bool two_planes)
 {
-    for (int i = 0; i < AIM_PANEL; i++)
-        v[i] = aim_adc_value(aim_converter_code(v[i], step[i]), step[i], full_scale[i]);
+    const bool by_row = !out->full_scale;
+    switch (out->product->adc->kind) {
+    case AIM_ADC_NONE:
+        read_rows(out, two_planes, AIM_ADC_NONE, false);
+        break;
+    case AIM_ADC_LIMIT:
+        if (by_row)
+            read_rows(out, two_planes, AIM_ADC_LIMIT, true);
+        else
+            read_rows(out, two_planes, AIM_ADC_LIMIT, false);
+        break;
+    case AIM_ADC_ROUND:
+        if (by_row)
+            read_rows(out, two_planes, AIM_ADC_ROUND, true);
+        else
+            read_rows(out, two_planes, AIM_ADC_ROUND, false);
+        break;
+    }
 }
 
-/* The ADC of one row and the panel that begins with a channel. */
-static inline void convert(const aim_adc *adc, int row, size_t channel, float *v)
+static inline const float *from(const float *channels, size_t channel)
 {
-    float row_full_scale[AIM_PANEL], row_step[AIM_PANEL];
-    const float *full_scale = adc->full_scale ? adc->full_scale + channel : row_full_scale;
-    const float *step = adc->full_scale ? adc->step + channel : row_step;
-    if (!adc->full_scale)
-        scale_to_row(adc, adc->row_factor[row], adc->largest + channel, row_full_scale, row_step);
-    if (adc->kind == AIM_ADC_LIMIT)
-        limit(v, full_scale);
-    else
-        round_to_codes(v, full_scale, step);
+    return channels ? channels + channel : NULL;
 }
 
-static inline void store(float *restrict y, const float *restrict v, int channels, bool first)
-{
-    for (int i = 0; i < channels; i++)
-        y[i] = (first ? 0.0f : y[i]) + v[i];
-}
-
-/* One row and panel: y from its sums. */
-static void read_out(const struct product *p, int row, int panel, const struct sums *s)
+/* y of some rows of a panel from their sums [rows]. */
+static void read_out(const struct product *p, int panel, int row, int rows, const struct sums *sums)
 {
     const aim_adc *adc = p->adc;
     const size_t channel = (size_t)panel * AIM_PANEL;
-    const int channels = aim__panel_channels(p->w, panel);
-    float *y = p->y + (size_t)row * p->ldy + channel;
-    float v[AIM_PANEL];
-    sums_to_float(s, p->w->planes, v);
-    apply_steps(v, p->x_step[row], p->w->scale + channel);
-    if (adc->noise)
-        add_noise(v, adc->noise + (size_t)row * adc->noise_stride + channel, channels);
-    if (adc->kind != AIM_ADC_NONE)
-        convert(adc, row, channel, v);
-    if (adc->gain)
-        multiply(v, adc->gain + channel);
-    if (channels == AIM_PANEL)
-        store(y, v, AIM_PANEL, p->first);
+    const struct readout out = {
+        .product = p,
+        .row = row,
+        .rows = rows,
+        .sums = sums,
+        .channel = channel,
+        .bytes = (size_t)aim__panel_channels(p->w, panel) * sizeof(float),
+        .scale = p->w->scale + channel,
+        .full_scale = from(adc->full_scale, channel),
+        .step = from(adc->step, channel),
+        .largest = from(adc->largest, channel),
+        .gain = adc->gain ? adc->gain + channel : unity,
+    };
+    if (p->w->planes == 1)
+        read_planes(&out, false);
     else
-        store(y, v, channels, p->first);
+        read_planes(&out, true);
 }

@@ -55,12 +55,14 @@ UNIT_TESTS += tests/unit/test_probe
 tests_unit_test_probe_SOURCES = tests/unit/test_probe.c tests/unit/chip_rig.h
 tests_unit_test_probe_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 
-UNIT_TESTS += tests/unit/test_tensor tests/unit/test_float_kernels \
-	tests/unit/test_attention tests/unit/test_matmul_f32
+UNIT_TESTS += tests/unit/test_tensor tests/unit/test_tile_kernels \
+	tests/unit/test_float_kernels tests/unit/test_attention tests/unit/test_matmul_f32
 TENSOR_TEST_LDADD = $(TENSOR_LIBS) runtime/libbase.a $(UNIT_LDADD) \
 	$(OPENBLAS_LIBS) $(JANSSON_LIBS) $(PTHREAD_LIBS) -lm
 tests_unit_test_tensor_SOURCES = tests/unit/test_tensor.c
 tests_unit_test_tensor_LDADD = $(TENSOR_TEST_LDADD)
+tests_unit_test_tile_kernels_SOURCES = tests/unit/test_tile_kernels.c
+tests_unit_test_tile_kernels_LDADD = $(TENSOR_TEST_LDADD)
 tests_unit_test_float_kernels_SOURCES = tests/unit/test_float_kernels.c
 tests_unit_test_float_kernels_LDADD = $(TENSOR_TEST_LDADD)
 tests_unit_test_attention_SOURCES = tests/unit/test_attention.c

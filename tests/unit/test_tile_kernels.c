@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernels of analog tiles, DAC and products with an ADC behind them: every row
+ * of the table against plain C written here, bit for bit. Loop index _i of a test
+ * is the row of the table; rows this CPU lacks are skipped. */
+#include "base/alloc.h"
+#include "base/cpu.h"
+#include "base/rng.h"
+#include "tensor/kernels.h"
+
+#include <check.h>
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+enum { MAX_ROWS = 40, MAX_OUT = 80, MAX_IN = 256, N_PADDED = 320 };
+
+static const aim_kernels *row_or_skip(int i)
+{
+    int n;
+    const aim_kernels *k = aim_kernels_all(&n)[i];
+    return k->needs & ~aim_cpu_features() ? NULL : k;
+}
+
+static uint32_t random_bits(uint64_t seed, uint64_t i)
+{
+    return aim_rng_draw(seed, AIM_STREAM_WEIGHTS, i, 0).v[0];
+}
+
+/* From -1 to 1. */
+static float random_unit(uint64_t seed, uint64_t i)
+{
+    return (float)(random_bits(seed, i) >> 8) * 0x1p-23f - 1.0f;
+}
+
+/* Equal bits, or both NaN: which NaN is left open. */
+static bool same(float a, float b)
+{
+    return memcmp(&a, &b, sizeof a) == 0 || (isnan(a) && isnan(b));
+}
+
+/* ---- a tile ----------------------------------------------------------------- */
+
+enum fill { RANDOM, LOWEST, HIGHEST, ALTERNATE, N_FILLS };
+
+static int8_t code_of(enum fill fill, int lowest, uint64_t seed, uint64_t i)
+{
+    switch (fill) {
+    case LOWEST:
+        return (int8_t)lowest;
+    case HIGHEST:
+        return 127;
+    case ALTERNATE:
+        return (int8_t)(i & 1 ? lowest : 127);
+    default:
+        return (int8_t)((int)(random_bits(seed, i) % (uint32_t)(128 - lowest)) + lowest);
+    }
+}
+
+struct tile {
+    int out, in, rows, planes;
+    enum fill weights, inputs;
+    enum aim_adc_kind kind;
+    double res;
+    bool by_row, noise, gain, further; /* further: y holds the readings of other tiles */
+};
+
+static int8_t codes[AIM_MAX_PLANES][MAX_OUT][MAX_IN];
+static _Alignas(64) int8_t inputs[MAX_ROWS][MAX_IN];
+static float x_step[MAX_ROWS], row_factor[MAX_ROWS];
+static float largest[MAX_OUT], full_scale[MAX_OUT], step[MAX_OUT], gain[MAX_OUT];
+static float noise[MAX_ROWS][MAX_OUT];
+static float before[MAX_ROWS][MAX_OUT], got[MAX_ROWS][MAX_OUT], want[MAX_ROWS][MAX_OUT];
+
+/* An ADC's bound of every kind: beyond the sums, within them, so narrow that most
+ * readings saturate, none at all, below what a float32 holds in full, no number. */
+static float bound_of(int channel, float typical)
+{
+    switch (channel % 7) {
+    case 0:
+        return 3.0f * typical;
+    case 1:
+        return 0.01f * typical;
+    case 2:
+        return 0.0f;
+    case 3:
+        return 3e-40f;
+    case 4:
+        return channel == 4 ? NAN : typical;
+    default:
+        return (1.0f + 0.3f * random_unit(9, (uint64_t)channel)) * typical;
+    }
+}
+
+static float step_of(double res, float bound)
+{
+    return res > 1.0 ? 2.0f * bound / (float)res : 2.0f * bound * (float)res;
+}
+
+static void fill_channels(const struct tile *t, aim_packed *w)
+{
+    float typical = 3.0f * sqrtf((float)t->in) * (t->planes == 1 ? 70.0f : 18000.0f);
+    for (int c = 0; c < MAX_OUT; c++) {
+        largest[c] = bound_of(c, typical * 0.001f);
+        full_scale[c] = 0.3f * largest[c];
+        step[c] = step_of(t->res, full_scale[c]);
+        gain[c] = 1.0f + 0.1f * random_unit(5, (uint64_t)c);
+    }
+    for (int c = 0; c < t->out; c++) {
+        aim_packed_set_scale(w, c, 0.001f * (1.0f + 0.5f * random_unit(6, (uint64_t)c)));
+        for (int p = 0; p < t->planes; p++) {
+            for (int k = 0; k < t->in; k++)
+                codes[p][c][k] =
+                    code_of(t->weights, -128, (uint64_t)p + 1, (uint64_t)(c * t->in + k));
+            aim_packed_set_channel(w, c, p, codes[p][c]);
+        }
+    }
+}
+
+static void fill_rows(const struct tile *t)
+{
+    memset(inputs, 0, sizeof inputs);
+    for (int r = 0; r < t->rows; r++) {
+        x_step[r] = r == 5 ? NAN : r == 6 ? 0.0f : 0.37f / (float)(r % 9 + 1);
+        row_factor[r] = x_step[r];
+        for (int k = 0; k < t->in; k++)
+            inputs[r][k] = code_of(t->inputs, -127, 3, (uint64_t)(r * t->in + k));
+        for (int c = 0; c < MAX_OUT; c++) {
+            noise[r][c] = 0.05f * random_unit(7, (uint64_t)(r * MAX_OUT + c));
+            before[r][c] = random_unit(8, (uint64_t)(r * MAX_OUT + c));
+        }
+    }
+}
+
+static float plain_adc(const struct tile *t, float v, float bound, float lsb)
+{
+    if (t->kind == AIM_ADC_ROUND)
+        v = nearbyintf(v / (isnan(lsb) ? NAN : fmaxf(lsb, FLT_MIN))) * lsb;
+    if (t->kind != AIM_ADC_NONE && v > bound)
+        v = bound;
+    else if (t->kind != AIM_ADC_NONE && v < -bound)
+        v = -bound;
+    return v;
+}
+
+static float plain_reading(const struct tile *t, const aim_packed *w, int r, int c)
+{
+    int64_t sum = 0;
+    for (int k = 0; k < t->in; k++) {
+        int code = codes[0][c][k];
+        if (t->planes == 2)
+            code = 256 * code + codes[1][c][k];
+        sum += (int64_t)code * inputs[r][k];
+    }
+    float v = (float)sum * (x_step[r] * w->scale[c]);
+    if (t->noise)
+        v += noise[r][c];
+    float bound = t->by_row ? row_factor[r] * largest[c] : full_scale[c];
+    v = plain_adc(t, v, bound, t->by_row ? step_of(t->res, bound) : step[c]);
+    return t->gain ? v * gain[c] : v;
+}
+
+static aim_adc adc_of(const struct tile *t)
+{
+    aim_adc adc = {.kind = t->kind, .res = t->res};
+    if (t->by_row) {
+        adc.row_factor = row_factor;
+        adc.largest = largest;
+    } else if (t->kind != AIM_ADC_NONE) {
+        adc.full_scale = full_scale;
+        adc.step = t->kind == AIM_ADC_ROUND ? step : NULL;
+    }
+    if (t->noise) {
+        adc.noise = noise[0];
+        adc.noise_stride = MAX_OUT;
+    }
+    if (t->gain)
+        adc.gain = gain;
+    return adc;
+}
+
+/* Panels [p0, p1) hold the readings, everything else is untouched. (Check reports
+ * every passed assertion to its parent: inner loops only compare.) */
+static void check_panels(const aim_kernels *k, const struct tile *t, const aim_packed *w, int p0,
+                         int p1)
+{
+    aim_adc adc = adc_of(t);
+    memcpy(got, before, sizeof got);
+    k->matmul_tile(w, p0, p1, inputs[0], MAX_IN, x_step, t->rows, &adc, !t->further, got[0],
+                   MAX_OUT);
+    for (int r = 0; r < MAX_ROWS; r++)
+        for (int c = 0; c < MAX_OUT; c++) {
+            bool written = r < t->rows && c < t->out && c / AIM_PANEL >= p0 && c / AIM_PANEL < p1;
+            float expect = written ? want[r][c] : before[r][c];
+            if (!same(got[r][c], expect))
+                ck_abort_msg("%s %dx%d rows %d planes %d kind %d res %g by row %d panels %d-%d: "
+                             "y[%d][%d] is %a, not %a",
+                             k->name, t->out, t->in, t->rows, t->planes, t->kind, t->res, t->by_row,
+                             p0, p1, r, c, got[r][c], expect);
+        }
+}
+
+static void run_tile(const aim_kernels *k, struct tile t)
+{
+    aim_packed w;
+    ck_assert_int_eq(aim_packed_init(&w, t.out, t.in, t.planes, NULL), AIM_OK);
+    fill_channels(&t, &w);
+    fill_rows(&t);
+    for (int r = 0; r < t.rows; r++)
+        for (int c = 0; c < t.out; c++)
+            want[r][c] = (t.further ? before[r][c] : 0.0f) + plain_reading(&t, &w, r, c);
+    check_panels(k, &t, &w, 0, w.n_panels);
+    if (w.n_panels > 1)
+        check_panels(k, &t, &w, 1, w.n_panels);
+    aim_packed_fini(&w);
+}
+
+static const double resolutions[] = {254, 1.0 / 254, 30, 1022, 1.0 / 62};
+enum { N_RESOLUTIONS = sizeof resolutions / sizeof resolutions[0] };
+
+/* Bit b of a number that counts through all combinations. */
+static bool bit(int combination, int b)
+{
+    return combination >> b & 1;
+}
+
+START_TEST(readings_are_exact_whatever_stands_behind_a_tile)
+{
+    const aim_kernels *k = row_or_skip(_i);
+    for (int kind = AIM_ADC_NONE; k && kind <= AIM_ADC_ROUND; kind++)
+        for (int res = 0; res < (kind == AIM_ADC_ROUND ? N_RESOLUTIONS : 1); res++)
+            for (int i = 0; i < 32; i++)
+                run_tile(k, (struct tile){.out = 37,
+                                          .in = 70,
+                                          .rows = 7,
+                                          .planes = 1 + bit(i, 0),
+                                          .kind = (enum aim_adc_kind)kind,
+                                          .res = resolutions[res],
+                                          .by_row = bit(i, 1),
+                                          .noise = bit(i, 2),
+                                          .gain = bit(i, 3),
+                                          .further = bit(i, 4)});
+}
+END_TEST
+
+/* Every width, depth and number of rows, with what changes from case to case. */
+static void run_shape(const aim_kernels *k, int out, int in, int rows, int i)
+{
+    run_tile(k, (struct tile){.out = out,
+                              .in = in,
+                              .rows = rows,
+                              .planes = 1 + bit(i, 0),
+                              .kind = AIM_ADC_ROUND,
+                              .res = resolutions[i % N_RESOLUTIONS],
+                              .by_row = bit(i, 1),
+                              .further = bit(i, 2),
+                              .gain = bit(i, 3)});
+}
+
+START_TEST(readings_are_exact_in_every_shape)
+{
+    const aim_kernels *k = row_or_skip(_i);
+    for (int out = 1; k && out <= 70; out++)
+        run_shape(k, out, 1 + out * 37 % 200, 1 + out * 7 % MAX_ROWS, out);
+    for (int in = 1; k && in <= 200; in++)
+        run_shape(k, 1 + in * 11 % 70, in, 1 + in % 9, in);
+    for (int rows = 1; k && rows <= MAX_ROWS; rows++)
+        run_shape(k, 70, 130, rows, rows);
+}
+END_TEST
+
+START_TEST(readings_are_exact_for_extreme_codes)
+{
+    const aim_kernels *k = row_or_skip(_i);
+    for (int i = 0; k && i < N_FILLS * N_FILLS * 4; i++)
+        run_tile(k, (struct tile){.out = 33,
+                                  .in = MAX_IN,
+                                  .rows = 1 + i % 9,
+                                  .planes = 1 + bit(i, 0),
+                                  .by_row = bit(i, 1),
+                                  .weights = (enum fill)(i / 4 % N_FILLS),
+                                  .inputs = (enum fill)(i / 4 / N_FILLS),
+                                  .kind = AIM_ADC_LIMIT,
+                                  .res = 254});
+}
+END_TEST
+
+/* Sums of 40 bits: 127 * 257 * 128 * AIM_K_MAX, and odd ones that float32 must
+ * round once. */
+START_TEST(the_longest_rows_are_exact)
+{
+    const aim_kernels *k = row_or_skip(_i);
+    if (!k)
+        return;
+    aim_packed w;
+    ck_assert_int_eq(aim_packed_init(&w, 2, AIM_K_MAX, 2, NULL), AIM_OK);
+    int8_t *x = aim_big_alloc(2 * AIM_K_MAX), *c = aim_malloc(AIM_K_MAX);
+    memset(x, -127, 2 * AIM_K_MAX);
+    memset(c, -128, AIM_K_MAX);
+    int64_t sum = INT64_C(127) * 257 * 128 * AIM_K_MAX;
+    for (int plane = 0; plane < 2; plane++)
+        for (int channel = 0; channel < 2; channel++) {
+            c[0] = (int8_t)(channel ? -127 : -128);
+            aim_packed_set_channel(&w, channel, plane, c);
+        }
+    aim_packed_set_scale(&w, 0, 1.0f);
+    aim_packed_set_scale(&w, 1, 1.0f);
+    const float one[2] = {1.0f, 1.0f};
+    const aim_adc none = {.kind = AIM_ADC_NONE};
+    float y[4];
+    k->matmul_tile(&w, 0, 1, x, AIM_K_MAX, one, 2, &none, true, y, 2);
+    for (int i = 0; i < 4; i++)
+        ck_assert_float_eq(y[i], (float)(sum - (i % 2) * 127 * 257));
+    aim_big_free(x, 2 * AIM_K_MAX);
+    aim_free(c);
+    aim_packed_fini(&w);
+}
+END_TEST
+
+/* Sums from -8 to 7 in halves of a step, full scale 3 steps of 6. */
+START_TEST(ties_go_to_the_even_code)
+{
+    static const float expect[] = {-3, -3, -3, -2, -2, -2, -1, -0.0f, 0, 0, 1, 2, 2, 2, 3, 3};
+    const aim_kernels *k = row_or_skip(_i);
+    float bound[AIM_PANEL], lsb[AIM_PANEL], y[AIM_PANEL];
+    _Alignas(64) int8_t x[AIM_K_ALIGN] = {1};
+    aim_packed w;
+    ck_assert_int_eq(aim_packed_init(&w, AIM_PANEL, 1, 1, NULL), AIM_OK);
+    for (int c = 0; c < AIM_PANEL; c++) {
+        int8_t code = (int8_t)(c - 8);
+        aim_packed_set_channel(&w, c, 0, &code);
+        aim_packed_set_scale(&w, c, 0.5f);
+        bound[c] = 3.0f;
+        lsb[c] = 1.0f;
+    }
+    const aim_adc adc = {.kind = AIM_ADC_ROUND, .res = 6, .full_scale = bound, .step = lsb};
+    const float one = 1.0f;
+    if (k)
+        k->matmul_tile(&w, 0, 1, x, AIM_K_ALIGN, &one, 1, &adc, true, y, AIM_PANEL);
+    for (int c = 0; k && c < AIM_PANEL; c++)
+        ck_assert_float_eq(y[c], expect[c]);
+    aim_packed_fini(&w);
+}
+END_TEST
+
+/* A tile without ADC is the product of the digital kernel, and sets every bit alike. */
+START_TEST(a_tile_without_adc_is_the_int8_product)
+{
+    const aim_kernels *k = row_or_skip(_i);
+    struct tile t = {.out = 53, .in = 150, .planes = 1};
+    for (t.rows = 1; k && t.rows <= MAX_ROWS; t.rows += 3) {
+        aim_packed w;
+        ck_assert_int_eq(aim_packed_init(&w, t.out, t.in, 1, NULL), AIM_OK);
+        fill_channels(&t, &w);
+        fill_rows(&t);
+        aim_packed_set_scale(&w, 7, 1e-45f); /* products that vanish: no negative zeros */
+        memcpy(want, before, sizeof want);
+        k->matmul_i8(&w, 0, w.n_panels, inputs[0], MAX_IN, x_step, t.rows, want[0], MAX_OUT);
+        for (int r = 0; r < t.rows; r++)
+            ck_assert(isnan(x_step[r]) || !signbit(want[r][7]));
+        for (int c = 0; c < MAX_OUT; c++)
+            full_scale[c] = INFINITY;
+        check_panels(k, &t, &w, 0, w.n_panels);
+        t.kind = AIM_ADC_LIMIT;
+        check_panels(k, &t, &w, 0, w.n_panels);
+        t.kind = AIM_ADC_NONE;
+        aim_packed_fini(&w);
+    }
+}
+END_TEST
+
+/* ---- the DAC ------------------------------------------------------------------ */
+
+enum values { ORDINARY, TIES, SMALL, TINY, ANY_BITS, WITH_NAN, WITH_INFINITY, ZEROS, N_VALUES };
+
+static float value_of(enum values values, uint64_t i)
+{
+    uint32_t bits = random_bits(20 + values, i);
+    float unit = random_unit(20 + values, i), any;
+    memcpy(&any, &bits, sizeof any);
+    switch (values) {
+    case TIES:
+        return 0.5f * (float)((int)(bits % 601) - 300);
+    case SMALL:
+        return unit * 1e-3f;
+    case TINY:
+        return unit * 1e-39f;
+    case ANY_BITS:
+        return any;
+    case WITH_NAN:
+        return bits % 29 == 0 ? NAN : unit;
+    case WITH_INFINITY:
+        return bits % 31 == 0 ? INFINITY : bits % 37 == 0 ? -INFINITY : unit;
+    case ZEROS:
+        return bits & 1 ? 0.0f : -0.0f;
+    default:
+        return unit * 4.0f;
+    }
+}
+
+/* The code of one value, NaN if there is none. */
+static float plain_code(float x, float range, float lsb)
+{
+    float limited = x > range ? range : x < -range ? -range : x;
+    float code = nearbyintf(limited / (isnan(lsb) ? NAN : fmaxf(lsb, FLT_MIN)));
+    return fabsf(code) <= 127.0f ? code : NAN;
+}
+
+static void check_dac(const aim_kernels *k, const float *x, int n, float range, double res)
+{
+    int8_t c[N_PADDED];
+    float lsb = step_of(res, range), expect = lsb;
+    memset(c, 99, sizeof c);
+    float returned = k->dac_row(x, n, N_PADDED, range, lsb, c);
+    for (int i = 0; i < N_PADDED; i++) {
+        float code = i < n ? plain_code(x[i], range, lsb) : 0.0f;
+        expect = isnan(code) ? NAN : expect;
+        if (c[i] != (isnan(code) ? 0 : (int)code))
+            ck_abort_msg("%s n %d range %a res %g: %a became %d, not %a", k->name, n, range, res,
+                         i < n ? x[i] : 0, c[i], code);
+    }
+    if (!same(returned, expect))
+        ck_abort_msg("%s n %d range %a res %g: step %a, not %a", k->name, n, range, res, returned,
+                     expect);
+}
+
+START_TEST(inputs_become_codes_by_the_rule)
+{
+    static const double dac[] = {254, 1.0 / 254, 62, 6};
+    static const float ranges[] = {127, 1.5f, 0.3f, 1e-38f, 0};
+    static float x[300];
+    const aim_kernels *k = row_or_skip(_i);
+    for (int v = 0; k && v < N_VALUES; v++)
+        for (int n = 1; n <= 300; n += n < 70 ? 1 : 23) {
+            for (int i = 0; i < n; i++)
+                x[i] = value_of((enum values)v, (uint64_t)(n * 300 + i));
+            for (size_t d = 0; d < sizeof dac / sizeof dac[0]; d++) {
+                for (size_t r = 0; r < sizeof ranges / sizeof ranges[0]; r++)
+                    check_dac(k, x, n, ranges[r], dac[d]);
+                check_dac(k, x, n, k->max_abs(x, n), dac[d]);
+            }
+        }
+}
+END_TEST
+
+START_TEST(the_largest_magnitude_keeps_a_nan)
+{
+    static float x[300];
+    const aim_kernels *k = row_or_skip(_i);
+    for (int v = 0; k && v < N_VALUES; v++)
+        for (int n = 1; n <= 300; n++) {
+            float expect = 0.0f;
+            for (int i = 0; i < n; i++) {
+                x[i] = value_of((enum values)v, (uint64_t)(n * 300 + i));
+                expect = isnan(x[i]) || isnan(expect) ? NAN : fmaxf(expect, fabsf(x[i]));
+            }
+            if (!same(k->max_abs(x, n), expect))
+                ck_abort_msg("%s values %d n %d: %a, not %a", k->name, v, n, k->max_abs(x, n),
+                             expect);
+        }
+}
+END_TEST
+
+int main(void)
+{
+    int n;
+    aim_kernels_all(&n);
+    Suite *s = suite_create("tile_kernels");
+    TCase *t = tcase_create("tile_kernels");
+    tcase_set_timeout(t, 120);
+    tcase_add_loop_test(t, readings_are_exact_whatever_stands_behind_a_tile, 0, n);
+    tcase_add_loop_test(t, readings_are_exact_in_every_shape, 0, n);
+    tcase_add_loop_test(t, readings_are_exact_for_extreme_codes, 0, n);
+    tcase_add_loop_test(t, the_longest_rows_are_exact, 0, n);
+    tcase_add_loop_test(t, ties_go_to_the_even_code, 0, n);
+    tcase_add_loop_test(t, a_tile_without_adc_is_the_int8_product, 0, n);
+    tcase_add_loop_test(t, inputs_become_codes_by_the_rule, 0, n);
+    tcase_add_loop_test(t, the_largest_magnitude_keeps_a_nan, 0, n);
+    suite_add_tcase(s, t);
+    SRunner *runner = srunner_create(s);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
