@@ -18,6 +18,7 @@ put_table()
 put_table flags man/analogd.8 '\.\\"' ''
 put_table daemon-options man/analogd.conf.5 '\.\\"' ''
 put_table model-options man/analogd.conf.5 '\.\\"' ''
+put_table profile-keys man/analogd-profile.5 '\.\\"' ''
 put_table metrics docs/metrics.md '<!--' ' -->'
 "$writer" example >"$table"
 cat "$table" >"$top/conf/analogd.conf"

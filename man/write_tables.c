@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* write_tables.c - prints what the documents take from options.def and
- * metrics.def; `make update-tables` puts it there. */
+/* write_tables.c - prints what the documents take from options.def,
+ * metrics.def and profile_keys.def; `make update-tables` puts it there. */
 #include "config.h"
 
+#include "man/write_tables.h"
 #include "server/options_table.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Print text in lines of at most 78 columns, each of which begins with `lead`. */
-static void print_wrapped(const char *lead, const char *text)
+void print_wrapped(const char *lead, const char *text)
 {
     size_t column = 0;
     for (size_t word; *text; text += word + (text[word] == ' ')) {
@@ -183,6 +183,7 @@ int main(int argc, char **argv)
         {"flags", print_flags},
         {"example", print_example},
         {"metrics", print_metrics},
+        {"profile-keys", print_profile_keys},
     };
     for (size_t i = 0; argc == 2 && i < sizeof tables / sizeof tables[0]; i++) {
         if (strcmp(argv[1], tables[i].name) == 0) {
@@ -190,6 +191,7 @@ int main(int argc, char **argv)
             return fflush(stdout) != 0;
         }
     }
-    fputs("usage: write-tables daemon-options|model-options|flags|example|metrics\n", stderr);
+    fputs("usage: write-tables daemon-options|model-options|flags|example|metrics|profile-keys\n",
+          stderr);
     return 2;
 }

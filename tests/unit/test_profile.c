@@ -4,8 +4,8 @@
 #include "device_constants.h"
 
 #include "analog/profile.h"
-#include "analog/profile_keys.h"
 #include "base/alloc.h"
+#include "base/file.h"
 
 #include <check.h>
 #include <math.h>
@@ -135,6 +135,30 @@ START_TEST(aihwkit_profiles)
     check_spreads(&reram.device, &RERAM_WAN);
     ck_assert_int_eq(reram.compensation, AIM_COMPENSATION_NONE);
     ck_assert_int_eq(reram.energy.rows, 0);
+}
+END_TEST
+
+/* The one in the manual is what somebody would begin with. */
+START_TEST(example_of_the_manual)
+{
+    char path[4096];
+    const char *top = getenv("top_srcdir");
+    snprintf(path, sizeof path, "%s/man/analogd-profile.5", top ? top : ".");
+    size_t len;
+    aim_profile p;
+    aim_error err = {0};
+    char *page = aim_read_file(path, 1 << 20, &len, &err);
+    ck_assert_msg(page != NULL, "%s", err.text);
+    char *example = strstr(page, ".Bd -literal\n");
+    ck_assert_ptr_nonnull(example);
+    example += strlen(".Bd -literal\n");
+    char *end = strstr(example, ".Ed\n");
+    ck_assert_ptr_nonnull(end);
+    *end = '\0';
+    ck_assert_msg(aim_profile_parse(example, "example.conf", &p, &err) == AIM_OK, "%s", err.text);
+    ck_assert_double_eq(p.tile.weight_res, 14);
+    ck_assert_int_eq(p.read_noise, AIM_READ_NOISE_OUTPUT);
+    aim_free(page);
 }
 END_TEST
 
@@ -543,6 +567,7 @@ static Suite *profile_suite(void)
     tcase_add_test(shipped_ones, ideal_is_the_int8_backend);
     tcase_add_test(shipped_ones, afm_profiles);
     tcase_add_test(shipped_ones, aihwkit_profiles);
+    tcase_add_test(shipped_ones, example_of_the_manual);
     suite_add_tcase(s, shipped_ones);
     TCase *rules = tcase_create("rules");
     tcase_add_test(rules, everything_has_a_default_but_what_must_stand);
