@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# The example goes beside the documents, and becomes the configuration where
+# The examples go beside the documents; the first becomes the configuration where
 # there is none yet.
 exampledir = $(docdir)/examples
-dist_example_DATA = conf/analogd.conf
+dist_example_DATA = conf/analogd.conf \
+	conf/analog-llama-3.2-1b.conf \
+	conf/analog-phi-3-mini.conf
 
 # Found by their names.
 profiledir = $(pkgdatadir)/profiles

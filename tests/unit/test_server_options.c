@@ -410,11 +410,11 @@ END_TEST
 
 /* ---- the example, and memory ------------------------------------------------ */
 
-static char *read_example(void)
+static char *read_example(const char *name)
 {
     const char *top = getenv("top_srcdir");
     size_t len;
-    char *path = aim_path_join(top ? top : ".", "conf/analogd.conf");
+    char *path = aim_path_join(top ? top : ".", name);
     aim_error err = {0};
     char *text = aim_read_file(path, 1 << 20, &len, &err);
     ck_assert_msg(text != NULL, "%s", err.text);
@@ -436,7 +436,7 @@ static void uncomment(char *text)
 START_TEST(example_sets_every_option_to_its_default)
 {
     aimd_options plain, example;
-    char *text = read_example();
+    char *text = read_example("conf/analogd.conf");
     uncomment(text);
     for (int i = 0; i < AIMD_N_OPTIONS; i++)
         ck_assert_msg(strstr(text, aimd__options[i].name), "%s is missing", aimd__options[i].name);
@@ -453,6 +453,26 @@ START_TEST(example_sets_every_option_to_its_default)
     ck_assert_ptr_null(example.hosts);
     aimd_options_free(&plain);
     aimd_options_free(&example);
+    aim_free(text);
+}
+END_TEST
+
+static const struct {
+    const char *file;
+    double out_bound;
+} checkpoints[] = {{"conf/analog-llama-3.2-1b.conf", 14}, {"conf/analog-phi-3-mini.conf", 12}};
+
+START_TEST(examples_of_published_checkpoints)
+{
+    aimd_options o;
+    char *text = read_example(checkpoints[_i].file);
+    parse_good(text, &o);
+    ck_assert_uint_eq(o.n_models, 2);
+    for (size_t i = 0; i < o.n_models; i++) {
+        ck_assert_str_eq(o.models[i].backend, "analog");
+        ck_assert_double_eq(o.models[i].out_bound, checkpoints[_i].out_bound);
+    }
+    aimd_options_free(&o);
     aim_free(text);
 }
 END_TEST
@@ -498,6 +518,7 @@ int main(void)
     tcase_add_test(flags, flags_override_the_file);
     tcase_add_loop_test(flags, flags_end_the_program, 0, sizeof exits / sizeof exits[0]);
     tcase_add_test(rest, example_sets_every_option_to_its_default);
+    tcase_add_loop_test(rest, examples_of_published_checkpoints, 0, 2);
     tcase_add_test(rest, every_allocation_may_fail);
     suite_add_tcase(suite, file);
     suite_add_tcase(suite, flags);
