@@ -26,6 +26,7 @@ lies nearer to a tie than float32 sums in any order can be off, and no DAC input
 than MARGIN steps. Another CPU may thus find x different in the last bits, but not the
 codes, and so not y: --check asks for equal bytes of all files but x.f32.
 """
+import argparse
 import hashlib
 import json
 import os
@@ -227,15 +228,13 @@ def check(committed):
     return 1 if failed else 0
 
 
-def main(arguments):
-    if len(arguments) == 2 and arguments[0] == "--check":
-        return check(arguments[1])
-    if len(arguments) != 1 or arguments[0].startswith("-"):
-        print(__doc__, file=sys.stderr)
-        return 2
-    make(arguments[0])
-    return 0
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", help="where the two folders are")
+    parser.add_argument("--check", action="store_true", help="compare, write nothing")
+    arguments = parser.parse_args()
+    return check(arguments.folder) if arguments.check else make(arguments.folder)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
