@@ -14,6 +14,7 @@
 #include "base/float_bits.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "analog/normal_groups.inc.h"
@@ -89,21 +90,39 @@ static void codes(const float *restrict weight, float step, float largest_code, 
         }
 }
 
-/* Lane i is channel i / 4 at the inputs i % 4. Magnitudes of two bytes are added a byte
- * at a time. */
+enum { SPREAD_LANES = 4 * AIM__SPREAD_CHANNELS };
+
+/* Lane i is channel i / 4 at the inputs i % 4. */
+static inline void add_squares(const int8_t *restrict codes, const int32_t *restrict squares,
+                               int32_t *restrict lane)
+{
+    for (int i = 0; i < SPREAD_LANES; i++)
+        lane[i] += abs(codes[i]) * squares[i % 4];
+}
+
+/* Magnitudes of two bytes are added a byte at a time. */
+static inline void add_squares_of_two(const int8_t *restrict low, const int8_t *restrict high,
+                                      const int32_t *restrict squares, int32_t *restrict lower,
+                                      int32_t *restrict upper)
+{
+    for (int i = 0; i < SPREAD_LANES; i++) {
+        int32_t magnitude = abs(256 * high[i] + low[i]);
+        lower[i] += (magnitude & 255) * squares[i % 4];
+        upper[i] += (magnitude >> 8) * squares[i % 4];
+    }
+}
+
 static void weight_squares(const int32_t *squares, const int8_t *low, const int8_t *high, int n,
                            int64_t *sum)
 {
-    enum { LANES = 4 * AIM__SPREAD_CHANNELS };
-    int32_t lower[LANES] = {0}, upper[LANES] = {0};
+    int32_t lower[SPREAD_LANES] = {0}, upper[SPREAD_LANES] = {0};
     for (int g = 0; g < n; g++)
-        for (int i = 0; i < LANES; i++) {
-            int32_t code = low[g * LANES + i] + (high ? 256 * high[g * LANES + i] : 0);
-            int32_t magnitude = code < 0 ? -code : code;
-            lower[i] += (magnitude & 255) * squares[4 * g + i % 4];
-            upper[i] += (magnitude >> 8) * squares[4 * g + i % 4];
-        }
-    for (int i = 0; i < LANES; i++)
+        if (high)
+            add_squares_of_two(low + g * SPREAD_LANES, high + g * SPREAD_LANES, squares + 4 * g,
+                               lower, upper);
+        else
+            add_squares(low + g * SPREAD_LANES, squares + 4 * g, lower);
+    for (int i = 0; i < SPREAD_LANES; i++)
         sum[i / 4] += 256 * (int64_t)upper[i] + lower[i];
 }
 
