@@ -79,16 +79,18 @@ typedef struct aim_profile {
     aim_energy energy;
 } aim_profile;
 
-/* A file by its path. Errors name file, line and reason: AIM_EINVAL for what the
- * file says, AIM_ENOTFOUND, AIM_EIO. Sizes are capped. One thread at a time. */
+/* A file by its path, which ends in NAME.conf. Errors name file, line and reason:
+ * AIM_EINVAL for what the file says, AIM_ETOOLARGE above 64 KiB, AIM_ENOTFOUND,
+ * AIM_EIO, AIM_ENOMEM. On an error *out is as it was. From any thread; they wait for
+ * each other. */
 int aim_profile_load(const char *path, aim_profile *out, aim_error *err);
-/* Text in memory; name stands for the file in errors. */
+/* Text in memory; name stands for the file. */
 int aim_profile_parse(const char *text, const char *name, aim_profile *out, aim_error *err);
 /* By name, from a folder: NAME.conf. Names are letters, digits, '.', '_', '-', and do
  * not begin with a dot; AIM_ENOTFOUND lists what there is. */
 int aim_profile_find(const char *folder, const char *name, aim_profile *out, aim_error *err);
 /* Do the settings fit each other? Also after one was changed. AIM_EINVAL with the
- * key in err->param. */
+ * key in err->param. What integer tiles need beside: aim_tile_settings_check_integer. */
 int aim_profile_check(const aim_profile *p, aim_error *err);
 
 #endif

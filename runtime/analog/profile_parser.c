@@ -11,11 +11,15 @@
 #include "base/conf_text.h"
 
 #include <confuse.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
-/* libconfuse passes no user data to its callbacks. */
-static _Thread_local struct {
+/* libconfuse keeps its place in the text in globals. */
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+
+/* It passes no user data to callbacks either. */
+static struct {
     const char *name; /* of the file */
     aim_profile *profile;
     aim_error *err;
@@ -293,11 +297,13 @@ int aim__profile_parse_text(const char *text, const char *name, aim_profile *p, 
         return aim_fail_nomem(err, name);
     aim_error own = {0}; /* its first failure is the one that counts, not the last */
     aim__profile_set_defaults(p);
+    pthread_mutex_lock(&one_at_a_time);
     memset(&parsing, 0, sizeof parsing);
     parsing.name = name;
     parsing.profile = p;
     parsing.err = &own;
     parse_slots(slots, text);
+    pthread_mutex_unlock(&one_at_a_time);
     aim_free(slots);
     return own.code ? aim_fail_param(err, own.code, own.param, "%s", own.text) : AIM_OK;
 }

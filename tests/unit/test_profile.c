@@ -521,6 +521,21 @@ START_TEST(hostile_files)
 }
 END_TEST
 
+START_TEST(every_allocation_may_fail)
+{
+    int code = AIM_ENOMEM;
+    for (long n = 0; code != AIM_OK; n++) {
+        aim_profile p;
+        aim_error err = {0};
+        aim_alloc_fail_after(n);
+        code = aim_profile_find(shipped_folder(), "pcm-aihwkit", &p, &err);
+        aim_alloc_fail_after(-1);
+        ck_assert_msg(code == AIM_OK || code == AIM_ENOMEM, "%s", err.text);
+        ck_assert_int_eq(code, err.code);
+    }
+}
+END_TEST
+
 /* ---- energy -------------------------------------------------------------------- */
 
 /* analog.md's sum over Llama-3.2-1B is here in figures of HERMES: 18 856 arrays. */
@@ -582,6 +597,7 @@ static Suite *profile_suite(void)
     tcase_add_checked_fixture(files, make_folder, remove_folder);
     tcase_add_test(files, names_in_a_folder);
     tcase_add_test(files, hostile_files);
+    tcase_add_test(files, every_allocation_may_fail);
     suite_add_tcase(s, files);
     TCase *energy = tcase_create("energy");
     tcase_add_test(energy, a_token_of_llama_1b_on_hermes);
