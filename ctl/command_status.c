@@ -37,11 +37,13 @@ static int show_server(actl_client *c, bool json, aim_error *err)
 static int show_model(const json_t *model, const char *lead, aim_error *err)
 {
     static const char what[] = "a model of the server";
-    const char *id, *backend = "loading";
+    const json_t *meta = json_object_get(model, "meta");
+    const char *id, *backend = "loading", *profile = NULL;
     if (aim_json_string(model, "id", true, what, &id, err) ||
-        aim_json_string(json_object_get(model, "meta"), "backend", false, what, &backend, err))
+        aim_json_string(meta, "backend", false, what, &backend, err) ||
+        aim_json_string(meta, "profile", false, what, &profile, err))
         return ACTL_UNREACHABLE;
-    actl_say("%-7s %s (%s)", lead, id, backend);
+    actl_say("%-7s %s (%s%s%s)", lead, id, backend, profile ? ", " : "", profile ? profile : "");
     return ACTL_OK;
 }
 

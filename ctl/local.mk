@@ -3,6 +3,8 @@
 if ANALOGCTL
 bin_PROGRAMS += analogctl
 dist_man_MANS += man/analogctl.1
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = ctl/completions/analogctl
 endif
 analogctl_SOURCES = \
 	ctl/change.c \

@@ -460,7 +460,8 @@ class Status(Case):
         "GET /version": [(200, {"version": "1.2.3"})],
         "GET /v1/models": [(200, {"data": [
             {"id": "m", "object": "model", "meta": {"backend": "int8"}},
-            {"id": "m@a", "object": "model"}]})],
+            {"id": "m@a", "object": "model", "meta": {"backend": "analog", "profile": "ideal"}},
+            {"id": "m@b", "object": "model"}]})],
         "GET /v1/chips": [(200, {"data": [CHIP, chip(state="ageing")]})],
         "GET /metrics": [(200, b"# TYPE analogd_num_requests_running gauge\n"
                                b'analogd_num_requests_running{model_name="a b"} 2\n'
@@ -476,14 +477,15 @@ class Status(Case):
             self.assertEqual(out.splitlines(), [
                 f"server  {server.url}: analogd 1.2.3, ok",
                 "models  m (int8)",
-                "        m@a (loading)",
+                "        m@a (analog, ideal)",
+                "        m@b (loading)",
                 "chips   2: 1 ready, 1 at work, 0 failed",
                 "load    5 running, 0 waiting, KV cache 25 % in use"])
 
     def test_json(self):
         out, _, _ = self.ask(self.ROUTES, "status", "--json")
         self.assertEqual([json.loads(line).get("object") for line in out.splitlines()],
-                         [None, "model", "model", "chip", "chip"])
+                         [None, *["model"] * 3, *["chip"] * 2])
 
     def test_what_is_refused_hides_nothing_else(self):
         loading = (503, error("Loading model m: 50% (1 of 2)", "loading"))
@@ -491,7 +493,7 @@ class Status(Case):
                   "GET /v1/chips": [(403, error("needs an admin key", "admin_key_needed"))]}
         out, err, _ = self.ask(routes, "status", status=REFUSED)
         self.assertEqual([line.split()[0] for line in out.splitlines()],
-                         ["models", "m@a", "load"])
+                         ["models", "m@a", "m@b", "load"])
         self.assertEqual(err.splitlines(), [
             "analogctl: Loading model m: 50% (1 of 2) (loading, HTTP 503)",
             "analogctl: needs an admin key (admin_key_needed, HTTP 403)"])
@@ -685,6 +687,43 @@ class Terminal(Case):
             self.assertIn(b"no longer waiting", self.read_until(terminal, None))
             process.communicate(timeout=harness.PATIENCE)
             self.assertEqual(process.returncode, -signal.SIGINT)
+
+
+class Completion(Case):
+
+    SCRIPT = """
+        . "$0"
+        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+        _analogctl "$1" "${@: -1}" "${@: -2:1}"
+        printf '%s\\n' "${COMPREPLY[@]}"
+    """
+
+    def complete(self, *words, url=""):
+        script = os.path.join(harness.TOP, "ctl", "completions", "analogctl")
+        done = subprocess.run(["bash", "-c", self.SCRIPT, script, BINARY, *words],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              env=environment(ANALOGD_URL=url), check=True)
+        self.assertEqual(done.stderr, "")
+        return done.stdout.split()
+
+    def test_words(self):
+        self.assertEqual(tuple(self.complete("")), Usage.COMMANDS)
+        self.assertEqual(self.complete("--url", "x", "c"), ["chips", "calibrate"])
+        self.assertEqual(self.complete("--api"), ["--api-key-file"])
+        self.assertEqual(self.complete("program", "m", "--n"), ["--name", "--no-wait"])
+        self.assertEqual(self.complete("chips", "--n"), [])
+        path = self.file("", "problems.jsonl")
+        self.assertEqual(self.complete("calibrate", "a", path[:-3]), [path])
+        self.assertEqual(self.complete("--api-key-file", path[:-3]), [path])
+
+    def test_names_of_chips(self):
+        folder = tempfile.mkdtemp(prefix="analogctl-test-")
+        self.addCleanup(os.rmdir, folder)
+        names = ["a", "ab", f"$(touch {folder}/x)", f"`touch {folder}/y`", "b-1.c"]
+        with Server({"GET /v1/chips": [(200, {"data": [chip(id=n) for n in names]})]}) as server:
+            self.assertEqual(self.complete("age", "a", url=server.url), ["a", "ab"])
+            self.assertEqual(self.complete("probe", "", url=server.url), ["a", "ab", "b-1.c"])
+        self.assertEqual(os.listdir(folder), [])
 
 
 if __name__ == "__main__":
