@@ -5,7 +5,7 @@
 #define AIMD_USAGE_H
 
 #include "base/buf.h"
-#include "model/decoder.h"
+#include "engine/engine.h"
 
 #include <stdbool.h>
 #include <stdint.h>
