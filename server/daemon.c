@@ -1,65 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/daemon.h"
 
-#include "base/alloc.h"
+#include "base/memory.h"
 #include "server/routes.h"
 
 #include <stdio.h>
-#include <string.h>
-#include <time.h>
+
+static int init_model(aimd_daemon *d, const aimd_model_options *options, aim_error *err)
+{
+    aim_error cause = {0};
+    aimd_model *m = aimd_model_new(d, options, err);
+    if (!m)
+        return AIM_ENOMEM;
+    aimd_models_add(&d->models, m);
+    aimd_metrics_add_model(d->metrics, m->id);
+    if (!aimd_is_analog(options->backend) || aimd_model_make_chip(m, &cause) == 0)
+        return 0;
+    return aim_fail(err, cause.code, "model %s: %s", m->id, cause.text);
+}
 
 static int init_models(aimd_daemon *d, aim_error *err)
 {
     const aimd_options *o = d->options;
-    d->models = aim_calloc(o->n_models, sizeof *d->models);
-    if (!d->models)
-        return aim_fail_nomem(err, "models");
-    d->n_models = o->n_models;
-    for (size_t i = 0; i < d->n_models; i++) {
-        aimd_model *m = &d->models[i];
-        m->daemon = d;
-        m->options = &o->models[i];
-        m->id = o->models[i].id;
-        m->created = (int64_t)time(NULL);
-        aimd_metrics_add_model(d->metrics, m->id);
-    }
-    return 0;
+    int rc = aimd_models_init(&d->models, d, err);
+    for (size_t i = 0; rc == 0 && i < o->n_models; i++)
+        rc = init_model(d, &o->models[i], err);
+    return rc;
 }
 
 int aimd_daemon_init(aimd_daemon *d, aimd_options *options, uv_loop_t *loop, aim_error *err)
 {
     *d = (aimd_daemon){.options = options, .loop = loop, .state = AIMD_LOADING};
+    d->memory = aim_memory_read("").available;
     d->metrics = aimd_metrics_new();
     d->mailbox = aimd_mailbox_new();
     if (!d->metrics || !d->mailbox)
         return aim_fail_nomem(err, "daemon");
     aimd_count(d->metrics, AIMD_M_CANCELLED, NULL, NULL, 0);
     int rc = init_models(d, err);
+    if (rc == 0)
+        rc = aimd_chips_init(d, err);
     return rc ? rc : aimd_daemon_reload_keys(d, err);
+}
+
+static void stop_engine(aimd_model *m, void *arg)
+{
+    (void)arg;
+    aim_engine_stop(m->model->engine);
 }
 
 void aimd_daemon_stop_models(aimd_daemon *d)
 {
-    for (size_t i = 0; i < d->n_models; i++)
-        if (d->models[i].model)
-            aim_engine_stop(d->models[i].model->engine);
-}
-
-void aimd_daemon_close_models(aimd_daemon *d)
-{
-    for (size_t i = 0; i < d->n_models; i++) {
-        aim_model_close(d->models[i].model);
-        d->models[i].model = NULL;
-    }
+    aimd_models_each_engine(&d->models, stop_engine, NULL);
 }
 
 void aimd_daemon_fini(aimd_daemon *d)
 {
-    aimd_daemon_close_models(d);
+    aimd_chips_fini(d);
+    aimd_models_fini(&d->models);
     aimd_mailbox_free(d->mailbox);
     aimd_metrics_free(d->metrics);
     aimd_keys_free(d->keys);
-    aim_free(d->models);
 }
 
 int aimd_daemon_reload_keys(aimd_daemon *d, aim_error *err)
@@ -74,33 +75,38 @@ int aimd_daemon_reload_keys(aimd_daemon *d, aim_error *err)
     return 0;
 }
 
+/* Each is asked: asking is what measures. */
+static void note_stalled(aimd_model *m, void *stalled)
+{
+    *(bool *)stalled |= aim_engine_stalled_ns(m->model->engine) >= AIMD_STALL_NS;
+}
+
 bool aimd_daemon_stalled(const aimd_daemon *d)
 {
     bool stalled = false;
-    for (size_t i = 0; i < d->n_models; i++) /* ask each: asking is what measures */
-        if (d->models[i].model)
-            stalled |= aim_engine_stalled_ns(d->models[i].model->engine) >= AIMD_STALL_NS;
+    aimd_models_each_engine(&d->models, note_stalled, &stalled);
     return stalled;
 }
 
 double aimd_daemon_progress(const aimd_daemon *d)
 {
     double sum = 0;
-    for (size_t i = 0; i < d->n_models; i++)
-        sum += atomic_load(&d->models[i].progress);
-    return sum / (double)d->n_models;
+    for (const aimd_model *m = aimd_models_first(&d->models); m; m = aimd_models_next(m))
+        sum += atomic_load(&m->progress);
+    return sum / (double)aimd_models_count(&d->models);
 }
 
 /* The model that is being loaded: the first that is not done. */
 static void describe_loading(const aimd_daemon *d, char *text, size_t size)
 {
-    size_t i = 0;
-    while (i + 1 < d->n_models && atomic_load(&d->models[i].progress) >= 1)
-        i++;
-    int used = snprintf(text, size, "Loading model %s: %.0f%%", d->models[i].id,
-                        100 * atomic_load(&d->models[i].progress));
-    if (d->n_models > 1 && used > 0 && (size_t)used < size)
-        snprintf(text + used, size - (size_t)used, " (%zu of %zu)", i + 1, d->n_models);
+    const aimd_model *m = aimd_models_first(&d->models);
+    size_t n = aimd_models_count(&d->models), i = 1;
+    for (; i < n && atomic_load(&m->progress) >= 1; i++)
+        m = aimd_models_next(m);
+    int used =
+        snprintf(text, size, "Loading model %s: %.0f%%", m->id, 100 * atomic_load(&m->progress));
+    if (n > 1 && used > 0 && (size_t)used < size)
+        snprintf(text + used, size - (size_t)used, " (%zu of %zu)", i, n);
 }
 
 const char *aimd_daemon_unready(const aimd_daemon *d, char *text, size_t size)
@@ -124,25 +130,34 @@ const char *aimd_daemon_unready(const aimd_daemon *d, char *text, size_t size)
     return "stalled";
 }
 
-void aimd_daemon_load(const aimd_daemon *d, int *running, int *waiting)
+typedef struct engine_load {
+    int running, waiting;
+} engine_load;
+
+static void add_load(aimd_model *m, void *arg)
 {
-    *running = *waiting = 0;
-    for (size_t i = 0; i < d->n_models; i++) {
-        aim_engine_stats stats;
-        if (!d->models[i].model)
-            continue;
-        aim_engine_get_stats(d->models[i].model->engine, &stats);
-        *running += stats.running;
-        *waiting += stats.waiting;
-    }
+    engine_load *sum = arg;
+    aim_engine_stats stats;
+    aim_engine_get_stats(m->model->engine, &stats);
+    sum->running += stats.running;
+    sum->waiting += stats.waiting;
 }
 
-aimd_model *aimd_find_model(aimd_daemon *d, const char *id)
+void aimd_daemon_load(const aimd_daemon *d, int *running, int *waiting)
 {
-    if (!id || !*id)
-        return d->n_models == 1 ? &d->models[0] : NULL;
-    for (size_t i = 0; i < d->n_models; i++)
-        if (strcmp(d->models[i].id, id) == 0)
-            return &d->models[i];
-    return NULL;
+    engine_load sum = {0};
+    aimd_models_each_engine(&d->models, add_load, &sum);
+    *running = sum.running;
+    *waiting = sum.waiting;
+}
+
+void aimd_daemon_model_ready(aimd_daemon *d, aimd_model *m)
+{
+    const aim_memory_plan *plan = &m->plan;
+    atomic_store_explicit(&m->ready, true, memory_order_release);
+    aimd_metrics_add_model(d->metrics, m->id);
+    aimd_gauge(d->metrics, AIMD_M_LOAD_SECONDS, m->id, m->load_seconds);
+    aimd_gauge(d->metrics, AIMD_M_WEIGHTS_BYTES, m->id, (double)plan->weights);
+    aimd_gauge(d->metrics, AIMD_M_KV_CACHE_BYTES, m->id, (double)plan->kv_cache);
+    aimd_gauge(d->metrics, AIMD_M_WORKSPACE_BYTES, m->id, (double)plan->workspace);
 }

@@ -3,14 +3,14 @@
 #ifndef AIMD_DAEMON_H
 #define AIMD_DAEMON_H
 
-#include "engine/served_model.h"
 #include "server/auth.h"
+#include "server/chip.h"
 #include "server/http.h"
 #include "server/log.h"
 #include "server/metrics.h"
+#include "server/model_table.h"
 #include "server/options.h"
 
-#include <stdatomic.h>
 #include <uv.h>
 
 /* LOADING -> READY -> DRAINING, or LOADING -> FAILED, and the process ends. */
@@ -20,32 +20,20 @@ enum aimd_state { AIMD_LOADING, AIMD_READY, AIMD_DRAINING, AIMD_FAILED };
  * no longer ready and the watchdog is no longer fed. */
 #define AIMD_STALL_NS (7 * UINT64_C(1000000000))
 
-typedef struct aimd_daemon aimd_daemon;
-
-/* One entry of /v1/models. Immutable once its model is loaded. */
-typedef struct aimd_model {
-    aimd_daemon *daemon;
-    const aimd_model_options *options;
-    const char *id;
-    int64_t created;         /* unix time, the same in every listing of this run */
-    char fingerprint[32];    /* system_fingerprint: "fp_" + hash(build, model, backend) */
-    aim_model *model;        /* NULL while loading */
-    _Atomic double progress; /* of the load, 0..1; any thread */
-} aimd_model;
-
 struct aimd_daemon {
     aimd_options *options;
     uv_loop_t *loop;
     enum aimd_state state; /* loop thread */
     aim_error failure;     /* why AIMD_FAILED */
-    aimd_model *models;
-    size_t n_models;
+    uint64_t memory;       /* bytes that were available at the start */
+    aimd_model_table models;
+    aimd_chips chips;
     aimd_metrics *metrics;
     aimd_keys *keys; /* NULL: none needed */
     aimd_http *main_listener, *admin_listener;
     uv_async_t wake; /* engine threads: events are waiting */
     struct aimd_mailbox *mailbox;
-    int jobs; /* generation requests not yet finished */
+    int jobs; /* requests with a body that are not yet finished */
 };
 
 /* The parts that need no loop: model table, metrics, keys, mailbox. options must
@@ -54,8 +42,6 @@ struct aimd_daemon {
 int aimd_daemon_init(aimd_daemon *d, aimd_options *options, uv_loop_t *loop, aim_error *err);
 /* Ends all sequences: jobs hear of it as events. */
 void aimd_daemon_stop_models(aimd_daemon *d);
-/* Closes the models: joins their engines. */
-void aimd_daemon_close_models(aimd_daemon *d);
 void aimd_daemon_fini(aimd_daemon *d);
 
 /* Read the API keys again; on failure the old ones stay. */
@@ -72,7 +58,7 @@ double aimd_daemon_progress(const aimd_daemon *d);
 /* Sequences that run and requests that wait, over all models. */
 void aimd_daemon_load(const aimd_daemon *d, int *running, int *waiting);
 
-/* The model of this id, or the only one if id is NULL or ""; NULL otherwise. */
-aimd_model *aimd_find_model(aimd_daemon *d, const char *id);
+/* A model is loaded: requests may have it from now on. Loop thread. */
+void aimd_daemon_model_ready(aimd_daemon *d, aimd_model *m);
 
 #endif

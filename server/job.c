@@ -187,8 +187,6 @@ void aimd_job_deliver(aimd_job *job, const aim_event *e)
     }
     if (e->kind == AIM_EVENT_START) /* all it tells is that the wait is over */
         return;
-    if (e->kind == AIM_EVENT_START)
-        return;
     if (job->state == AIMD_JOB_RUNNING && e->kind == AIM_EVENT_PROMPT)
         on_prompt(job, e);
     else if (job->state == AIMD_JOB_RUNNING)

@@ -23,7 +23,7 @@ enum aimd_job_state {
 typedef struct aimd_job {
     aimd_offload offload; /* first: the two share an address */
     enum aimd_job_state state;
-    aimd_model *model;
+    aimd_model *model; /* as offload.model, once the body was read well */
     aimd_request request;
     aim_request **prepared; /* [n_prompts] for the engine; NULL once submitted */
     aimd_format format;

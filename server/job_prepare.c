@@ -40,7 +40,7 @@ static int prepare_answer(aimd_job *job, aim_error *err)
 
 static int prepare(aimd_job *job, aimd_body *b, aim_error *err)
 {
-    job->model = b->model;
+    job->model = job->offload.model;
     job->request.route = job->offload.route;
     job->request.params = b->params;
     int code = aimd_request_read(b->json, &b->scope, &job->request, err);
@@ -48,12 +48,12 @@ static int prepare(aimd_job *job, aimd_body *b, aim_error *err)
         return code;
     aimd_response_id id = {
         .request_id = aimd_exchange_id(job->offload.exchange),
-        .model = b->model->id,
-        .fingerprint = b->model->fingerprint,
+        .model = job->model->id,
+        .fingerprint = job->model->fingerprint,
         .created = (int64_t)time(NULL),
     };
     code = aimd_format_init(&job->format, &job->request, b->scope.tokenizer, &id, err);
-    job->format.rates = aimd_chip_rates_of(b->model->model->decoder);
+    job->format.rates = aimd_chip_rates_of(job->model->model->decoder);
     if (!code)
         code = prepare_requests(job, err);
     return code ? code : prepare_answer(job, err);

@@ -83,7 +83,7 @@ static void finish(lifecycle *l)
     if (d->admin_listener)
         aimd_http_stop(d->admin_listener);
     d->main_listener = d->admin_listener = NULL;
-    aimd_daemon_close_models(d);
+    aimd_models_close(&d->models);
     if (d->mailbox) /* NULL: the start failed */
         aimd_deliver_events(d);
     close_handles(l);
@@ -99,6 +99,7 @@ static void stop_now(lifecycle *l)
     l->stop_end_ms = uv_now(&l->loop) + FLUSH_MS;
     signal(SIGALRM, on_stop_overdue);
     alarm(STOP_SECONDS);
+    aimd_chips_cancel(&l->daemon, true);
     aimd_daemon_stop_models(&l->daemon);
     uv_timer_start(&l->tick, on_tick, DRAIN_TICK_MS, DRAIN_TICK_MS);
 }
@@ -107,7 +108,8 @@ static void tick_stopping(lifecycle *l)
 {
     aimd_http *main_listener = l->daemon.main_listener;
     bool flushed = !main_listener || aimd_http_exchanges(main_listener) == 0;
-    if (l->daemon.jobs == 0 && (flushed || uv_now(&l->loop) >= l->stop_end_ms))
+    if (l->daemon.jobs == 0 && aimd_chips_idle(&l->daemon) &&
+        (flushed || uv_now(&l->loop) >= l->stop_end_ms))
         finish(l);
 }
 
@@ -119,6 +121,7 @@ static void begin_drain(lifecycle *l, const char *signal_name)
              AIMD_INT("timeout", d->options->drain_timeout));
     aimd_notify("STOPPING=1\nSTATUS=Draining");
     d->state = AIMD_DRAINING;
+    aimd_chips_cancel(d, false);
     /* A socket of the service manager's keeps new clients waiting for the next
      * process; on our own one they are told to come back. */
     if (l->sockets.main_fd >= 0)
@@ -195,12 +198,13 @@ static void start_tick(lifecycle *l)
 static void log_ready(const aimd_daemon *d)
 {
     aim_buf ids = AIM_BUF_INIT;
-    for (size_t i = 0; i < d->n_models; i++)
-        aim_buf_printf(&ids, "%s%s", i ? "," : "", d->models[i].id);
+    const aimd_model *first = aimd_models_first(&d->models);
+    for (const aimd_model *m = first; m; m = aimd_models_next(m))
+        aim_buf_printf(&ids, "%s%s", m != first ? "," : "", m->id);
     aimd_log(AIMD_LOG_INFO, "ready", AIMD_STR("models", ids.data),
              AIMD_STR("address", d->options->listen.host),
              AIMD_INT("port", aimd_http_port(d->main_listener)),
-             AIMD_STR("kernels", d->models[0].model->compute.kernels->name));
+             AIMD_STR("kernels", first->model->compute.kernels->name));
     aim_buf_free(&ids);
 }
 
@@ -231,8 +235,8 @@ static void on_loaded(aimd_daemon *d, const aim_error *err)
     }
     d->state = AIMD_READY;
     log_ready(d);
-    for (size_t i = 0; i < d->n_models; i++)
-        log_remarks(&d->models[i]);
+    for (const aimd_model *m = aimd_models_first(&d->models); m; m = aimd_models_next(m))
+        log_remarks(m);
     aimd_notify("READY=1\nSTATUS=Serving");
 }
 

@@ -15,14 +15,15 @@ static const char *yes_no(bool value)
     return value ? "yes" : "no";
 }
 
-void aimd_log_plan(const aimd_model *m, const aim_memory_plan *plan)
+void aimd_log_plan(const aimd_model *m)
 {
-    const char *shape = m->options->random_weights;
+    const aim_memory_plan *plan = &m->plan;
+    const char *shape = m->options.random_weights;
     aimd_field random = AIMD_STR("random_weights", shape);
     if (!shape)
         random.kind = AIMD_FIELD_END;
-    aimd_log(AIMD_LOG_INFO, "loading", AIMD_STR("model", m->id), AIMD_STR("dir", m->options->dir),
-             AIMD_STR("backend", m->options->backend),
+    aimd_log(AIMD_LOG_INFO, "loading", AIMD_STR("model", m->id), AIMD_STR("dir", m->options.dir),
+             AIMD_STR("backend", m->options.backend),
              AIMD_INT("weights_bytes", (int64_t)plan->weights),
              AIMD_INT("kv_cache_bytes", (int64_t)plan->kv_cache),
              AIMD_INT("workspace_bytes", (int64_t)plan->workspace),
@@ -40,9 +41,10 @@ void aimd_log_progress(aimd_load_progress *p, const aimd_model *m, double done)
              AIMD_INT("percent", (int64_t)floor(100 * done)));
 }
 
-void aimd_log_loaded(const aimd_model *m, const aim_model *loaded, double seconds)
+void aimd_log_loaded(const aimd_model *m)
 {
-    aim_model_facts f = aim_model_describe(loaded);
+    aim_model_facts f = aim_model_describe(m->model);
+    double seconds = m->load_seconds;
     aimd_log(AIMD_LOG_INFO, "loaded", AIMD_STR("model", m->id), AIMD_NUM("seconds", seconds),
              AIMD_NUM("gb_per_second", (double)f.checkpoint_bytes / 1e9 / seconds),
              AIMD_STR("architecture", f.architecture),

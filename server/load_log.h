@@ -6,7 +6,7 @@
 #include "server/daemon.h"
 
 /* The model that comes now, the memory it will take, and what there is now. */
-void aimd_log_plan(const aimd_model *m, const aim_memory_plan *plan);
+void aimd_log_plan(const aimd_model *m);
 
 /* How far one model is, each tenth, but not more often than every two seconds. */
 typedef struct aimd_load_progress {
@@ -16,6 +16,6 @@ typedef struct aimd_load_progress {
 void aimd_log_progress(aimd_load_progress *p, const aimd_model *m, double done);
 
 /* What was loaded, in how many seconds. */
-void aimd_log_loaded(const aimd_model *m, const aim_model *loaded, double seconds);
+void aimd_log_loaded(const aimd_model *m);
 
 #endif

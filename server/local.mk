@@ -4,6 +4,18 @@ noinst_LIBRARIES += server/libserver.a
 server_libserver_a_SOURCES = \
 	server/auth.c \
 	server/auth.h \
+	server/chip.c \
+	server/chip.h \
+	server/chip_body.c \
+	server/chip_body.h \
+	server/chip_json.c \
+	server/chip_operation.c \
+	server/chip_operation.h \
+	server/chip_routes.h \
+	server/chip_settings.c \
+	server/chip_settings.h \
+	server/chip_store.c \
+	server/chip_store.h \
 	server/choice.c \
 	server/choice.h \
 	server/daemon.c \
@@ -27,6 +39,8 @@ server_libserver_a_SOURCES = \
 	server/job_stats.c \
 	server/json_out.c \
 	server/json_out.h \
+	server/lane.c \
+	server/lane.h \
 	server/lifecycle.c \
 	server/lifecycle.h \
 	server/listen.c \
@@ -45,6 +59,8 @@ server_libserver_a_SOURCES = \
 	server/metrics.c \
 	server/metrics.def \
 	server/metrics.h \
+	server/model_table.c \
+	server/model_table.h \
 	server/metrics_models.c \
 	server/metrics_text.c \
 	server/metrics_text.h \
@@ -52,6 +68,8 @@ server_libserver_a_SOURCES = \
 	server/notify.h \
 	server/offload.c \
 	server/offload.h \
+	server/open_model.c \
+	server/open_model.h \
 	server/options.c \
 	server/options.def \
 	server/options.h \
@@ -73,6 +91,8 @@ server_libserver_a_SOURCES = \
 	server/request_log.c \
 	server/response.c \
 	server/response.h \
+	server/route_chip_probe.c \
+	server/route_chips.c \
 	server/route_generate.c \
 	server/route_health.c \
 	server/route_models.c \

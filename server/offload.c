@@ -59,6 +59,8 @@ void aimd_offload_detach(aimd_offload *o)
 void aimd_offload_end(aimd_offload *o)
 {
     aimd_offload_detach(o);
+    aimd_model_release(o->model);
+    o->model = NULL;
     o->daemon->jobs--;
 }
 
@@ -81,7 +83,9 @@ const char *aimd_error_code(const aim_error *e, enum aimd_state state)
     case AIM_EBUSY:
         return "queue_full";
     case AIM_EUNAVAILABLE:
-        return state == AIMD_LOADING ? "loading" : "draining";
+        return state == AIMD_LOADING ? "loading"
+               : state == AIMD_READY ? "chip_not_ready"
+                                     : "draining";
     default:
         return NULL;
     }
@@ -109,29 +113,42 @@ static void log_body(const aimd_offload *o)
     aim_free(text);
 }
 
-static int find_model(aimd_offload *o, aimd_body *b)
+/* A configured model is ready before any body is read. */
+static int refuse_unready(const aimd_model *m, aim_error *err)
+{
+    if (atomic_load(&m->failed))
+        return aim_fail(err, AIM_EUNAVAILABLE,
+                        "The chip of %s could not be programmed; GET /v1/chips tells why.", m->id);
+    return aim_fail(err, AIM_EUNAVAILABLE, "The chip of %s is being programmed: %.0f%%", m->id,
+                    100 * atomic_load(&m->progress));
+}
+
+static int refuse_unknown(const char *id, aim_error *err)
+{
+    aim_buf name = AIM_BUF_INIT;
+    aimd_utf8_append(&name, id, strnlen(id, 200));
+    aim_fail_param(err, AIM_ENOTFOUND, "model", "The model `%s` does not exist.",
+                   name.data ? name.data : "");
+    aim_buf_free(&name);
+    return AIM_ENOTFOUND;
+}
+
+static int find_model(aimd_offload *o, const aimd_body *b)
 {
     const json_t *v = json_object_get(b->json, "model");
     if (v && !json_is_null(v) && !json_is_string(v))
         return aim_fail_param(&o->error, AIM_EINVAL, "model", "model must be a string");
     const char *id = json_string_value(v);
     bool named = id && *id;
-    b->model = named ? aimd_find_model(o->daemon, id) : &o->daemon->models[0];
-    if (!b->model) {
-        aim_buf name = AIM_BUF_INIT;
-        aimd_utf8_append(&name, id, strnlen(id, 200));
-        aim_fail_param(&o->error, AIM_ENOTFOUND, "model", "The model `%s` does not exist.",
-                       name.data ? name.data : "");
-        aim_buf_free(&name);
-    } else if (!b->model->model) {
-        aim_fail(&o->error, AIM_EUNAVAILABLE, "the model is not loaded");
-    }
-    return (int)o->error.code;
+    o->model = aimd_models_find(&o->daemon->models, named ? id : NULL);
+    if (!o->model)
+        return refuse_unknown(id, &o->error);
+    return aimd_model_is_ready(o->model) ? 0 : refuse_unready(o->model, &o->error);
 }
 
-static void fill_scope(const aimd_offload *o, aimd_body *b)
+void aimd_body_set_scope(const aimd_offload *o, aimd_body *b)
 {
-    const aim_model *m = b->model->model;
+    const aim_model *m = o->model->model;
     b->scope = (aimd_scope){
         .options = o->daemon->options,
         .tokenizer = m->tokenizer,
@@ -142,7 +159,7 @@ static void fill_scope(const aimd_offload *o, aimd_body *b)
     };
 }
 
-int aimd_body_open(aimd_offload *o, aimd_body *b)
+int aimd_body_read(aimd_offload *o, aimd_body *b)
 {
     aim_buf unknown = AIM_BUF_INIT;
     memset(b, 0, sizeof *b);
@@ -152,13 +169,19 @@ int aimd_body_open(aimd_offload *o, aimd_body *b)
         return (int)o->error.code;
     int code =
         aimd_params_read(b->json, o->route, o->daemon->options, &b->params, &unknown, &o->error);
-    if (!code) {
-        log_unknown(o, &unknown);
-        code = find_model(o, b);
-    }
     if (!code)
-        fill_scope(o, b);
+        log_unknown(o, &unknown);
     aim_buf_free(&unknown);
+    return code;
+}
+
+int aimd_body_open(aimd_offload *o, aimd_body *b)
+{
+    int code = aimd_body_read(o, b);
+    if (!code)
+        code = find_model(o, b);
+    if (!code)
+        aimd_body_set_scope(o, b);
     return code;
 }
 

@@ -15,6 +15,7 @@ struct aimd_offload {
     aimd_daemon *daemon;
     aimd_exchange *exchange; /* held; NULL once the client is gone */
     enum aimd_body_route route;
+    aimd_model *model; /* held from when the body has named it to the end; else NULL */
     /* On a worker thread: read the body; failures go to error. */
     void (*run)(aimd_offload *o);
     /* Back on the loop thread: owns the object, answers if there is an exchange
@@ -33,7 +34,7 @@ struct aimd_offload {
 void aimd_offload_start(aimd_offload *o, aimd_daemon *d, aimd_exchange *x);
 /* Let go of the exchange, if there is one still. */
 void aimd_offload_detach(aimd_offload *o);
-/* The last word: detaches, and the daemon counts one job less. */
+/* The last word: detaches, lets go of the model, and the daemon counts one job less. */
 void aimd_offload_end(aimd_offload *o);
 /* Answer with o->error and detach. */
 void aimd_offload_fail(aimd_offload *o);
@@ -47,13 +48,16 @@ const char *aimd_error_code(const aim_error *e, enum aimd_state state);
 typedef struct aimd_body {
     json_t *json;
     aimd_params params;
-    aimd_model *model; /* the one named, or the first */
-    aimd_scope scope;
+    aimd_scope scope; /* of o->model */
 } aimd_body;
 
-/* Parse and check the body, find the model. 0 or the code of o->error. Close
- * in any case, on the same thread. */
+/* Parse and check the body. 0 or the code of o->error. Close in any case, on the same
+ * thread. */
+int aimd_body_read(aimd_offload *o, aimd_body *b);
+/* The same, then take the model it names, or the first one, for o->model. */
 int aimd_body_open(aimd_offload *o, aimd_body *b);
+/* Fill in b->scope: what reading prompts for o->model needs to know. */
+void aimd_body_set_scope(const aimd_offload *o, aimd_body *b);
 void aimd_body_close(aimd_body *b);
 
 #endif

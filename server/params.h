@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "server/chip_settings.h"
 #include "server/options.h"
 
 #include <jansson.h>
@@ -19,6 +20,10 @@ enum aimd_body_route {
     AIMD_TOKENIZE = 1 << 2,
     AIMD_DETOKENIZE = 1 << 3,
     AIMD_APPLY_TEMPLATE = 1 << 4,
+    AIMD_CHIP_CREATE = 1 << 5,
+    AIMD_CHIP_AGE = 1 << 6,
+    AIMD_CHIP_PROBE = 1 << 7,
+    AIMD_CHIP_CALIBRATE = 1 << 8,
 };
 
 /* A field that was missing or null and has no fixed default. */

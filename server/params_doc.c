@@ -14,6 +14,10 @@ static void write_routes(aim_buf *out, unsigned routes)
         {AIMD_TOKENIZE, "tokenize"},
         {AIMD_DETOKENIZE, "detokenize"},
         {AIMD_APPLY_TEMPLATE, "apply-template"},
+        {AIMD_CHIP_CREATE, "chips"},
+        {AIMD_CHIP_AGE, "age"},
+        {AIMD_CHIP_PROBE, "probe"},
+        {AIMD_CHIP_CALIBRATE, "calibrate"},
     };
     const char *sep = "";
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
@@ -29,6 +33,8 @@ static void write_bound(aim_buf *out, int64_t v)
 {
     if (v == INT32_MAX)
         aim_buf_puts(out, "2^31-1");
+    else if (v == AIMD_MAX_CHIP_SEED)
+        aim_buf_puts(out, "2^53");
     else if (v == INT64_MAX)
         aim_buf_puts(out, "2^63-1");
     else if (v == INT64_MIN + 1)

@@ -13,6 +13,10 @@ enum {
     T = AIMD_TOKENIZE,
     D = AIMD_DETOKENIZE,
     A = AIMD_APPLY_TEMPLATE,
+    N = AIMD_CHIP_CREATE,
+    G = AIMD_CHIP_AGE,
+    P = AIMD_CHIP_PROBE,
+    L = AIMD_CHIP_CALIBRATE,
 };
 #define UNSET AIMD_UNSET
 #define NUMBER_DEFAULT(v) ((double)(v) == (double)AIMD_UNSET ? (double)NAN : (double)(v))

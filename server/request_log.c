@@ -8,15 +8,23 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The model may be gone when the line is written. */
+typedef struct kept_log {
+    aimd_request_log log; /* .model is name */
+    char name[];
+} kept_log;
+
 void aimd_set_request_log(aimd_exchange *x, const aimd_request_log *log)
 {
-    aimd_request_log *copy = aimd_exchange_log(x);
-    if (!copy)
-        copy = aim_malloc(sizeof *copy);
-    if (!copy)
+    size_t size = strlen(log->model) + 1;
+    kept_log *kept = aim_malloc(sizeof *kept + size);
+    if (!kept)
         return; /* the line is written without it */
-    *copy = *log;
-    aimd_exchange_set_log(x, copy);
+    memcpy(kept->name, log->model, size);
+    kept->log = *log;
+    kept->log.model = kept->name;
+    aim_free(aimd_exchange_log(x));
+    aimd_exchange_set_log(x, kept);
 }
 
 /* A method for a metric's label: never the client's own text. */
@@ -50,7 +58,8 @@ enum { LOGGED_PATH = 256 };
 static void write_line(const aimd_exchange *x, const char *path, int status, double seconds,
                        enum aimd_log_level level)
 {
-    const aimd_request_log *log = aimd_exchange_log(x);
+    const kept_log *kept = aimd_exchange_log(x);
+    const aimd_request_log *log = kept ? &kept->log : NULL;
     aimd_request_log none = {0};
     const aimd_request_log *g = log ? log : &none;
     /* Without generation the line ends where its fields would begin. */

@@ -22,10 +22,11 @@ static void put_progress(const aimd_daemon *d, const char *code, const char *tex
     aimd_json_error(&error, text, "unavailable_error", NULL, code);
     aim_buf_printf(out, "{\"status\":\"%s\",\"progress\":%.4f,\"models\":[", code,
                    aimd_daemon_progress(d));
-    for (size_t i = 0; i < d->n_models; i++) {
-        aim_buf_puts(out, i ? ",{\"id\":" : "{\"id\":");
-        aimd_json_cstring(out, d->models[i].id);
-        aim_buf_printf(out, ",\"progress\":%.4f}", atomic_load(&d->models[i].progress));
+    const aimd_model *first = aimd_models_first(&d->models);
+    for (const aimd_model *m = first; m; m = aimd_models_next(m)) {
+        aim_buf_puts(out, m != first ? ",{\"id\":" : "{\"id\":");
+        aimd_json_cstring(out, m->id);
+        aim_buf_printf(out, ",\"progress\":%.4f}", atomic_load(&m->progress));
     }
     aim_buf_puts(out, "],");
     if (error.failed)
@@ -84,10 +85,20 @@ static void read_model(const aimd_model *m, aimd_model_stats *out)
 static int read_stats(const aimd_daemon *d, aimd_model_stats *stats)
 {
     int n = 0;
-    for (size_t i = 0; i < d->n_models; i++)
-        if (d->models[i].model)
-            read_model(&d->models[i], &stats[n++]);
+    for (const aimd_model *m = aimd_models_first(&d->models); m; m = aimd_models_next(m))
+        if (aimd_model_is_ready(m))
+            read_model(m, &stats[n++]);
     return n;
+}
+
+static void set_chip_gauges(aimd_daemon *d)
+{
+    int count[AIMD_N_CHIP_STATES] = {0};
+    for (const aimd_chip *c = d->chips.first; c; c = c->next)
+        count[c->state]++;
+    for (int i = 0; i < AIMD_N_CHIP_STATES; i++)
+        aimd_gauge_label(d->metrics, AIMD_M_CHIPS, NULL,
+                         aimd_chip_state_name((enum aimd_chip_state)i), count[i]);
 }
 
 static void set_gauges(aimd_daemon *d)
@@ -98,12 +109,13 @@ static void set_gauges(aimd_daemon *d)
     aimd_gauge(d->metrics, AIMD_M_ANONYMOUS_BYTES, NULL, (double)aim_memory_anonymous());
     aimd_gauge(d->metrics, AIMD_M_HTTP_CONNECTIONS, NULL,
                d->main_listener ? aimd_http_connections(d->main_listener) : 0);
+    set_chip_gauges(d);
 }
 
 void aimd_get_metrics(aimd_daemon *d, aimd_exchange *x)
 {
     aim_buf page = AIM_BUF_INIT;
-    aimd_model_stats *stats = aim_calloc(d->n_models, sizeof *stats);
+    aimd_model_stats *stats = aim_calloc(aimd_models_count(&d->models), sizeof *stats);
     set_gauges(d);
     if (stats)
         aimd_metrics_write(d->metrics, stats, read_stats(d, stats), &page);
@@ -116,9 +128,14 @@ void aimd_get_metrics(aimd_daemon *d, aimd_exchange *x)
 }
 
 /* Test hook: engines stop in the middle of their work, as a bug would do it. */
+static void hang(aimd_model *m, void *arg)
+{
+    (void)arg;
+    aim_engine_hang(m->model->engine);
+}
+
 void aimd_post_hang(aimd_daemon *d, aimd_exchange *x)
 {
-    for (size_t i = 0; i < d->n_models; i++)
-        aim_engine_hang(d->models[i].model->engine);
+    aimd_models_each_engine(&d->models, hang, NULL);
     respond_json(x, "{}");
 }

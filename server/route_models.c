@@ -21,6 +21,14 @@ static void send_json(aimd_exchange *x, aim_buf *out)
 
 /* ---- /v1/models --------------------------------------------------------- */
 
+static void write_chip(aim_buf *out, const aim_chip *c)
+{
+    aim_buf_puts(out, ",\"profile\":");
+    aimd_json_cstring(out, c->profile.name);
+    aim_buf_printf(out, ",\"seed\":%llu,\"age\":%.15g,\"conductance_bits\":%d",
+                   (unsigned long long)c->seed, c->age, c->profile.conductance_bits);
+}
+
 /* What llama-server and vLLM say beyond OpenAI's four fields. */
 static void write_loaded(aim_buf *out, const aimd_model *m)
 {
@@ -34,7 +42,19 @@ static void write_loaded(aim_buf *out, const aimd_model *m)
     aimd_json_cstring(out, aim_decoder_backend(loaded->decoder)->name);
     aim_buf_puts(out, ",\"chat_template\":");
     aimd_json_cstring(out, loaded->chat ? aim_chat_template_name(loaded->chat) : NULL);
+    if (m->chip)
+        write_chip(out, m->chip);
     aim_buf_puts(out, "}");
+}
+
+/* What a chip was made of: all of its id before the '@', if there is one. */
+static void write_parent(aim_buf *out, const aimd_model *m)
+{
+    const char *at = m->chip ? strrchr(m->id, '@') : NULL;
+    if (at)
+        aimd_json_string(out, m->id, (size_t)(at - m->id));
+    else
+        aim_buf_puts(out, "null");
 }
 
 static void write_model(aim_buf *out, const aimd_model *m)
@@ -44,9 +64,9 @@ static void write_model(aim_buf *out, const aimd_model *m)
     aim_buf_printf(out, ",\"object\":\"model\",\"created\":%lld,\"owned_by\":\"analogd\",\"root\":",
                    (long long)m->created);
     aimd_json_cstring(out, m->id);
-    aim_buf_puts(out, ",\"parent\":null");
-    if (m->model)
-        write_loaded(out, m);
+    aim_buf_puts(out, ",\"parent\":");
+    write_parent(out, m);
+    write_loaded(out, m);
     aim_buf_puts(out, "}");
 }
 
@@ -54,10 +74,13 @@ void aimd_get_models(aimd_daemon *d, aimd_exchange *x)
 {
     aim_buf out = AIM_BUF_INIT;
     aim_buf_puts(&out, "{\"object\":\"list\",\"data\":[");
-    for (size_t i = 0; i < d->n_models; i++) {
-        if (i)
-            aim_buf_puts(&out, ",");
-        write_model(&out, &d->models[i]);
+    const char *separator = "";
+    for (const aimd_model *m = aimd_models_first(&d->models); m; m = aimd_models_next(m)) {
+        if (!aimd_model_is_ready(m))
+            continue;
+        aim_buf_puts(&out, separator);
+        write_model(&out, m);
+        separator = ",";
     }
     aim_buf_puts(&out, "]}");
     send_json(x, &out);
@@ -68,9 +91,9 @@ void aimd_get_model(aimd_daemon *d, aimd_exchange *x)
     static const char prefix[] = "/v1/models/";
     const char *path = aimd_exchange_path(x);
     bool named = strncmp(path, prefix, sizeof prefix - 1) == 0 && path[sizeof prefix - 1];
-    const aimd_model *m = named ? aimd_find_model(d, path + sizeof prefix - 1) : NULL;
+    const aimd_model *m = named ? aimd_models_look_up(&d->models, path + sizeof prefix - 1) : NULL;
     aim_buf out = AIM_BUF_INIT;
-    if (!m) {
+    if (!m || !aimd_model_is_ready(m)) {
         aim_error err = {0};
         aim_fail_param(&err, AIM_ENOTFOUND, "model", "there is no such model");
         aimd_respond_error(x, &err, "model_not_found");
@@ -85,12 +108,8 @@ void aimd_get_model(aimd_daemon *d, aimd_exchange *x)
 /* What lm_eval reads to work without the tokenizer's files. */
 void aimd_get_tokenizer_info(aimd_daemon *d, aimd_exchange *x)
 {
-    const aim_model *m = d->n_models ? d->models[0].model : NULL;
+    const aim_model *m = aimd_models_first(&d->models)->model;
     aim_buf out = AIM_BUF_INIT;
-    if (!m) {
-        aimd_respond_status(x, 503, "unavailable_error", "loading", "the model is not loaded");
-        return;
-    }
     aim_buf_puts(&out, "{\"tokenizer_class\":\"PreTrainedTokenizerFast\",\"bos_token\":");
     aimd_json_cstring(&out, aim_tokenizer_bos(m->tokenizer));
     aim_buf_puts(&out, ",\"eos_token\":");

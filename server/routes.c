@@ -15,6 +15,9 @@ enum {
     READS = AIMD_ROUTE_MODEL,
     POSTS = AIMD_ROUTE_MODEL | AIMD_ROUTE_BODY,
     GENERATES = AIMD_ROUTE_MODEL | AIMD_ROUTE_BODY | AIMD_ROUTE_QUEUE,
+    CHIPS = AIMD_ROUTE_ADMIN,
+    CHIP_DELETES = AIMD_ROUTE_ADMIN | AIMD_ROUTE_MODEL,
+    CHIP_POSTS = AIMD_ROUTE_ADMIN | AIMD_ROUTE_MODEL | AIMD_ROUTE_BODY,
 };
 
 const aimd_route aimd_routes[] = {
@@ -31,6 +34,13 @@ const aimd_route aimd_routes[] = {
     {"POST", "/apply-template", POSTS, aimd_post_apply_template},
     {"POST", "/v1/completions", GENERATES, aimd_post_completions},
     {"POST", "/v1/chat/completions", GENERATES, aimd_post_chat_completions},
+    {"GET", "/v1/chips", CHIPS, aimd_get_chips},
+    {"POST", "/v1/chips", CHIP_POSTS, aimd_post_chip},
+    {"GET", "/v1/chips/{id}", CHIPS, aimd_get_chip},
+    {"DELETE", "/v1/chips/{id}", CHIP_DELETES, aimd_delete_chip},
+    {"POST", "/v1/chips/{id}/age", CHIP_POSTS, aimd_post_chip_age},
+    {"POST", "/v1/chips/{id}/probe", CHIP_POSTS, aimd_post_chip_probe},
+    {"POST", "/v1/chips/{id}/calibrate", CHIP_POSTS, aimd_post_chip_calibrate},
     {"POST", "/debug/hang", AIMD_ROUTE_MODEL | AIMD_ROUTE_ADMIN | AIMD_ROUTE_HOOK, aimd_post_hang},
     {0},
 };
@@ -44,12 +54,26 @@ static bool is_listed(const aimd_daemon *d, const aimd_route *r, bool admin)
     return !admin || (r->flags & AIMD_ROUTE_BOTH);
 }
 
+/* "{id}" stands for what is between two slashes, or behind the last; all else is as
+ * it is written. */
+static bool pattern_fits(const char *pattern, const char *path)
+{
+    size_t before = strcspn(pattern, "{");
+    if (!pattern[before])
+        return strcmp(pattern, path) == 0;
+    if (strncmp(pattern, path, before) != 0)
+        return false;
+    size_t argument = strcspn(path + before, "/");
+    const char *behind = strchr(pattern, '}') + 1;
+    return argument > 0 && strcmp(behind, path + before + argument) == 0;
+}
+
 static bool path_fits(const aimd_route *r, const char *path)
 {
     size_t len = strlen(r->path);
     if (r->flags & AIMD_ROUTE_PREFIX)
         return strncmp(path, r->path, len) == 0 && path[len];
-    return strcmp(path, r->path) == 0;
+    return pattern_fits(r->path, path);
 }
 
 /* libmicrohttpd leaves the body out of an answer to HEAD. */
@@ -59,19 +83,31 @@ static bool method_fits(const aimd_route *r, const char *method)
            (strcmp(method, "HEAD") == 0 && strcmp(r->method, "GET") == 0);
 }
 
-/* NULL if there is none; *other then is a route of the path for another method,
- * or NULL too. */
+/* The methods of a path, for the header Allow; "" if there is no such path. */
+typedef struct allowed {
+    char list[64];
+} allowed;
+
+static void allow(allowed *a, const char *method)
+{
+    size_t used = strlen(a->list);
+    snprintf(a->list + used, sizeof a->list - used, "%s%s", used ? ", " : "",
+             strcmp(method, "GET") == 0 ? "GET, HEAD" : method);
+}
+
+/* NULL if there is none; *other then tells what the path takes instead. other may be
+ * NULL. */
 static const aimd_route *find_route(const aimd_daemon *d, const aimd_exchange *x, bool admin,
-                                    const aimd_route **other)
+                                    allowed *other)
 {
     const char *method = aimd_exchange_method(x), *path = aimd_exchange_path(x);
-    *other = NULL;
     for (const aimd_route *r = aimd_routes; method && path && r->path; r++) {
         if (!is_listed(d, r, admin) || !path_fits(r, path))
             continue;
         if (method_fits(r, method))
             return r;
-        *other = r;
+        if (other)
+            allow(other, r->method);
     }
     return NULL;
 }
@@ -88,18 +124,16 @@ static int refuse(aimd_daemon *d, aimd_exchange *x, int status, const char *type
     return 1;
 }
 
-static int refuse_route(aimd_exchange *x, const aimd_route *other)
+static int refuse_route(aimd_exchange *x, const allowed *other)
 {
-    char message[320];
-    if (!other) {
+    char message[384];
+    if (!*other->list) {
         snprintf(message, sizeof message, "No such route: %.256s", aimd_exchange_path(x));
         aimd_respond_status(x, 404, "invalid_request_error", NULL, message);
         return 1;
     }
-    /* No path has more than one method. */
-    const char *allow = strcmp(other->method, "GET") == 0 ? "GET, HEAD" : other->method;
-    snprintf(message, sizeof message, "%.256s takes %s", aimd_exchange_path(x), allow);
-    aimd_exchange_add_header(x, "Allow", allow);
+    snprintf(message, sizeof message, "%.256s takes %s", aimd_exchange_path(x), other->list);
+    aimd_exchange_add_header(x, "Allow", other->list);
     aimd_respond_status(x, 405, "invalid_request_error", NULL, message);
     return 1;
 }
@@ -162,8 +196,8 @@ static int check_room(aimd_daemon *d, aimd_exchange *x, const aimd_route *r)
     if (!(r->flags & AIMD_ROUTE_QUEUE))
         return 0;
     aim_error err = {0};
-    for (size_t i = 0; i < d->n_models; i++)
-        if (aim_engine_check_room(d->models[i].model->engine, 1, &err) == 0)
+    for (const aimd_model *m = aimd_models_first(&d->models); m; m = aimd_models_next(m))
+        if (aimd_model_is_ready(m) && aim_engine_check_room(m->model->engine, 1, &err) == 0)
             return 0;
     return refuse(d, x, 429, "rate_limit_error", "queue_full", err.text);
 }
@@ -172,9 +206,10 @@ static int check_room(aimd_daemon *d, aimd_exchange *x, const aimd_route *r)
 
 static int on_headers(aimd_daemon *d, aimd_exchange *x, bool admin, size_t *max_body)
 {
-    const aimd_route *other, *r = find_route(d, x, admin, &other);
+    allowed other = {""};
+    const aimd_route *r = find_route(d, x, admin, &other);
     if (!r)
-        return refuse_route(x, other);
+        return refuse_route(x, &other);
     if (d->state == AIMD_DRAINING)
         aimd_exchange_add_header(x, "Connection", "close");
     *max_body = r->flags & AIMD_ROUTE_BODY ? d->options->max_body_bytes : 0;
@@ -196,7 +231,7 @@ static int on_admin_headers(void *arg, aimd_exchange *x, size_t *max_body)
 static void on_request(void *arg, aimd_exchange *x)
 {
     aimd_daemon *d = arg;
-    const aimd_route *other, *r = find_route(d, x, false, &other);
+    const aimd_route *r = find_route(d, x, false, NULL);
     if (r && check_state(d, x, r) == 0)
         r->handler(d, x);
 }
@@ -209,7 +244,7 @@ static bool is_expected(const aimd_daemon *d, int status)
 
 static void on_main_done(void *arg, aimd_exchange *x, int status)
 {
-    const aimd_route *other, *r = find_route(arg, x, false, &other);
+    const aimd_route *r = find_route(arg, x, false, NULL);
     bool quiet = r && (r->flags & AIMD_ROUTE_PROBE) && is_expected(arg, status);
     aimd_log_request(arg, x, r, status, quiet ? AIMD_LOG_DEBUG : AIMD_LOG_INFO);
 }
@@ -217,8 +252,7 @@ static void on_main_done(void *arg, aimd_exchange *x, int status)
 /* Probes and scrapes come every few seconds and say nothing. */
 static void on_admin_done(void *arg, aimd_exchange *x, int status)
 {
-    const aimd_route *other;
-    aimd_log_request(arg, x, find_route(arg, x, true, &other), status, AIMD_LOG_DEBUG);
+    aimd_log_request(arg, x, find_route(arg, x, true, NULL), status, AIMD_LOG_DEBUG);
 }
 
 aimd_http_app aimd_main_app(aimd_daemon *d)

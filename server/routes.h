@@ -21,14 +21,15 @@ enum aimd_route_flag {
 };
 
 typedef struct aimd_route {
-    const char *method, *path;
+    const char *method;
+    const char *path; /* may hold one "{id}", which stands for any text without a '/' */
     unsigned flags;
     aimd_handler *handler;
 } aimd_route;
 
 /* What a handler adds to the log line of its request. */
 typedef struct aimd_request_log {
-    const char *model;  /* the served id, borrowed */
+    const char *model;  /* the served id, copied */
     const char *finish; /* why generation ended, a literal */
     int prompt_tokens, cached_tokens, completion_tokens;
     double queue_ms, ttft_ms;
@@ -54,6 +55,11 @@ aimd_handler aimd_get_health, aimd_get_livez, aimd_get_readyz, aimd_get_metrics,
 aimd_handler aimd_get_models, aimd_get_model, aimd_get_tokenizer_info;
 /* route_tokenize.c */
 aimd_handler aimd_post_tokenize, aimd_post_detokenize, aimd_post_apply_template;
+/* route_chips.c */
+aimd_handler aimd_get_chips, aimd_get_chip, aimd_delete_chip, aimd_post_chip, aimd_post_chip_age,
+    aimd_post_chip_calibrate;
+/* route_chip_probe.c */
+aimd_handler aimd_post_chip_probe;
 /* route_generate.c */
 aimd_handler aimd_post_completions, aimd_post_chat_completions;
 

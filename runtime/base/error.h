@@ -14,6 +14,7 @@
     X(EUNSUPPORTED, 400, "invalid_request_error") /* legal, but not done here */ \
     X(ECONTEXT, 400, "invalid_request_error")    /* longer than the context */ \
     X(ENOTFOUND, 404, "invalid_request_error")   /* no such model or file */   \
+    X(ECONFLICT, 409, "invalid_request_error")   /* as things stand, not now */ \
     X(ETOOLARGE, 413, "invalid_request_error")   /* over a size cap */         \
     X(EBUSY, 429, "rate_limit_error")            /* the queue is full */       \
     X(EUNAVAILABLE, 503, "unavailable_error")    /* loading, draining */       \

@@ -162,6 +162,17 @@ static int load_decoder(aim_model *m, const aim_model_options *o, aim_progress_f
     return m->decoder ? AIM_OK : AIM_EFORMAT;
 }
 
+/* The flag of the options is borrowed: the engine must not keep it. */
+static int make_decoder(aim_model *m, const aim_model_options *o, aim_progress_fn *progress,
+                        void *progress_arg, aim_error *err)
+{
+    m->compute.cancelled = o->cancelled;
+    int code = o->random_weights ? random_decoder(m, o, err)
+                                 : load_decoder(m, o, progress, progress_arg, err);
+    m->compute.cancelled = NULL;
+    return code;
+}
+
 /* The cache is as large as planned, which may be less than the configuration's default. */
 static int start_engine(aim_model *m, const aim_model_options *o, aim_event_sink *sink,
                         void *sink_arg, aim_error *err)
@@ -184,8 +195,7 @@ static int build(aim_model *m, const aim_model_options *o, aim_event_sink *sink,
     if (!code)
         code = start_compute(m, o, err);
     if (!code)
-        code = o->random_weights ? random_decoder(m, o, err)
-                                 : load_decoder(m, o, progress, progress_arg, err);
+        code = make_decoder(m, o, progress, progress_arg, err);
     return code ? code : start_engine(m, o, sink, sink_arg, err);
 }
 

@@ -24,6 +24,9 @@ typedef struct aim_model_options {
      * random_shapes.h); dir then gives the tokenizer alone. NULL: no. */
     const char *random_weights;
     aim_engine_config engine;
+    /* Set by another thread it ends aim_model_open early, with AIM_ECANCELED; NULL:
+     * never. Looked at between layers. */
+    const atomic_bool *cancelled;
     /* Made by aim_model_plan and fitted, together with other models say; NULL: the
      * model is planned for alone. */
     const aim_memory_plan *plan;

@@ -10,6 +10,7 @@
 #include "checkpoint/checkpoint.h"
 #include "tensor/kernels.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -65,6 +66,9 @@ typedef struct aim_compute {
     /* Told, on the thread that loads, that n more weights are read; NULL: nobody asks. */
     void (*weights_read)(void *arg, size_t n);
     void *weights_read_arg;
+    /* Looked at between the layers of a load, which then fails with AIM_ECANCELED; NULL:
+     * never set. */
+    const atomic_bool *cancelled;
     /* Told after each linear layer, on the thread that calls forward; NULL: nobody asks. */
     void (*observe)(void *arg, const aim_linear_view *view);
     void *observe_arg;

@@ -25,12 +25,21 @@ static void on_weights_read(void *arg, size_t n)
     s->progress(s->progress_arg, (double)s->done / (double)s->all);
 }
 
+static bool is_cancelled(const struct source *s)
+{
+    const atomic_bool *cancelled = s->compute->cancelled;
+    return cancelled && atomic_load(cancelled) &&
+           aim_fail(s->err, AIM_ECANCELED, "loading was cancelled");
+}
+
 /* The linear layer `which` of a block or the head, from consecutive entries of table
  * t; random if t is NULL. */
 static bool load_linear(const aim_decoder *d, struct source *s, aim_projection *p, int which,
                         const aim_linear_part *t, int first)
 {
     aim_linear_shape shapes[AIM_LINEARS];
+    if (is_cancelled(s))
+        return false;
     aim__linear_shapes(&d->config, shapes);
     aim_linear_source source = {
         .shape = shapes[which],

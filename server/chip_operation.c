@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/chip_operation.h"
+
+#include "base/alloc.h"
+#include "base/cpu.h"
+#include "server/chip_store.h"
+#include "server/daemon.h"
+#include "server/open_model.h"
+
+#include <string.h>
+
+void aimd_token_texts_free(aimd_token_texts *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        aim_free((void *)(uintptr_t)t->texts[i].tokens);
+    aim_free(t->texts);
+    *t = (aimd_token_texts){0};
+}
+
+/* ---- on a worker thread -------------------------------------------------- */
+
+static void on_measured(void *arg, double done)
+{
+    aimd_chip_operation *o = arg;
+    atomic_store_explicit(&o->measure_progress, done, memory_order_relaxed);
+}
+
+static int measure(aimd_chip_operation *o)
+{
+    aim_measure_options options = {.threads = o->measured->options.engine.threads,
+                                   .cancelled = &o->cancelled,
+                                   .progress = on_measured,
+                                   .progress_arg = o};
+    o->coming->chip->ranges = aim_model_calibrate(o->measured->model, o->texts.texts, o->texts.n,
+                                                  &o->calibration, &options, &o->error);
+    return (int)o->error.code;
+}
+
+static void run(aimd_lane_task *t)
+{
+    aimd_chip_operation *o = (aimd_chip_operation *)t;
+    o->start_ns = aim_now_ns();
+    if (atomic_load(&o->cancelled))
+        aim_fail(&o->error, AIM_ECANCELED, "cancelled");
+    else if (!o->measured || measure(o) == 0)
+        aimd_model_open(o->coming, &o->cancelled, &o->error);
+}
+
+static void save(aimd_lane_task *t)
+{
+    aimd_chip_operation *o = (aimd_chip_operation *)t;
+    aim_error err = {0};
+    aimd_chip_record record = {o->id, o->base_model, o->created, o->coming};
+    o->unsaved = aimd_chip_store_save(o->daemon, &record, o->configured, &err) != 0;
+    if (o->unsaved)
+        aimd_log(AIMD_LOG_ERROR, "chip_not_saved", AIMD_STR("chip", o->id),
+                 AIMD_STR("reason", err.text));
+}
+
+/* ---- on the loop thread -------------------------------------------------- */
+
+static void end(aimd_chip_operation *o)
+{
+    aimd_chip_operation **link = &o->daemon->chips.operations;
+    while (*link != o)
+        link = &(*link)->next_operation;
+    *link = o->next_operation;
+    if (o->chip)
+        o->chip->operation = NULL;
+    aimd_model_release(o->coming);
+    aimd_model_release(o->measured);
+    aimd_token_texts_free(&o->texts);
+    aim_free(o->base_model);
+    aim_free(o);
+}
+
+/* The state before, if there is one, is served as it was. */
+static void fail(aimd_chip_operation *o)
+{
+    aimd_chip *c = o->error.code == AIM_ECANCELED ? NULL : o->chip; /* the daemon stops */
+    if (c && o->first) {
+        aimd_chip_fail(c, &o->error);
+    } else if (c) {
+        c->state = AIMD_CHIP_READY;
+        c->error = o->error;
+        aimd_log(AIMD_LOG_ERROR, "chip_unchanged", AIMD_STR("chip", c->id),
+                 AIMD_STR("operation", o->name), AIMD_STR("reason", o->error.text));
+    }
+    end(o);
+}
+
+static void serve(aimd_chip *c, aimd_model *coming)
+{
+    aimd_daemon *d = c->daemon;
+    aimd_model *old = c->model;
+    aimd_daemon_model_ready(d, coming);
+    if (old == coming)
+        return;
+    c->model = aimd_model_hold(coming);
+    aimd_models_replace(&d->models, old, aimd_model_hold(coming));
+    aimd_model_release(old);
+}
+
+static void succeed(aimd_chip_operation *o)
+{
+    aimd_chip *c = o->chip;
+    if (c) {
+        double seconds = (double)(aim_now_ns() - o->start_ns) / 1e9;
+        serve(c, o->coming);
+        c->state = AIMD_CHIP_READY;
+        c->error = (aim_error){0};
+        c->persistent &= !o->unsaved;
+        aimd_observe_label(o->daemon->metrics, AIMD_M_CHIP_OPERATION, NULL, o->name, seconds);
+        aimd_log(AIMD_LOG_INFO, "chip_ready", AIMD_STR("chip", c->id),
+                 AIMD_STR("operation", o->name), AIMD_STR("model", c->model->id),
+                 AIMD_NUM("seconds", seconds), AIMD_NUM("age", c->model->chip->age),
+                 AIMD_STR("fingerprint", c->model->fingerprint));
+    }
+    end(o);
+}
+
+static void saved(aimd_lane_task *t)
+{
+    succeed((aimd_chip_operation *)t);
+}
+
+/* A new state is kept before it is served: who sees it sees it again after a crash.
+ * The first one was kept when it was asked for. */
+static void done(aimd_lane_task *t)
+{
+    aimd_chip_operation *o = (aimd_chip_operation *)t;
+    if (o->error.code) {
+        fail(o);
+    } else if (o->chip && o->chip->persistent && !o->first && (o->measured || !o->configured)) {
+        o->task.run = save;
+        o->task.done = saved;
+        aimd_lane_add(&o->daemon->chips.files, &o->task);
+    } else {
+        succeed(o);
+    }
+}
+
+void aimd__chip_operation_abandon(aimd_chip_operation *o)
+{
+    o->chip = NULL;
+    atomic_store(&o->cancelled, true);
+}
+
+double aimd__chip_operation_progress(const aimd_chip_operation *o)
+{
+    double loaded = atomic_load(&o->coming->progress);
+    return o->measured ? (atomic_load(&o->measure_progress) + loaded) / 2 : loaded;
+}
+
+/* ---- the beginning ------------------------------------------------------- */
+
+/* Takes over the reference to coming, also on failure. */
+static aimd_chip_operation *new_operation(aimd_chip *c, const char *name, aimd_model *coming,
+                                          aim_error *err)
+{
+    aimd_chip_operation *o = aim_calloc(1, sizeof *o);
+    if (!o || !(o->base_model = aim_strdup(c->base_model))) {
+        aim_free(o);
+        aimd_model_release(coming);
+        aim_fail_nomem(err, "chip");
+        return NULL;
+    }
+    o->task = (aimd_lane_task){.run = run, .done = done};
+    o->daemon = c->daemon;
+    o->chip = c;
+    o->coming = coming;
+    o->name = name;
+    o->created = c->created;
+    o->configured = c->configured;
+    memcpy(o->id, c->id, sizeof o->id);
+    return o;
+}
+
+static void begin(aimd_chip_operation *o, enum aimd_chip_state state)
+{
+    aimd_chips *chips = &o->daemon->chips;
+    const aimd_model *m = o->coming;
+    o->next_operation = chips->operations;
+    chips->operations = o;
+    o->chip->operation = o;
+    o->chip->state = state;
+    aimd_log(AIMD_LOG_INFO, "chip_operation", AIMD_STR("chip", o->id),
+             AIMD_STR("operation", o->name), AIMD_STR("model", m->id),
+             AIMD_STR("profile", m->chip->profile.name), AIMD_INT("seed", (int64_t)m->chip->seed),
+             AIMD_NUM("age", m->chip->age),
+             AIMD_INT("conductance_bits", m->chip->profile.conductance_bits),
+             AIMD_INT("needed_bytes", (int64_t)aim_memory_plan_total(&m->plan)));
+    aimd_lane_add(&chips->programming, &o->task);
+}
+
+int aimd_chip_program(aimd_chip *c, aim_error *err)
+{
+    aimd_chip_operation *o = new_operation(c, "program", aimd_model_hold(c->model), err);
+    if (!o)
+        return AIM_ENOMEM;
+    o->first = true;
+    begin(o, AIMD_CHIP_PROGRAMMING);
+    return 0;
+}
+
+int aimd_chip_age(aimd_chip *c, aimd_model *coming, aim_error *err)
+{
+    aimd_chip_operation *o = new_operation(c, "age", coming, err);
+    if (!o)
+        return AIM_ENOMEM;
+    begin(o, AIMD_CHIP_AGEING);
+    return 0;
+}
+
+int aimd_chip_calibrate(aimd_chip *c, aimd_model *coming, aimd_token_texts *texts,
+                        const aim_calibration *calibration, aim_error *err)
+{
+    aimd_chip_operation *o = new_operation(c, "calibrate", coming, err);
+    if (!o)
+        return AIM_ENOMEM;
+    o->measured = aimd_model_hold(c->model);
+    o->texts = *texts;
+    *texts = (aimd_token_texts){0};
+    o->calibration = *calibration;
+    begin(o, AIMD_CHIP_CALIBRATING);
+    return 0;
+}
+
+void aimd_chips_cancel(aimd_daemon *d, bool probes)
+{
+    for (aimd_chip_operation *o = d->chips.operations; o; o = o->next_operation)
+        atomic_store(&o->cancelled, true);
+    if (probes)
+        aimd_chip_probes_cancel(d);
+}

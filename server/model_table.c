@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/model_table.h"
+
+#include "base/alloc.h"
+#include "server/chip_settings.h"
+#include "server/daemon.h"
+#include "server/open_model.h"
+
+#include <string.h>
+#include <time.h>
+
+/* ---- one model ----------------------------------------------------------- */
+
+aimd_model *aimd_model_new(aimd_daemon *d, const aimd_model_options *options, aim_error *err)
+{
+    aimd_model *m = aim_calloc(1, sizeof *m);
+    if (!m || aimd_model_options_copy(&m->options, options, err)) {
+        aim_free(m);
+        aim_fail_nomem(err, "model");
+        return NULL;
+    }
+    m->daemon = d;
+    m->id = m->options.id;
+    m->created = (int64_t)time(NULL);
+    m->references = 1;
+    return m;
+}
+
+bool aimd_model_is_ready(const aimd_model *m)
+{
+    return atomic_load_explicit(&m->ready, memory_order_acquire);
+}
+
+int aimd_model_make_chip(aimd_model *m, aim_error *err)
+{
+    aim_chip *chip = aim_malloc(sizeof *chip);
+    if (!chip)
+        return aim_fail_nomem(err, "chip");
+    int rc = aimd_chip_settings(m->daemon->options, &m->options, chip, m->profile_digest, err);
+    if (rc == 0)
+        m->chip = chip;
+    else
+        aim_free(chip);
+    return rc;
+}
+
+void aimd_model_discard(aimd_model *m)
+{
+    if (!m)
+        return;
+    aimd_self_test_free(m->testing);
+    if (m->chip)
+        aim_input_ranges_free((aim_input_ranges_set *)(uintptr_t)m->chip->ranges);
+    aim_free(m->chip);
+    aimd_model_options_free(&m->options);
+    aim_free(m);
+}
+
+/* ---- lists --------------------------------------------------------------- */
+
+static aimd_model **find_link(aimd_model **list, const aimd_model *m)
+{
+    while (*list && *list != m)
+        list = &(*list)->next;
+    return list;
+}
+
+static void unlink_from(aimd_model **list, aimd_model *m)
+{
+    aimd_model **link = find_link(list, m);
+    if (*link)
+        *link = m->next;
+    m->next = NULL;
+}
+
+static void retire(aimd_model_table *t, aimd_model *m)
+{
+    m->listed = false;
+    m->next = t->retired;
+    t->retired = m;
+    aimd_model_release(m);
+}
+
+void aimd_models_add(aimd_model_table *t, aimd_model *m)
+{
+    uv_mutex_lock(&t->lock);
+    *find_link(&t->served, NULL) = m;
+    m->listed = true;
+    uv_mutex_unlock(&t->lock);
+}
+
+void aimd_models_remove(aimd_model_table *t, aimd_model *m)
+{
+    uv_mutex_lock(&t->lock);
+    unlink_from(&t->served, m);
+    uv_mutex_unlock(&t->lock);
+    retire(t, m);
+}
+
+void aimd_models_replace(aimd_model_table *t, aimd_model *from, aimd_model *to)
+{
+    uv_mutex_lock(&t->lock);
+    to->next = from->next;
+    *find_link(&t->served, from) = to;
+    to->listed = true;
+    uv_mutex_unlock(&t->lock);
+    retire(t, from);
+}
+
+aimd_model *aimd_models_look_up(const aimd_model_table *t, const char *id)
+{
+    aimd_model *m = t->served;
+    while (m && id && strcmp(m->id, id) != 0)
+        m = m->next;
+    return m;
+}
+
+aimd_model *aimd_models_find(aimd_model_table *t, const char *id)
+{
+    uv_mutex_lock(&t->lock);
+    aimd_model *m = aimd_models_look_up(t, id);
+    if (m)
+        m->references++;
+    uv_mutex_unlock(&t->lock);
+    return m;
+}
+
+size_t aimd_models_count(const aimd_model_table *t)
+{
+    size_t n = 0;
+    for (const aimd_model *m = t->served; m; m = m->next)
+        n++;
+    return n;
+}
+
+/* ---- references, and the end of the last --------------------------------- */
+
+static void close_engine(uv_work_t *work)
+{
+    aimd_model *m = work->data;
+    aim_model_close(m->model);
+}
+
+static void on_closed(uv_work_t *work, int status)
+{
+    aimd_model *m = work->data;
+    aimd_daemon *d = m->daemon;
+    (void)status;
+    unlink_from(&d->models.retired, m);
+    /* What ran on a deleted chip until now has been counted still. */
+    if (!aimd_models_look_up(&d->models, m->id))
+        aimd_metrics_remove_model(d->metrics, m->id);
+    aimd_log(AIMD_LOG_DEBUG, "closed", AIMD_STR("model", m->id));
+    aimd_model_discard(m);
+}
+
+/* Nobody has it any more. Joining its engine and giving back its memory take time. */
+static void end(aimd_model *m)
+{
+    aimd_model_table *t = &m->daemon->models;
+    if (!m->model) {
+        unlink_from(&t->retired, m);
+        aimd_model_discard(m);
+        return;
+    }
+    if (!*find_link(&t->retired, m)) { /* it was never served */
+        m->next = t->retired;
+        t->retired = m;
+    }
+    m->closing = true;
+    m->close_work.data = m;
+    uv_queue_work(m->daemon->loop, &m->close_work, close_engine, on_closed);
+}
+
+aimd_model *aimd_model_hold(aimd_model *m)
+{
+    uv_mutex_t *lock = m ? &m->daemon->models.lock : NULL;
+    if (!m)
+        return NULL;
+    uv_mutex_lock(lock);
+    m->references++;
+    uv_mutex_unlock(lock);
+    return m;
+}
+
+void aimd_model_release(aimd_model *m)
+{
+    if (!m)
+        return;
+    uv_mutex_lock(&m->daemon->models.lock);
+    bool last = --m->references == 0;
+    uv_mutex_unlock(&m->daemon->models.lock);
+    if (last)
+        end(m);
+}
+
+/* ---- all of them --------------------------------------------------------- */
+
+int aimd_models_init(aimd_model_table *t, aimd_daemon *d, aim_error *err)
+{
+    *t = (aimd_model_table){.daemon = d};
+    return uv_mutex_init(&t->lock) ? aim_fail_nomem(err, "models") : 0;
+}
+
+static void free_list(aimd_model *m)
+{
+    for (aimd_model *next; m; m = next) {
+        next = m->next;
+        aim_model_close(m->model);
+        aimd_model_discard(m);
+    }
+}
+
+void aimd_models_fini(aimd_model_table *t)
+{
+    if (!t->daemon)
+        return;
+    free_list(t->served);
+    free_list(t->retired);
+    uv_mutex_destroy(&t->lock);
+}
+
+void aimd_models_each_engine(const aimd_model_table *t, void (*f)(aimd_model *m, void *arg),
+                             void *arg)
+{
+    for (aimd_model *m = t->served; m; m = m->next)
+        if (aimd_model_is_ready(m))
+            f(m, arg);
+    for (aimd_model *m = t->retired; m; m = m->next)
+        if (aimd_model_is_ready(m) && !m->closing)
+            f(m, arg);
+}
+
+size_t aimd_models_planned_bytes(const aimd_model_table *t)
+{
+    size_t sum = 0;
+    for (const aimd_model *m = t->served; m; m = m->next)
+        sum = aim_add_saturating(sum, aim_memory_plan_total(&m->plan));
+    for (const aimd_model *m = t->retired; m; m = m->next)
+        sum = aim_add_saturating(sum, aim_memory_plan_total(&m->plan));
+    return sum;
+}
+
+static void close_now(aimd_model *m, void *arg)
+{
+    (void)arg;
+    aim_model_close(m->model);
+    m->model = NULL;
+    atomic_store(&m->ready, false);
+}
+
+void aimd_models_close(aimd_model_table *t)
+{
+    aimd_models_each_engine(t, close_now, NULL);
+}
