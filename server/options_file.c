@@ -11,27 +11,16 @@
 #include "base/conf_text.h"
 
 #include <confuse.h>
-#include <stdio.h>
 #include <string.h>
 
 /* libconfuse passes no user data to its callbacks. */
 static _Thread_local struct {
     const char *name; /* of the file */
-    aim_error *err;
     /* Which options, by row (dir comes after them), are set at the top level
      * and in the model section that is being read. */
     bool top[AIMD_N_OPTIONS + 1], section[AIMD_N_OPTIONS + 1];
     const cfg_t *in;
 } parsing;
-
-__attribute__((format(printf, 2, 0))) static void on_parse_error(cfg_t *cfg, const char *fmt,
-                                                                 va_list ap)
-{
-    char reason[256];
-    vsnprintf(reason, sizeof reason, fmt, ap);
-    int line = cfg && cfg->line > 0 ? cfg->line : 1;
-    aim_fail(parsing.err, AIM_EINVAL, "%s:%d: %s", parsing.name, line, reason);
-}
 
 /* Note that an option is set; false if it was before. libconfuse would take the
  * last value and say nothing. */
@@ -166,14 +155,8 @@ static int store_all(cfg_t *cfg, aimd_config *config, aim_error *err)
 static int parse(cfg_t *cfg, const char *text, aim_error *err)
 {
     char *whole = aim_conf_text(text);
-    if (!whole)
-        return aim_fail_nomem(err, parsing.name);
-    int rc = 0;
-    /* on_parse_error has told where and why, unless memory ran out. */
-    if (cfg_parse_buf(cfg, whole) != CFG_SUCCESS)
-        rc = aim_fail(err, AIM_ENOMEM, "%s: cannot be parsed", parsing.name);
-    else if (cfg_size(cfg, AIM_CONF_END) == 0)
-        rc = aim_fail(err, AIM_EINVAL, "%s: a comment is not closed", parsing.name);
+    int rc =
+        whole ? aim_conf_parse(cfg, whole, parsing.name, err) : aim_fail_nomem(err, parsing.name);
     aim_free(whole);
     return rc;
 }
@@ -187,11 +170,9 @@ int aimd__file_parse(aimd_config *config, const char *text, const char *name, ai
     top[n + 1] = (cfg_opt_t)CFG_END();
     memset(&parsing, 0, sizeof parsing);
     parsing.name = name;
-    parsing.err = err;
     cfg_t *cfg = cfg_init(top, CFGF_NONE);
     if (!cfg)
         return aim_fail_nomem(err, name);
-    cfg_set_error_function(cfg, on_parse_error);
     int rc = parse(cfg, text, err);
     if (rc == 0)
         rc = store_all(cfg, config, err);

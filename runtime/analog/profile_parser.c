@@ -30,15 +30,6 @@ static struct {
     } section[AIM__N_SECTIONS];
 } parsing;
 
-__attribute__((format(printf, 2, 0))) static void on_parse_error(cfg_t *cfg, const char *fmt,
-                                                                 va_list ap)
-{
-    char reason[256];
-    vsnprintf(reason, sizeof reason, fmt, ap);
-    int line = cfg && cfg->line > 0 ? cfg->line : 1;
-    aim_fail(parsing.err, AIM_EINVAL, "%s:%d: %s", parsing.name, line, reason);
-}
-
 static int fail_line(int line, const char *key, const char *reason)
 {
     aim_fail_param(parsing.err, AIM_EINVAL, key, "%s:%d: %s: %s", parsing.name, line, key, reason);
@@ -268,11 +259,8 @@ static int parse(cfg_t *cfg, const char *text)
     if (!whole)
         return aim_fail_nomem(parsing.err, parsing.name);
     int rc = check_variables(whole);
-    /* on_parse_error has told where and why, unless memory ran out. */
-    if (rc == 0 && cfg_parse_buf(cfg, whole) != CFG_SUCCESS)
-        rc = aim_fail(parsing.err, AIM_ENOMEM, "%s: cannot be parsed", parsing.name);
-    else if (rc == 0 && cfg_size(cfg, AIM_CONF_END) == 0)
-        rc = aim_fail(parsing.err, AIM_EINVAL, "%s: a comment is not closed", parsing.name);
+    if (rc == 0)
+        rc = aim_conf_parse(cfg, whole, parsing.name, parsing.err);
     aim_free(whole);
     return rc ? rc : check_all(cfg);
 }
@@ -284,7 +272,6 @@ static int parse_slots(cfg_opt_t *slots, const char *text)
     cfg_t *cfg = cfg_init(slots, CFGF_NONE);
     if (!cfg)
         return aim_fail_nomem(parsing.err, parsing.name);
-    cfg_set_error_function(cfg, on_parse_error);
     int rc = parse(cfg, text);
     cfg_free(cfg);
     return rc;

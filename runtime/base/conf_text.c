@@ -4,6 +4,7 @@
 #include "base/buf.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 static char *blank(char *from, char *end)
@@ -54,4 +55,32 @@ char *aim_conf_text(const char *text)
     if (!whole.failed)
         blank_comments(whole.data);
     return aim_buf_steal(&whole, NULL);
+}
+
+/* libconfuse passes no user data to its error function. */
+static _Thread_local struct {
+    const char *name;
+    aim_error *err;
+} parsing;
+
+__attribute__((format(printf, 2, 0))) static void on_parse_error(cfg_t *cfg, const char *fmt,
+                                                                 va_list ap)
+{
+    char reason[256];
+    vsnprintf(reason, sizeof reason, fmt, ap);
+    int line = cfg && cfg->line > 0 ? cfg->line : 1;
+    aim_fail(parsing.err, AIM_EINVAL, "%s:%d: %s", parsing.name, line, reason);
+}
+
+int aim_conf_parse(cfg_t *cfg, const char *text, const char *name, aim_error *err)
+{
+    parsing.name = name;
+    parsing.err = err;
+    cfg_set_error_function(cfg, on_parse_error);
+    /* on_parse_error has told where and why, unless memory ran out. */
+    if (cfg_parse_buf(cfg, text) != CFG_SUCCESS)
+        return aim_fail(err, AIM_ENOMEM, "%s: cannot be parsed", name);
+    if (cfg_size(cfg, AIM_CONF_END) == 0)
+        return aim_fail(err, AIM_EINVAL, "%s: a comment is not closed", name);
+    return AIM_OK;
 }
