@@ -81,15 +81,24 @@ static void fluctuate(const aim__pairs_job *restrict job, struct half *restrict 
         h->now[j] = aim__device_read(m, &job->age, h->value[j], h->now[j], h->z[j]);
 }
 
+/* By a later spread, as other devices that hold the same would be. */
+static void draw_anew(const aim__pairs_job *job, struct half *h)
+{
+    uint8_t device = h->row.device;
+    h->row.device = (uint8_t)(device + 2 * job->spread);
+    draw(h, AIM_STREAM_PROGRAMMING);
+    h->row.device = device;
+    program(job->model, job->spread, h, h->now);
+}
+
 /* From what is asked for to what is held and read. */
 static void work_on(const aim__pairs_job *job, struct half *h)
 {
     draw(h, AIM_STREAM_PROGRAMMING);
     program(job->model, 0, h, h->programmed);
+    memcpy(h->now, h->programmed, (size_t)h->n * sizeof *h->now);
     if (job->spread > 0)
-        program(job->model, job->spread, h, h->now);
-    else
-        memcpy(h->now, h->programmed, (size_t)h->n * sizeof *h->now);
+        draw_anew(job, h);
     if (job->drifts) {
         draw(h, AIM_STREAM_DRIFT);
         drift(job, h);

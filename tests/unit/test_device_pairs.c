@@ -183,6 +183,15 @@ START_TEST(ages_share_all_but_the_fluctuation)
 END_TEST
 enum { N_BEFORE = 3 };
 
+START_TEST(spreads_are_drawn_anew)
+{
+    static const double ages[] = {1, 86400, 172800};
+    float *then = same_targets(&RERAM_WAN, HERE, ages[_i]);
+    float *now = same_targets(&RERAM_WAN, HERE, ages[(_i + 1) % 3]);
+    ck_assert_double_lt(fabs(correlation(then, now)), NO_CORRELATION);
+}
+END_TEST
+
 /* Two devices asked for the same: the variances add. */
 START_TEST(devices_of_a_pair_share_nothing)
 {
@@ -244,6 +253,7 @@ int main(void)
     tcase_add_test(t, each_pair_is_its_two_devices);
     tcase_add_loop_test(t, places_share_nothing, 0, N_PLACES);
     tcase_add_loop_test(t, ages_share_all_but_the_fluctuation, 0, N_BEFORE);
+    tcase_add_loop_test(t, spreads_are_drawn_anew, 0, 3);
     tcase_add_test(t, devices_of_a_pair_share_nothing);
     tcase_add_loop_test(t, reram_is_drawn_by_age, 0, N_AGES);
     suite_add_tcase(s, t);
