@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""analogctl against a server that answers what the test wants, hostile things too."""
+"""analogctl against a server that answers what the test wants, hostile things too, and
+against the daemon."""
 
 import fcntl
 import http.server
@@ -724,6 +725,60 @@ class Completion(Case):
             self.assertEqual(self.complete("age", "a", url=server.url), ["a", "ab"])
             self.assertEqual(self.complete("probe", "", url=server.url), ["a", "ab", "b-1.c"])
         self.assertEqual(os.listdir(folder), [])
+
+
+class Daemon(Case):
+    """The real one: a chip from its programming to its end."""
+
+    def setUp(self):
+        keys = self.file(KEY + " admin\nsk-of-a-client\n", "keys")
+        self.daemon = harness.Daemon("--api-key-file", keys, "--profile-dir",
+                                     os.path.join(harness.TOP, "conf", "profiles"))
+        self.addCleanup(self.daemon.stop)
+
+    def ctl(self, *args, status=OK, key=KEY):
+        return self.run_it(*args, status=status, url=f"http://127.0.0.1:{self.daemon.port}",
+                           ANALOGCTL_API_KEY=key)
+
+    def objects(self, *args):
+        return [json.loads(line) for line in self.ctl("--json", *args)[0].splitlines()]
+
+    def test_life_of_a_chip(self):
+        out, _ = self.ctl("program", harness.MODEL_ID, "pcm-hermes", "--seed", "5", "--name", "a",
+                          "--conductance-bits", "8", "--out-bound", "12.5")
+        self.assertEqual(out, "chip a is ready: profile pcm-hermes, seed 5, age 0 s, "
+                              "served as wordmath-2m@a\n")
+        chip_a, = self.objects("age", "a", "1d")
+        told = {key: chip_a[key] for key in ("id", "state", "age", "seed", "conductance_bits",
+                                             "out_bound", "backend", "input_ranges")}
+        self.assertEqual(told, {
+            "id": "a", "state": "ready", "age": 86400, "seed": 5, "conductance_bits": 8,
+            "out_bound": 12.5, "backend": "analog", "input_ranges": "dynamic"})
+        self.assertEqual(self.objects("chips"), [chip_a])
+        problems = os.path.join(harness.MODEL, "eval", "problems.jsonl")
+        chip_a, = self.objects("calibrate", "a", problems, "--limit", "3", "--method", "max")
+        self.assertEqual((chip_a["state"], chip_a["input_ranges"]), ("ready", "calibrated"))
+        self.assertRegex(self.ctl("chips", "a")[0], r"\na +wordmath-2m@a .* calibrated +ready ")
+        self.assertRegex(self.ctl("status")[0], r"\nchips   1: 1 ready, 0 at work, 0 failed\n")
+        self.assertEqual(self.ctl("delete", "a")[0], "chip a is deleted\n")
+        self.assertEqual(self.objects("chips"), [])
+
+    def test_probe(self):
+        self.ctl("program", harness.MODEL_ID, "afm-paper", "--name", "a")
+        self.assertRegex(self.ctl("probe", "a")[0], r"\nlm_head +512 +192 +1 +dynamic ")
+        probe, = self.objects("probe", "a", "--prompt", harness.PROMPT)
+        self.assertEqual(probe["layers"][-1]["name"], "lm_head")
+
+    def test_refusals(self):
+        for args, key, says in (
+                (("chips",), "", "invalid_api_key, HTTP 401"),
+                (("chips",), "sk-of-a-client", "admin_key_needed, HTTP 403"),
+                (("chips", "nope"), KEY, "chip_not_found, HTTP 404"),
+                (("program", "nope", "ideal"), KEY, "HTTP 404"),
+                (("program", harness.MODEL_ID, "nope"), KEY, "afm-paper"),
+                (("program", harness.MODEL_ID, "ideal", "--age", "soon"), KEY, "HTTP 400")):
+            with self.subTest(args=args):
+                self.assertIn(says, self.ctl(*args, status=REFUSED, key=key)[1])
 
 
 if __name__ == "__main__":
