@@ -17,7 +17,7 @@ static const struct {
 } methods[] = {
     {"quantile", {AIM_CALIBRATE_QUANTILE, 0.9999}},
     {"max", {AIM_CALIBRATE_MAX, 0}},
-    {"std", {AIM_CALIBRATE_STD, 6}},
+    {"std", {AIM_CALIBRATE_STD, 18}},
 };
 enum { N_METHODS = sizeof methods / sizeof methods[0] };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Probes and calibrations: figures equal to those of a plain computation, whatever
  * the threads, beside an engine at work. */
+#include "analog/converter.h"
 #include "analog/tile_split.h"
 #include "base/alloc.h"
 #include "base/json.h"
@@ -236,12 +237,17 @@ static const struct probe_case {
     aim_chip (*chip)(void);
     enum ranges ranges;
     const char *input_range;
+    int text; /* the first takes several chunks */
 } probe_cases[] = {
-    {"int8", NULL, NO_RANGES, "none"},
-    {"analog", plain_chip, NO_RANGES, "dynamic"},
-    {"analog", plain_chip, TIGHT_RANGES, "calibrated"},
-    {"analog", noisy_chip, NO_RANGES, "dynamic"},
-    {"analog-exact", plain_chip, TIGHT_RANGES, "calibrated"},
+    {"int8", NULL, NO_RANGES, "none", 0},
+    {"analog", plain_chip, NO_RANGES, "dynamic", 0},
+    {"analog", plain_chip, TIGHT_RANGES, "calibrated", 0},
+    {"analog", noisy_chip, NO_RANGES, "dynamic", 0},
+    {"analog-exact", plain_chip, TIGHT_RANGES, "calibrated", 1}, /* slow */
+};
+enum {
+    ALL_CASES = sizeof probe_cases / sizeof probe_cases[0],
+    QUICK_CASES = ALL_CASES - 1,
 };
 
 static aim_model *open_case(const struct probe_case *c)
@@ -252,7 +258,7 @@ static aim_model *open_case(const struct probe_case *c)
     aim_model *m = open_model(c->backend, &chip, NULL);
     if (c->ranges == NO_RANGES)
         return m;
-    aim_token_list text = tokens_of(m, texts[0]);
+    aim_token_list text = tokens_of(m, texts[c->text]);
     aim_input_ranges_set *set = tight_ranges(m, text);
     free_tokens(text);
     aim_model_close(m);
@@ -267,8 +273,8 @@ START_TEST(a_probe_equals_a_plain_computation)
 {
     const struct probe_case *c = &probe_cases[_i];
     aim_model *m = open_case(c);
-    aim_token_list text = tokens_of(m, texts[0]);
-    ck_assert_int_gt(text.n, 64); /* several chunks */
+    aim_token_list text = tokens_of(m, texts[c->text]);
+    ck_assert_int_eq(text.n > 64, c->text == 0);
     aim_probe *p = probe(m, text, &one_thread);
     static recording r;
     run_plainly(m, text, &r);
@@ -291,6 +297,59 @@ START_TEST(a_probe_equals_a_plain_computation)
         ck_assert_double_eq_tol(clipped / (double)layer, 0.05, 0.01);
     else
         ck_assert_double_eq(clipped, 0);
+    free_recording(&r);
+    aim_probe_free(p);
+    free_tokens(text);
+    aim_model_close(m);
+}
+END_TEST
+
+/* Readings of channel w [in] beyond the full scale, tile by tile, in double: of inputs
+ * rounded by a DAC of 254 steps with a dynamic range. */
+static uint64_t plain_saturation(const call *c, const float *w, double out_bound)
+{
+    uint64_t n = 0;
+    for (int t = 0; t < aim_tile_count(c->in, 128); t++) {
+        aim_tile_span span = aim_tile_span_of(c->in, 128, t);
+        float largest = aim_max_abs(w + span.first, span.width);
+        for (int r = 0; r < c->rows; r++) {
+            const float *x = c->x + r * c->in + span.first;
+            float range = aim_max_abs(x, span.width), step = 2 * range / 254;
+            double sum = 0;
+            for (int k = 0; k < span.width; k++)
+                sum += (double)rintf(x[k] / step) * step * w[span.first + k];
+            /* What rounds to the largest code is not beyond it. */
+            n += fabs(sum) > range * out_bound * largest * (127.5 / 127);
+        }
+    }
+    return n;
+}
+
+START_TEST(saturation_equals_a_plain_computation)
+{
+    const double out_bound = 2; /* so that there is much of it */
+    aim_chip chip = plain_chip();
+    chip.profile.tile.out_bound = out_bound;
+    aim_model *m = open_model("analog", &chip, NULL);
+    aim_token_list text = tokens_of(m, texts[1]);
+    aim_probe *p = probe(m, text, &one_thread);
+    static recording r;
+    run_plainly(m, text, &r);
+    const aim_layer_probe *layer = p->layers;
+    for (int i = 0; i < r.n; i++)
+        for (int part = 0; part < r.calls[i].n_parts; part++, layer++) {
+            const aim_tensor *weight = weight_of(m, layer->name);
+            uint64_t want = 0;
+            float w[WIDEST];
+            for (int o = 0; o < layer->outputs; o++) {
+                aim_tensor_read(weight, (size_t)(o * layer->inputs), (size_t)layer->inputs, w);
+                want += plain_saturation(&r.calls[i], w, out_bound);
+            }
+            /* Of the 16 bits of the weights a few sums are moved over the edge. */
+            double all = (double)layer->tiles * layer->outputs * text.n;
+            ck_assert_msg(want > 10 && fabs(layer->adc_saturated - (double)want / all) < 1e-3,
+                          "%s: %g, not %g", layer->name, layer->adc_saturated, (double)want / all);
+        }
     free_recording(&r);
     aim_probe_free(p);
     free_tokens(text);
@@ -671,7 +730,6 @@ END_TEST
 int main(void)
 {
     enum {
-        PROBES = sizeof probe_cases / sizeof probe_cases[0],
         CALIBRATIONS = sizeof calibration_cases / sizeof calibration_cases[0],
         REFUSALS = sizeof refusals / sizeof refusals[0],
     };
@@ -681,11 +739,12 @@ int main(void)
     Suite *s = suite_create("probe");
     TCase *tc = tcase_create("probe");
     tcase_set_timeout(tc, 300);
-    tcase_add_loop_test(tc, a_probe_equals_a_plain_computation, 0, PROBES);
-    tcase_add_loop_test(tc, threads_do_not_matter_to_a_probe, 0, PROBES);
+    tcase_add_loop_test(tc, a_probe_equals_a_plain_computation, 0, ALL_CASES);
+    tcase_add_loop_test(tc, threads_do_not_matter_to_a_probe, 0, QUICK_CASES);
+    tcase_add_test(tc, saturation_equals_a_plain_computation);
     tcase_add_test(tc, a_probe_refuses);
-    tcase_add_loop_test(tc, progress_ends_at_one_and_cancelling_ends_it, 0, PROBES);
-    tcase_add_loop_test(tc, a_probe_survives_every_failed_allocation, 0, PROBES);
+    tcase_add_loop_test(tc, progress_ends_at_one_and_cancelling_ends_it, 0, QUICK_CASES);
+    tcase_add_loop_test(tc, a_probe_survives_every_failed_allocation, 0, QUICK_CASES);
     tcase_add_test(tc, what_does_not_fit_is_refused_with_figures);
     tcase_add_loop_test(tc, ranges_equal_those_of_all_inputs, 0, CALIBRATIONS);
     tcase_add_test(tc, a_long_text_goes_in_pieces);
