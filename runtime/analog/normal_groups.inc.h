@@ -5,7 +5,7 @@
  * Blocks are worked on side by side, so that the compiler can use vectors. Block b
  * of a group gives the normals b, 16 + b, 32 + b and 48 + b of the group. */
 
-#if defined(__x86_64__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 

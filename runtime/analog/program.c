@@ -213,27 +213,36 @@ static float program_devices(aim_layer_program *p, const struct tile_channel *c)
     return readout.largest;
 }
 
-static float program_noise(const aim_profile *profile, const struct tile_channel *c)
+static void program_noise(const aim_profile *profile, const struct tile_channel *c)
 {
-    if (profile->programming != AIM_PROGRAMMING_EXACT)
-        aim_normals(&c->row, AIM_STREAM_PROGRAMMING, c->width, c->scratch);
+    if (profile->programming == AIM_PROGRAMMING_EXACT)
+        return;
+    aim_normals(&c->row, AIM_STREAM_PROGRAMMING, c->width, c->scratch);
     if (profile->programming == AIM_PROGRAMMING_PCM)
         aim_pcm_noise_add(&profile->pcm, c->scratch, c->weight, c->width);
-    if (profile->programming == AIM_PROGRAMMING_GAUSSIAN)
+    else
         aim_additive_noise_add(profile->gaussian_share, c->scratch, c->weight, c->width);
-    return aim__noise_loops_pick()->max_abs(c->weight, c->width);
 }
 
 static void program_tile(aim_layer_program *p, int tile, const struct tile_channel *c)
 {
     const aim_profile *profile = profile_of(p);
-    float asked = aim__noise_loops_pick()->max_abs(c->weight, c->width);
+    const aim__noise_loops *loops = aim__noise_loops_pick();
+    bool of_target = profile->adc_weights == AIM_ADC_OF_TARGET;
+    float *largest = &p->largest[c->place];
+    if (of_target)
+        *largest = loops->max_abs(c->weight, c->width);
     if (p->level_range)
         aim_discretize_channel(c->weight, c->width, p->level_range[c->place],
                                profile->tile.weight_res, p->is_reciprocal[tile]);
-    float held = profile->programming == AIM_PROGRAMMING_DEVICES ? program_devices(p, c)
-                                                                 : program_noise(profile, c);
-    p->largest[c->place] = profile->adc_weights == AIM_ADC_OF_TARGET ? asked : held;
+    if (profile->programming == AIM_PROGRAMMING_DEVICES) {
+        float held = program_devices(p, c);
+        *largest = of_target ? *largest : held;
+        return;
+    }
+    program_noise(profile, c);
+    if (!of_target)
+        *largest = loops->max_abs(c->weight, c->width);
 }
 
 void aim_layer_program_channel(aim_layer_program *p, int channel, const float *weight, float *now,
