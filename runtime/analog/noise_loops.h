@@ -38,6 +38,9 @@ typedef struct aim__noise_loops {
     /* Groups [first, first + n) of a row: aim_normals from column first * 64 on. */
     void (*normal_groups)(const aim_device_row *row, enum aim_stream stream, int first, int n,
                           float *out);
+    /* aim_random_blocks. */
+    void (*random_blocks)(uint64_t seed, enum aim_stream stream, uint64_t first, int n,
+                          aim_rng_block *out);
     float (*max_abs)(const float *x, int n); /* NaN if any is NaN */
     double (*sum_abs)(const float *x, int n);
     /* aim_pcm_noise_add of a channel whose scale is known. */

@@ -130,6 +130,7 @@ const aim__noise_loops ROW = {
     .name = ROW_NAME,
     .needs = ROW_NEEDS,
     .normal_groups = normal_groups,
+    .random_blocks = random_blocks,
     .max_abs = max_abs,
     .sum_abs = sum_abs,
     .pcm_noise = pcm_noise,

@@ -78,26 +78,68 @@ static inline void store_words(wide from, uint32_t *to)
     memcpy(to, &words, sizeof words);
 }
 
-static inline void draw_group(const aim_device_row *row, enum aim_stream stream,
-                              uint32_t first_block, struct words *w)
+static inline wide all(uint64_t word)
+{
+    return word - (wide){0};
+}
+
+/* first, first + 1, ... */
+static inline wide count_from(uint64_t first)
 {
     wide from_zero;
     for (int k = 0; k < WIDE; k++)
         from_zero[k] = (uint64_t)k;
+    return from_zero + all(first);
+}
+
+static inline void draw_group(const aim_device_row *row, enum aim_stream stream,
+                              uint32_t first_block, struct words *w)
+{
+    uint32_t first = (uint32_t)row->device << DEVICE_SHIFT | first_block;
     for (int b = 0; b < BLOCKS; b += WIDE * PARTS) {
         struct counters c;
         for (int i = 0; i < PARTS; i++) {
-            c.v[0][i] = row->channel - (wide){0};
-            c.v[1][i] = ((uint64_t)row->layer << 16 | row->tile) - (wide){0};
-            c.v[2][i] = from_zero + (uint64_t)((uint32_t)row->device << DEVICE_SHIFT |
-                                               (first_block + (uint32_t)(b + i * WIDE)));
-            c.v[3][i] = (uint64_t)stream - (wide){0};
+            c.v[0][i] = all(row->channel);
+            c.v[1][i] = all((uint64_t)row->layer << 16 | row->tile);
+            c.v[2][i] = count_from(first + (uint32_t)(b + i * WIDE));
+            c.v[3][i] = all(stream);
         }
         philox(&c, row->seed);
         for (int word = 0; word < 4; word++)
             for (int i = 0; i < PARTS; i++)
                 store_words(c.v[word][i], &w->v[word][b + i * WIDE]);
     }
+}
+
+/* n <= WIDE * PARTS blocks from number first on. */
+static inline void draw_blocks(uint64_t seed, enum aim_stream stream, uint64_t first, int n,
+                               aim_rng_block *out)
+{
+    struct counters c;
+    uint32_t words[4][WIDE * PARTS];
+    for (int i = 0; i < PARTS; i++) {
+        c.v[0][i] = count_from(first + (uint64_t)(i * WIDE));
+        c.v[1][i] = c.v[0][i] >> 32;
+        c.v[2][i] = all(0);
+        c.v[3][i] = all(stream);
+    }
+    philox(&c, seed);
+    for (int word = 0; word < 4; word++)
+        for (int i = 0; i < PARTS; i++)
+            store_words(c.v[word][i], &words[word][i * WIDE]);
+    for (int b = 0; b < n; b++)
+        out[b] = (aim_rng_block){{words[0][b], words[1][b], words[2][b], words[3][b]}};
+}
+
+static void random_blocks(uint64_t seed, enum aim_stream stream, uint64_t first, int n,
+                          aim_rng_block *out)
+{
+    enum { STEP = WIDE * PARTS };
+    int whole = n / STEP * STEP;
+    for (int b = 0; b < whole; b += STEP)
+        draw_blocks(seed, stream, first + (uint64_t)b, STEP, out + b);
+    if (n > whole)
+        draw_blocks(seed, stream, first + (uint64_t)whole, n - whole, out + whole);
 }
 
 /* sqrt(-2 ln u) for u in (0, 1], dense near 0, where the tail is. */

@@ -36,3 +36,9 @@ void aim_normals(const aim_device_row *row, enum aim_stream stream, int n, float
 {
     aim_normals_from(row, stream, 0, n, out);
 }
+
+void aim_random_blocks(uint64_t seed, enum aim_stream stream, uint64_t first, int n,
+                       aim_rng_block *out)
+{
+    aim__noise_loops_pick()->random_blocks(seed, stream, first, n, out);
+}

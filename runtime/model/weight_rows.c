@@ -3,8 +3,8 @@
 
 #include "model/weight_rows.h"
 
+#include "analog/normals.h"
 #include "base/alloc.h"
-#include "base/rng.h"
 #include "model/backend_impl.h"
 
 #include <math.h>
@@ -35,17 +35,46 @@ static const aim_tensor *part_of(const aim_weight_rows *w, int row, size_t *loca
     return w->parts[i].weight;
 }
 
-/* Uniform on [-sqrt(3 / in), sqrt(3 / in)]: eight 16-bit numbers a draw. */
+enum { WEIGHTS_A_BLOCK = 8, BLOCKS_A_TIME = 64 };
+
+static inline float weight_of(uint32_t bits, float step)
+{
+    return ((float)(int32_t)bits - 32767.5f) * step;
+}
+
+/* Eight numbers of 16 bits, the lower half of a word first. */
+static inline void scale_block(const aim_rng_block *block, float step, float *out)
+{
+    for (int i = 0; i < 4; i++) {
+        out[2 * i] = weight_of(block->v[i] & 0xFFFF, step);
+        out[2 * i + 1] = weight_of(block->v[i] >> 16, step);
+    }
+}
+
+static void scale_blocks(const aim_rng_block *block, float step, int n, float *out)
+{
+    int whole = n / WEIGHTS_A_BLOCK, rest = n % WEIGHTS_A_BLOCK;
+    float last[WEIGHTS_A_BLOCK];
+    for (int b = 0; b < whole; b++)
+        scale_block(&block[b], step, out + b * WEIGHTS_A_BLOCK);
+    if (rest) {
+        scale_block(&block[whole], step, last);
+        memcpy(out + whole * WEIGHTS_A_BLOCK, last, (size_t)rest * sizeof *out);
+    }
+}
+
+/* Uniform on [-sqrt(3 / in), sqrt(3 / in)]. */
 static void random_row(const aim_weight_rows *w, int row, float *out)
 {
     float step = sqrtf(3.0f / (float)w->in) / 32768.0f;
-    uint64_t draw = (uint64_t)row * (((uint64_t)w->in + 7) / 8);
-    for (int k = 0; k < w->in; k += 8) {
-        aim_rng_block block = aim_rng_draw(w->seed, AIM_STREAM_WEIGHTS, draw++, 0);
-        for (int j = 0; j < 8 && k + j < w->in; j++) {
-            uint32_t bits = block.v[j / 2] >> 16 * (j % 2) & 0xFFFF;
-            out[k + j] = ((float)bits - 32767.5f) * step;
-        }
+    uint64_t block = (uint64_t)row * (((uint64_t)w->in + 7) / WEIGHTS_A_BLOCK);
+    for (int k = 0; k < w->in; k += BLOCKS_A_TIME * WEIGHTS_A_BLOCK, block += BLOCKS_A_TIME) {
+        aim_rng_block blocks[BLOCKS_A_TIME];
+        int n = BLOCKS_A_TIME * WEIGHTS_A_BLOCK;
+        n = n < w->in - k ? n : w->in - k;
+        aim_random_blocks(w->seed, AIM_STREAM_WEIGHTS, block,
+                          (n + WEIGHTS_A_BLOCK - 1) / WEIGHTS_A_BLOCK, blocks);
+        scale_blocks(blocks, step, n, out + k);
     }
 }
 

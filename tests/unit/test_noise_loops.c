@@ -60,6 +60,26 @@ START_TEST(normals_and_reductions)
 }
 END_TEST
 
+/* Also over the end of the lower 32 bits. */
+START_TEST(blocks_are_those_drawn_alone)
+{
+    const aim__noise_loops *loops = loops_at(_i);
+    if (!loops)
+        return;
+    for (int n = 0; n < 70; n++) {
+        aim_rng_block blocks[70] = {0};
+        uint64_t first = 0xfffffff0u + (uint64_t)n;
+        loops->random_blocks(HERE.seed, AIM_STREAM_WEIGHTS, first, n, blocks);
+        for (int i = 0; i < 70; i++) {
+            aim_rng_block b = {0};
+            if (i < n)
+                b = aim_rng_draw(HERE.seed, AIM_STREAM_WEIGHTS, first + (uint64_t)i, 0);
+            ck_assert(!memcmp(&blocks[i], &b, sizeof b));
+        }
+    }
+}
+END_TEST
+
 START_TEST(noise_on_weights)
 {
     const aim__noise_loops *loops = loops_at(_i);
@@ -160,6 +180,7 @@ int main(void)
     Suite *s = suite_create("noise_loops");
     TCase *t = tcase_create("noise_loops");
     tcase_add_loop_test(t, normals_and_reductions, 0, MOST_ROWS);
+    tcase_add_loop_test(t, blocks_are_those_drawn_alone, 0, MOST_ROWS);
     tcase_add_loop_test(t, noise_on_weights, 0, MOST_ROWS);
     tcase_add_loop_test(t, pairs_of_devices, 0, MOST_ROWS);
     tcase_add_loop_test(t, codes_of_weights, 0, MOST_ROWS);
