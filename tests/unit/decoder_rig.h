@@ -46,19 +46,25 @@ static inline void rig_finish(struct rig *r)
     ck_assert_uint_gt(aim_workspace_bytes(r->workspace), 0);
 }
 
-/* The checkpoint in folder dir; kernels NULL: the best there are. */
-static inline void rig_open_dir(struct rig *r, const char *dir, const char *backend,
-                                const char *kernels, int threads)
+/* The checkpoint in folder dir; chip NULL: digital; kernels NULL: the best there are. */
+static inline void rig_open_chip(struct rig *r, const char *dir, const char *backend,
+                                 const aim_chip *chip, const char *kernels, int threads)
 {
     aim_error err = {0};
     rig_start(r, kernels, threads);
     ck_assert_msg(!aim_hf_config_load(dir, &r->config, &err), "%s", err.text);
     r->checkpoint = aim_checkpoint_open(dir, &err);
     ck_assert_msg(r->checkpoint != NULL, "%s", err.text);
-    r->decoder = aim_decoder_load(&r->config, r->checkpoint, aim_backend_find(backend, NULL), NULL,
+    r->decoder = aim_decoder_load(&r->config, r->checkpoint, aim_backend_find(backend, NULL), chip,
                                   &r->compute, NULL, NULL, &err);
     ck_assert_msg(r->decoder != NULL, "%s", err.text);
     rig_finish(r);
+}
+
+static inline void rig_open_dir(struct rig *r, const char *dir, const char *backend,
+                                const char *kernels, int threads)
+{
+    rig_open_chip(r, dir, backend, NULL, kernels, threads);
 }
 
 static inline void rig_close(struct rig *r)

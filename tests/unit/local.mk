@@ -4,6 +4,8 @@ UNIT_TESTS =
 # Those in which several threads meet: the others have nothing for ThreadSanitizer,
 # under which they take minutes.
 THREADED_TESTS = \
+	tests/unit/test_analog_layer \
+	tests/unit/test_analog_model \
 	tests/unit/test_engine \
 	tests/unit/test_families \
 	tests/unit/test_matmul_f32 \
@@ -115,6 +117,12 @@ tests_unit_test_model_LDADD = $(MODEL_TEST_LDADD)
 tests_unit_test_switches_SOURCES = tests/unit/test_switches.c tests/unit/decoder_rig.h \
 	tests/unit/tiny_checkpoint.h
 tests_unit_test_switches_LDADD = $(MODEL_TEST_LDADD)
+UNIT_TESTS += tests/unit/test_analog_layer tests/unit/test_analog_model
+tests_unit_test_analog_layer_SOURCES = tests/unit/test_analog_layer.c \
+	tests/unit/tile_reference.h tests/unit/device_constants.h
+tests_unit_test_analog_layer_LDADD = $(MODEL_TEST_LDADD)
+tests_unit_test_analog_model_SOURCES = tests/unit/test_analog_model.c tests/unit/decoder_rig.h
+tests_unit_test_analog_model_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 
 UNIT_TESTS += tests/unit/test_families
 tests_unit_test_families_SOURCES = tests/unit/test_families.c tests/unit/decoder_rig.h
