@@ -195,12 +195,14 @@ static void start_tick(lifecycle *l)
 
 /* ---- the end of the load ------------------------------------------------- */
 
+/* Chips of an earlier run are in the table too, and programmed from now on. */
 static void log_ready(const aimd_daemon *d)
 {
     aim_buf ids = AIM_BUF_INIT;
     const aimd_model *first = aimd_models_first(&d->models);
     for (const aimd_model *m = first; m; m = aimd_models_next(m))
-        aim_buf_printf(&ids, "%s%s", m != first ? "," : "", m->id);
+        if (aimd_model_is_ready(m))
+            aim_buf_printf(&ids, "%s%s", m != first ? "," : "", m->id);
     aimd_log(AIMD_LOG_INFO, "ready", AIMD_STR("models", ids.data),
              AIMD_STR("address", d->options->listen.host),
              AIMD_INT("port", aimd_http_port(d->main_listener)),
@@ -236,7 +238,8 @@ static void on_loaded(aimd_daemon *d, const aim_error *err)
     d->state = AIMD_READY;
     log_ready(d);
     for (const aimd_model *m = aimd_models_first(&d->models); m; m = aimd_models_next(m))
-        log_remarks(m);
+        if (aimd_model_is_ready(m))
+            log_remarks(m);
     aimd_notify("READY=1\nSTATUS=Serving");
 }
 
