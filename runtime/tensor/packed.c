@@ -33,7 +33,7 @@ size_t aim_packed_bytes(int out, int in, int planes)
     return code_bytes(out, in, planes) + scale_bytes(out);
 }
 
-int aim_packed_init(aim_packed *w, int out, int in, int planes, aim_error *err)
+static int set_shape(aim_packed *w, int out, int in, int planes, aim_error *err)
 {
     *w = (aim_packed){0};
     if (out < 1 || in < 1 || in > AIM_K_MAX || planes < 1 || planes > AIM_MAX_PLANES)
@@ -46,6 +46,22 @@ int aim_packed_init(aim_packed *w, int out, int in, int planes, aim_error *err)
     w->planes = planes;
     w->n_panels = (int)panels_of(out);
     w->in_padded = (int)aim_packed_row_bytes(in);
+    return AIM_OK;
+}
+
+int aim_packed_place(aim_packed *w, int out, int in, int planes, void *memory, aim_error *err)
+{
+    if (set_shape(w, out, in, planes, err))
+        return AIM_EINVAL;
+    w->codes = memory;
+    w->scale = (float *)(void *)(w->codes + code_bytes(out, in, planes));
+    return AIM_OK;
+}
+
+int aim_packed_init(aim_packed *w, int out, int in, int planes, aim_error *err)
+{
+    if (set_shape(w, out, in, planes, err))
+        return AIM_EINVAL;
     w->codes = aim_big_alloc(code_bytes(out, in, planes));
     w->scale = aim_big_alloc(scale_bytes(out));
     if (w->codes && w->scale)

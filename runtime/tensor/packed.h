@@ -34,6 +34,9 @@ typedef struct aim_packed {
 
 /* Reserve an empty matrix (codes and scales zero). 0 or AIM_ENOMEM / AIM_EINVAL. */
 int aim_packed_init(aim_packed *w, int out, int in, int planes, aim_error *err);
+/* The same in memory of the caller's, who keeps it: aim_packed_bytes zeroed bytes,
+ * 64-byte aligned. Matrices that are read together lie together so. No fini. */
+int aim_packed_place(aim_packed *w, int out, int in, int planes, void *memory, aim_error *err);
 void aim_packed_fini(aim_packed *w); /* also of a zeroed one */
 size_t aim_packed_bytes(int out, int in, int planes);
 size_t aim_packed_row_bytes(int in); /* of one row of codes, padding included */

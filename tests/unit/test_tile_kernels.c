@@ -285,34 +285,45 @@ START_TEST(readings_are_exact_for_extreme_codes)
 }
 END_TEST
 
-/* Sums of 40 bits: 127 * 257 * 128 * AIM_K_MAX, and odd ones that float32 must
- * round once. */
+/* Codes of one sign, all of them the largest in channel 0: its sum is the largest
+ * there can be, 127 * 128 * 257 * AIM_K_MAX. */
+static int8_t long_code(int channel, int plane, int k)
+{
+    uint32_t bits = random_bits((uint64_t)(40 + plane), (uint64_t)(channel * AIM_K_MAX + k));
+    return (int8_t)(channel == 0 ? -128 : -128 + (int)(bits % 64));
+}
+
+/* Sums of 40 bits, which float32 must round once. */
 START_TEST(the_longest_rows_are_exact)
 {
+    enum { CHANNELS = 5 };
     const aim_kernels *k = row_or_skip(_i);
     if (!k)
         return;
     aim_packed w;
-    ck_assert_int_eq(aim_packed_init(&w, 2, AIM_K_MAX, 2, NULL), AIM_OK);
-    int8_t *x = aim_big_alloc(2 * AIM_K_MAX), *c = aim_malloc(AIM_K_MAX);
-    memset(x, -127, 2 * AIM_K_MAX);
-    memset(c, -128, AIM_K_MAX);
-    int64_t sum = INT64_C(127) * 257 * 128 * AIM_K_MAX;
-    for (int plane = 0; plane < 2; plane++)
-        for (int channel = 0; channel < 2; channel++) {
-            c[0] = (int8_t)(channel ? -127 : -128);
-            aim_packed_set_channel(&w, channel, plane, c);
+    ck_assert_int_eq(aim_packed_init(&w, CHANNELS, AIM_K_MAX, 2, NULL), AIM_OK);
+    int8_t *x = aim_big_alloc(AIM_K_MAX), *row = aim_malloc(AIM_K_MAX);
+    memset(x, -127, AIM_K_MAX);
+    int64_t sum[CHANNELS] = {0};
+    for (int c = 0; c < CHANNELS; c++) {
+        aim_packed_set_scale(&w, c, 1.0f);
+        for (int plane = 0; plane < 2; plane++) {
+            for (int i = 0; i < AIM_K_MAX; i++) {
+                row[i] = long_code(c, plane, i);
+                sum[c] += INT64_C(-127) * row[i] * (plane ? 1 : 256);
+            }
+            aim_packed_set_channel(&w, c, plane, row);
         }
-    aim_packed_set_scale(&w, 0, 1.0f);
-    aim_packed_set_scale(&w, 1, 1.0f);
-    const float one[2] = {1.0f, 1.0f};
+    }
+    ck_assert_int_eq(sum[0], INT64_C(127) * 128 * 257 * AIM_K_MAX);
+    const float one = 1.0f;
     const aim_adc none = {.kind = AIM_ADC_NONE};
-    float y[4];
-    k->matmul_tile(&w, 0, 1, x, AIM_K_MAX, one, 2, &none, true, y, 2);
-    for (int i = 0; i < 4; i++)
-        ck_assert_float_eq(y[i], (float)(sum - (i % 2) * 127 * 257));
-    aim_big_free(x, 2 * AIM_K_MAX);
-    aim_free(c);
+    float y[CHANNELS];
+    k->matmul_tile(&w, 0, 1, x, AIM_K_MAX, &one, 1, &none, true, y, CHANNELS);
+    for (int c = 0; c < CHANNELS; c++)
+        ck_assert_float_eq(y[c], (float)sum[c]);
+    aim_big_free(x, AIM_K_MAX);
+    aim_free(row);
     aim_packed_fini(&w);
 }
 END_TEST
