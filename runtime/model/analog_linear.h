@@ -31,8 +31,8 @@ typedef struct aim__tile_part {
     aim_tiling tiling;
     aim__tile *tile;                         /* [tiling.tiles] */
     int first_output, first_panel, n_panels; /* among those of the layer */
-    float *channels;                         /* memory of the tiles' arrays */
-    size_t channels_bytes;
+    unsigned char *memory;                   /* behind the tiles */
+    size_t bytes;
 } aim__tile_part;
 
 struct aim_linear {

@@ -40,37 +40,42 @@ static struct channel_arrays arrays_of(const aim_profile *p, bool fixed_range)
     };
 }
 
-static size_t array_bytes(struct channel_arrays a, int n_panels)
+/* Floats of them, in whole panels. */
+static size_t array_floats(struct channel_arrays a, int channels)
 {
     size_t arrays = (size_t)a.full_scale + a.step + a.largest + a.gain;
-    return arrays * (size_t)n_panels * AIM_PANEL * sizeof(float);
+    return arrays * (size_t)aim__panels(channels) * AIM_PANEL;
+}
+
+static int width_of(const aim_profile *p, int in, int tile)
+{
+    return aim_tile_span_of(in, p->tile.max_input_size, tile).width;
+}
+
+/* All tiles of a part. */
+static size_t part_bytes(const aim_profile *p, bool fixed_range, int out, int in)
+{
+    size_t total = 0, floats = array_floats(arrays_of(p, fixed_range), out);
+    for (int t = 0; t < aim_tile_count(in, p->tile.max_input_size); t++)
+        total += aim_packed_bytes(out, width_of(p, in, t), planes_of(p)) + floats * sizeof(float);
+    return total;
 }
 
 static size_t analog_load_bytes(const aim_chip *chip, const aim_linear_shape *shape)
 {
     const aim_profile *p = &chip->profile;
-    struct channel_arrays arrays = arrays_of(p, p->tile.input_range == AIM_RANGE_STATIC);
+    bool fixed_range = p->tile.input_range == AIM_RANGE_STATIC;
     size_t total = 0;
     for (int i = 0; i < shape->n_parts; i++)
-        for (int t = 0; t < aim_tile_count(shape->in, p->tile.max_input_size); t++) {
-            aim_tile_span span = aim_tile_span_of(shape->in, p->tile.max_input_size, t);
-            total += aim_packed_bytes(shape->part_out[i], span.width, planes_of(p)) +
-                     array_bytes(arrays, aim__panels(shape->part_out[i]));
-        }
+        total += part_bytes(p, fixed_range, shape->part_out[i], shape->in);
     return total;
 }
 
 static size_t analog_bytes(const aim_linear *l)
 {
     size_t total = 0;
-    for (int i = 0; i < l->shape.n_parts; i++) {
-        const aim__tile_part *part = &l->part[i];
-        total += part->channels_bytes;
-        for (int t = 0; t < part->tiling.tiles; t++) {
-            const aim_packed *w = &part->tile[t].w;
-            total += aim_packed_bytes(w->out, w->in, w->planes);
-        }
-    }
+    for (int i = 0; i < l->shape.n_parts; i++)
+        total += l->part[i].bytes;
     return total;
 }
 
@@ -82,9 +87,7 @@ static void analog_free(aim_linear *l)
         return;
     for (int i = 0; i < AIM_MAX_PARTS; i++) {
         aim__tile_part *part = &l->part[i];
-        for (int t = 0; part->tile && t < part->tiling.tiles; t++)
-            aim_packed_fini(&part->tile[t].w);
-        aim_big_free(part->channels, part->channels_bytes);
+        aim_big_free(part->memory, part->bytes);
         aim_free(part->tile);
         aim__tiling_fini(&part->tiling);
     }
@@ -100,48 +103,48 @@ static float *next_array(float **piece, bool wanted, size_t n)
     return wanted ? array : NULL;
 }
 
-static int reserve_channels(aim_linear *l, aim__tile_part *part, aim_error *err)
+/* Conductances at `memory`, and behind them the numbers of channels. */
+static int place_tile(const aim_linear *l, aim__tile *tile, struct channel_arrays a, int out,
+                      int width, unsigned char *memory, aim_error *err)
 {
-    struct channel_arrays a = arrays_of(l->profile, part->tiling.ranges != NULL);
-    size_t n = (size_t)part->n_panels * AIM_PANEL;
-    part->channels_bytes = (size_t)part->tiling.tiles * array_bytes(a, part->n_panels);
-    if (part->channels_bytes == 0)
-        return AIM_OK;
-    part->channels = aim_big_alloc(part->channels_bytes);
-    if (!part->channels)
-        return aim_fail_nomem(err, "channels of tiles");
-    float *at = part->channels;
-    for (int t = 0; t < part->tiling.tiles; t++) {
-        aim__tile *tile = &part->tile[t];
-        tile->full_scale = next_array(&at, a.full_scale, n);
-        tile->step = next_array(&at, a.step, n);
-        tile->largest = next_array(&at, a.largest, n);
-        tile->gain = next_array(&at, a.gain, n);
+    int planes = planes_of(l->profile);
+    float *at = (float *)(void *)(memory + aim_packed_bytes(out, width, planes));
+    size_t n = (size_t)aim__panels(out) * AIM_PANEL;
+    tile->full_scale = next_array(&at, a.full_scale, n);
+    tile->step = next_array(&at, a.step, n);
+    tile->largest = next_array(&at, a.largest, n);
+    tile->gain = next_array(&at, a.gain, n);
+    return aim_packed_place(&tile->w, out, width, planes, memory, err);
+}
+
+/* The tiles of a part lie together: they are read one after the other. */
+static int place_tiles(const aim_linear *l, aim__tile_part *part, int out, aim_error *err)
+{
+    const aim_profile *p = l->profile;
+    struct channel_arrays arrays = arrays_of(p, part->tiling.ranges != NULL);
+    unsigned char *at = part->memory;
+    int code = AIM_OK;
+    for (int t = 0; t < part->tiling.tiles && !code; t++) {
+        int width = width_of(p, l->shape.in, t);
+        code = place_tile(l, &part->tile[t], arrays, out, width, at, err);
+        at +=
+            aim_packed_bytes(out, width, planes_of(p)) + array_floats(arrays, out) * sizeof(float);
     }
-    return AIM_OK;
+    return code;
 }
 
 static int reserve_part(aim_linear *l, const aim_linear_source *source, int index, aim_error *err)
 {
     aim__tile_part *part = &l->part[index];
-    int out = source->shape.part_out[index],
-        code = aim__tiling_init(&part->tiling, source, index, err);
+    int out = l->shape.part_out[index], code = aim__tiling_init(&part->tiling, source, index, err);
     if (code)
         return code;
-    part->n_panels = aim__panels(out);
-    if (index > 0) {
-        const aim__tile_part *before = part - 1;
-        part->first_panel = before->first_panel + before->n_panels;
-        part->first_output = before->first_output + source->shape.part_out[index - 1];
-    }
+    part->bytes = part_bytes(l->profile, part->tiling.ranges != NULL, out, l->shape.in);
+    part->memory = aim_big_alloc(part->bytes);
     part->tile = aim_calloc((size_t)part->tiling.tiles, sizeof *part->tile);
-    if (!part->tile)
+    if (!part->memory || !part->tile)
         return aim_fail_nomem(err, "tiles");
-    for (int t = 0; t < part->tiling.tiles && !code; t++) {
-        int width = aim_tile_span_of(l->shape.in, l->profile->tile.max_input_size, t).width;
-        code = aim_packed_init(&part->tile[t].w, out, width, planes_of(l->profile), err);
-    }
-    return code ? code : reserve_channels(l, part, err);
+    return place_tiles(l, part, out, err);
 }
 
 /* Inputs of a tile with this range (0: dynamic): those of another part, if that has the
@@ -188,9 +191,15 @@ static int reserve(aim_linear *l, const aim_linear_source *source, aim_error *er
     l->layer = source->layer;
     l->adc = adc_of(&l->profile->tile);
     int code = aim_tile_settings_check_integer(&l->profile->tile, err);
+    int outputs = 0;
     for (int i = 0; i < l->shape.n_parts && !code; i++) {
+        aim__tile_part *part = &l->part[i];
+        part->first_output = outputs;
+        part->first_panel = l->n_panels;
+        part->n_panels = aim__panels(l->shape.part_out[i]);
+        outputs += l->shape.part_out[i];
+        l->n_panels += part->n_panels;
         code = reserve_part(l, source, i, err);
-        l->n_panels += l->part[i].n_panels;
     }
     return code ? code : list_inputs(l, err);
 }
