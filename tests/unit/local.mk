@@ -50,11 +50,13 @@ tests_unit_test_sampler_SOURCES = tests/unit/test_sampler.c
 tests_unit_test_sampler_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 tests_unit_test_memory_plan_SOURCES = tests/unit/test_memory_plan.c
 tests_unit_test_memory_plan_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
-tests_unit_test_engine_SOURCES = tests/unit/test_engine.c tests/unit/chip_rig.h
+tests_unit_test_engine_SOURCES = tests/unit/test_engine.c tests/unit/chip_rig.h \
+	tests/unit/tsan.h
 tests_unit_test_engine_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 
 UNIT_TESTS += tests/unit/test_probe
-tests_unit_test_probe_SOURCES = tests/unit/test_probe.c tests/unit/chip_rig.h
+tests_unit_test_probe_SOURCES = tests/unit/test_probe.c tests/unit/chip_rig.h \
+	tests/unit/tsan.h
 tests_unit_test_probe_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 
 UNIT_TESTS += tests/unit/test_tensor tests/unit/test_tile_kernels \

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "chip_rig.h"
 #include "engine/served_model.h"
+#include "tsan.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -14,18 +15,6 @@
 #include <string.h>
 #include <time.h>
 
-/* ThreadSanitizer makes the kernels a hundred times slower; races show in few
- * requests as well as in many. */
-#if defined(__SANITIZE_THREAD__)
-#define TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define TSAN 1
-#endif
-#endif
-#ifndef TSAN
-#define TSAN 0
-#endif
 enum { GREEDY = TSAN ? 2 : 40, MIX = TSAN ? 5 : 24 };
 
 static char model_dir[4096];

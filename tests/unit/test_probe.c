@@ -9,6 +9,7 @@
 #include "engine/calibrate.h"
 #include "engine/measure_run.h"
 #include "engine/probe.h"
+#include "tsan.h"
 
 #include <check.h>
 #include <math.h>
@@ -727,20 +728,13 @@ START_TEST(measuring_beside_the_engine)
 }
 END_TEST
 
-int main(void)
+static void add_tests_of_one_thread(TCase *tc)
 {
     enum {
         CALIBRATIONS = sizeof calibration_cases / sizeof calibration_cases[0],
         REFUSALS = sizeof refusals / sizeof refusals[0],
     };
-    const char *top = getenv("top_srcdir");
-    snprintf(model_dir, sizeof model_dir, "%s/models/wordmath-2m", top ? top : ".");
-    aim_json_init();
-    Suite *s = suite_create("probe");
-    TCase *tc = tcase_create("probe");
-    tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, a_probe_equals_a_plain_computation, 0, ALL_CASES);
-    tcase_add_loop_test(tc, threads_do_not_matter_to_a_probe, 0, QUICK_CASES);
     tcase_add_test(tc, saturation_equals_a_plain_computation);
     tcase_add_test(tc, a_probe_refuses);
     tcase_add_loop_test(tc, progress_ends_at_one_and_cancelling_ends_it, 0, QUICK_CASES);
@@ -750,7 +744,20 @@ int main(void)
     tcase_add_test(tc, a_long_text_goes_in_pieces);
     tcase_add_loop_test(tc, calibration_refuses, 0, REFUSALS);
     tcase_add_test(tc, methods_by_name);
+}
+
+int main(void)
+{
+    const char *top = getenv("top_srcdir");
+    snprintf(model_dir, sizeof model_dir, "%s/models/wordmath-2m", top ? top : ".");
+    aim_json_init();
+    Suite *s = suite_create("probe");
+    TCase *tc = tcase_create("probe");
+    tcase_set_timeout(tc, 300);
     tcase_add_test(tc, measuring_beside_the_engine);
+    tcase_add_loop_test(tc, threads_do_not_matter_to_a_probe, 0, QUICK_CASES);
+    if (!TSAN)
+        add_tests_of_one_thread(tc);
     suite_add_tcase(s, tc);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
