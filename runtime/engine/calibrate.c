@@ -6,6 +6,7 @@
 #include "engine/input_statistics.h"
 #include "engine/measure_run.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- methods ---------------------------------------------------------------------- */
@@ -37,10 +38,9 @@ int aim_calibration_check(const aim_calibration *c, aim_error *err)
     if (c->method == AIM_CALIBRATE_QUANTILE && !(c->value > 0 && c->value <= 1))
         return aim_fail_param(err, AIM_EINVAL, "value",
                               "value is %g, but a quantile is above 0 and at most 1", c->value);
-    if (c->method == AIM_CALIBRATE_STD && !(c->value > 0 && c->value <= AIM_CALIBRATE_MOST))
+    if (c->method == AIM_CALIBRATE_STD && !(c->value > 0 && isfinite(c->value)))
         return aim_fail_param(err, AIM_EINVAL, "value",
-                              "value is %g, but a factor is above 0 and at most %d", c->value,
-                              AIM_CALIBRATE_MOST);
+                              "value is %g, but a factor is above 0 and finite", c->value);
     return AIM_OK;
 }
 

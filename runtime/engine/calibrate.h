@@ -20,13 +20,12 @@ enum aim_calibration_method {
 
 typedef struct aim_calibration {
     enum aim_calibration_method method;
-    double value; /* the share, in (0, 1], or the factor, in (0, AIM_CALIBRATE_MOST];
-                     unused with MAX */
+    double value; /* the share, in (0, 1], or the factor, > 0; unused with MAX */
 } aim_calibration;
-enum { AIM_CALIBRATE_MOST = 1000 };
 
-/* The method called "quantile", "max" or "std" with its usual value; name NULL: what
- * is best as a rule. AIM_EINVAL with param "method" and the list of names. */
+/* The method called "quantile", "max" or "std" with its usual value: 0.9999, or the 18
+ * standard deviations of the paper's training. name NULL: the quantile, which is best
+ * as a rule (docs/research.md). AIM_EINVAL with param "method" and the list of names. */
 int aim_calibration_find(const char *name, aim_calibration *out, aim_error *err);
 /* AIM_EINVAL with param "value" if that is out of the method's range. */
 int aim_calibration_check(const aim_calibration *c, aim_error *err);
