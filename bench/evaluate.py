@@ -31,6 +31,12 @@ PROFILES = os.path.join(TOP, "conf", "profiles")
 UNCOMPENSATED = "pcm-aihwkit-uncompensated"
 CALIBRATION_TEXTS = 50  # of the problems, with the answers of the float model
 MAX_TOKENS = 200
+
+# Full scale of the ADC for this model, as the paper's checkpoints have theirs (14 and
+# 12): the page has the sweep that it was chosen from.
+OUT_BOUND = 24
+SWEEP = [6, 10, 14, 20, 24, 28, 40, 60]
+
 PATIENCE = 120.0
 
 AGES = [("1 s", 1), ("1 h", 3600), ("1 d", 86400), ("30 d", 30 * 86400),
@@ -134,12 +140,14 @@ def accuracy(daemon, model, tasks):
 class Row:
     """What is measured: a digital model, or chips of a profile that differ by seed."""
 
-    def __init__(self, name, profile=None, chips=1, bits=None, calibrated=False, ages=(None,)):
+    def __init__(self, name, profile=None, chips=1, bits=None, calibrated=False, ages=(None,),
+                 out_bound=OUT_BOUND):
         self.name = name
         self.profile = profile
         self.chips = chips
         self.bits = bits
         self.calibrated = calibrated
+        self.out_bound = out_bound
         self.ages = ages  # pairs of words and seconds; None: as programmed
 
 
@@ -147,7 +155,7 @@ def rows(chips):
     yield Row("float32")
     yield Row("int8")
     for bits in (16, 8):
-        yield Row("ideal", "ideal", 1, bits)
+        yield Row("ideal", "ideal", 1, bits, out_bound=None)
         for calibrated in (False, True):
             yield Row("afm-paper", "afm-paper", 1, bits, calibrated)
             yield Row("pcm-hermes", "pcm-hermes", chips, bits, calibrated)
@@ -155,6 +163,13 @@ def rows(chips):
         yield Row("reram-wan2022", "reram-wan2022", chips, bits)
         yield Row("pcm-aihwkit", "pcm-aihwkit", chips, bits, ages=AGES)
         yield Row("pcm-aihwkit, no compensation", UNCOMPENSATED, chips, bits, ages=AGES)
+
+
+def sweep_rows():
+    """The full scale of the ADC, where nothing else is wrong with the weights."""
+    for calibrated in (False, True):
+        for out_bound in SWEEP:
+            yield Row("afm-paper", "afm-paper", 1, 16, calibrated, out_bound=out_bound)
 
 
 def calibrate(daemon, name, tasks):
@@ -169,7 +184,7 @@ def measure_chip(daemon, row, seed, tasks):
     """Accuracy of one chip at each age of the row."""
     chip = daemon.call("POST", "/v1/chips", {
         "model": "wordmath-2m", "profile": row.profile, "seed": seed, "name": f"chip-{seed}",
-        "conductance_bits": row.bits})
+        "conductance_bits": row.bits, "out_bound": row.out_bound})
     name = chip["id"]
     daemon.wait_for_chip(name)
     if row.calibrated:
@@ -194,6 +209,7 @@ def measure(daemon, row, tasks):
     for i, age in enumerate(row.ages):
         percent = [figures[i] for figures in per_chip]
         yield {"name": row.name, "conductance_bits": row.bits,
+               "out_bound": row.out_bound if row.profile else None,
                "input_ranges": None if not row.profile else
                "calibrated" if row.calibrated else "dynamic",
                "age": age[0] if age else None, "age_seconds": age[1] if age else None,
@@ -215,10 +231,18 @@ One problem is {step:g} %. Every single figure is in [accuracy.json](accuracy.js
 
 The model is a digital one: nothing in its training knew of noise, which is what
 hardware-aware training is for. Its checkpoint has no input ranges, so ranges are
-dynamic (the largest input of each row) or calibrated on the first {texts} of the problems
-(`analogctl calibrate` with its defaults).
+dynamic (the largest input of each row and tile) or calibrated on the first {texts} of
+the problems with their answers (`analogctl calibrate` with its defaults).
 
 {table}
+
+## Full scale of the ADC
+The bound of a reading, in units of input range times largest weight, belongs to a
+model as much as to the hardware: too low, and readings saturate; too high, and a step
+of the ADC is coarse. The table above was measured with {out_bound}; the paper's
+checkpoints were trained for 14 and 12. Here is what the profile without noise solves:
+
+{sweep}
 """
 
 
@@ -244,14 +268,36 @@ def table(results):
     return "\n".join(lines)
 
 
-def write_results(folder, results, n_problems):
+def sweep_table(sweep):
+    lines = ["| out_bound | " + " | ".join(f"{bound}" for bound in SWEEP) + " |",
+             "|---|" + "---:|" * len(SWEEP)]
+    for ranges in ("dynamic", "calibrated"):
+        figures = [cell(r) for r in sweep if r["input_ranges"] == ranges]
+        lines.append(f"| afm-paper, {ranges} ranges | " + " | ".join(figures) + " |")
+    return "\n".join(lines)
+
+
+def write_results(folder, results, sweep, n_problems):
+    os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "accuracy.json"), "w", encoding="utf-8") as f:
-        f.write("[\n" + ",\n".join(json.dumps(r) for r in results) + "\n]\n")
+        f.write("[\n" + ",\n".join(json.dumps(r) for r in results + sweep) + "\n]\n")
     with open(os.path.join(folder, "accuracy.md"), "w", encoding="utf-8") as f:
         f.write(PAGE.format(problems=n_problems, step=100 / n_problems, texts=CALIBRATION_TEXTS,
-                            table=table(results)))
+                            table=table(results), out_bound=OUT_BOUND,
+                            sweep=sweep_table(sweep)))
     with open(os.path.join(folder, "accuracy.svg"), "w", encoding="utf-8") as f:
         f.write(accuracy_figure.draw(results))
+
+
+def measure_all(daemon, all_rows, tasks):
+    results = []
+    for row in all_rows:
+        for result in measure(daemon, row, tasks):
+            results.append(result)
+            print(f"{result['name']:30} {result['input_ranges'] or '':11} "
+                  f"{result['age'] or '':8} {result['conductance_bits'] or '':>2} "
+                  f"{result['out_bound'] or '':>2} {cell(result)}", flush=True)
+    return results
 
 
 def main():
@@ -262,15 +308,10 @@ def main():
     args = parser.parse_args()
     tasks = problems()
     daemon = Daemon(args.program)
-    results = []
-    for row in rows(args.chips):
-        for result in measure(daemon, row, tasks):
-            results.append(result)
-            print(f"{result['name']:30} {result['input_ranges'] or '':11} "
-                  f"{result['age'] or '':8} {result['conductance_bits'] or '':>2} {cell(result)}",
-                  flush=True)
+    results = measure_all(daemon, rows(args.chips), tasks)
+    sweep = measure_all(daemon, sweep_rows(), tasks)
     daemon.stop()
-    write_results(args.out, results, len(tasks))
+    write_results(args.out, results, sweep, len(tasks))
 
 
 if __name__ == "__main__":
