@@ -65,7 +65,7 @@ static int read_base(const aimd_offload *o, const aimd_body *b, const aimd_model
 static int read_profile(const aimd_body *b, const char **profile, aim_error *err)
 {
     int rc = read_text(b, "profile", true, profile, err);
-    if (rc == 0 && strchr(*profile, '/'))
+    if (rc == 0 && !aimd_is_chip_name(*profile))
         rc = aim_fail_param(err, AIM_EINVAL, "profile",
                             "profile must be the name of a profile, not a file");
     return rc;

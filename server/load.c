@@ -76,8 +76,6 @@ static void serve_all(aimd_loader *l)
     for (aimd_model *m = aimd_models_first(&d->models); m; m = aimd_models_next(m))
         aimd_daemon_model_ready(d, m);
     aimd_chips_loaded(d);
-    aimd_chips_restore(d, l->stored);
-    l->stored = NULL;
 }
 
 static void on_done(uv_async_t *handle)
@@ -88,6 +86,8 @@ static void on_done(uv_async_t *handle)
     if (l->error.code == AIM_OK)
         serve_all(l);
     l->on_loaded(d, &l->error);
+    aimd_chips_restore(d, l->stored); /* none after a failure */
+    l->stored = NULL;
 }
 
 void aimd_load_detach(aimd_loader *l)

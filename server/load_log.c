@@ -55,3 +55,12 @@ void aimd_log_loaded(const aimd_model *m)
              AIMD_STR("chat_template", f.chat_template),
              AIMD_INT("process_anonymous_bytes", (int64_t)aim_memory_anonymous()));
 }
+
+void aimd_log_ranges(const aimd_model *m)
+{
+    aim_model_facts f = aim_model_describe(m->model);
+    if (f.missing_ranges > 0)
+        aimd_log(AIMD_LOG_WARNING, "input_ranges_missing", AIMD_STR("model", m->id),
+                 AIMD_INT("layers", f.missing_ranges), AIMD_STR("input_ranges", f.input_ranges),
+                 AIMD_STR("advice", "calibrate the chip: dynamic ranges stand in"));
+}

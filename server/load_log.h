@@ -18,4 +18,7 @@ void aimd_log_progress(aimd_load_progress *p, const aimd_model *m, double done);
 /* What was loaded, in how many seconds. */
 void aimd_log_loaded(const aimd_model *m);
 
+/* Warn if layers that should have fixed input ranges have none. */
+void aimd_log_ranges(const aimd_model *m);
+
 #endif

@@ -8,6 +8,7 @@ AM_PY_LOG_FLAGS = -B
 API_TESTS =
 # Those in which threads meet: the others tell ThreadSanitizer nothing new.
 THREADED_API_TESTS = \
+	tests/api/test_chips.py \
 	tests/api/test_determinism.py \
 	tests/api/test_disconnect.py \
 	tests/api/test_lifecycle.py \
@@ -35,7 +36,11 @@ API_TESTS += tests/api/test_analogctl.py
 API_TESTS += \
 	tests/api/test_chat.py \
 	tests/api/test_chat_template.py \
+<<<<<<< Updated upstream
 	tests/api/test_chip_usage.py \
+=======
+	tests/api/test_chips.py \
+>>>>>>> Stashed changes
 	tests/api/test_completions.py \
 	tests/api/test_determinism.py \
 	tests/api/test_disconnect.py \
