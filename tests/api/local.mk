@@ -36,11 +36,8 @@ API_TESTS += tests/api/test_analogctl.py
 API_TESTS += \
 	tests/api/test_chat.py \
 	tests/api/test_chat_template.py \
-<<<<<<< Updated upstream
 	tests/api/test_chip_usage.py \
-=======
 	tests/api/test_chips.py \
->>>>>>> Stashed changes
 	tests/api/test_completions.py \
 	tests/api/test_determinism.py \
 	tests/api/test_disconnect.py \
