@@ -19,7 +19,10 @@ import harness
 from harness import (MODEL, MODEL_ID, PROMPT, TOP, Daemon, in_parallel, join_completion_stream,
                      parse_stream, sanitized)
 
-OPTIONS = argparse.Namespace(clients=8 if sanitized() else 32, seconds=12.0)
+# ThreadSanitizer is many times slower, and what it is for shows in little work.
+THREADS_ONLY = sanitized("thread")
+OPTIONS = argparse.Namespace(clients=6 if THREADS_ONLY else 12 if sanitized() else 32,
+                             seconds=8.0 if sanitized() else 12.0)
 PROFILES = os.path.join(TOP, "conf", "profiles")
 DRIFTS = "pcm-aihwkit"  # a profile under which age matters
 CHIPS = "/v1/chips"
@@ -27,14 +30,16 @@ HOUR, DAY = 3600, 86400
 FIELDS = {"id", "object", "model", "base_model", "profile", "seed", "age", "conductance_bits",
           "out_bound", "backend", "state", "progress", "error", "input_ranges", "memory",
           "created", "source", "persistent"}
-PROBLEMS = [p["prompt"] for p in harness.problems()[:6]]
+PROBLEMS = [p["prompt"] for p in harness.problems()[:2 if THREADS_ONLY else 6]]
+TOKENS = 8 if THREADS_ONLY else 24
+ROUNDS = 3  # of the operator, at least
 
 
 class ChipDaemon(Daemon):
     """A daemon with the profiles of the sources, and words for what chips do."""
 
     def __init__(self, *args, **kwargs):
-        super().__init__("--profile-dir", PROFILES, *args, **kwargs)
+        super().__init__("--profile-dir", PROFILES, "--queue-timeout", "300", *args, **kwargs)
 
     def change(self, path, **body):
         """A POST that must be accepted; the chip as it is then."""
@@ -70,14 +75,14 @@ class ChipDaemon(Daemon):
 
     def answers(self, model):
         """Fingerprint and what is generated, to the last bit of its logprobs."""
-        found = self.completion(PROBLEMS, model=model, max_tokens=24, temperature=0.7, seed=5,
+        found = self.completion(PROBLEMS, model=model, max_tokens=TOKENS, temperature=0.7, seed=5,
                                 logprobs=1, ignore_eos=True)
         return found["system_fingerprint"], [(c["text"], c["logprobs"]["token_logprobs"])
                                              for c in found["choices"]]
 
     def keep_busy(self, name):
         """Something that takes the chip, and whoever waits behind it, a while."""
-        texts = [f"{p} {i}" for i in range(170) for p in PROBLEMS]
+        texts = [f"{p} {i}" for i in range(1000 // len(PROBLEMS)) for p in PROBLEMS]
         return self.change(f"/{name}/calibrate", texts=texts, method="max")
 
 
@@ -148,6 +153,7 @@ class Lifecycle(Shared):
         daemon.wait_until(lambda: chip["model"] not in str(daemon.metrics()),
                           "the chip's metrics are gone")
 
+    @unittest.skipIf(THREADS_ONLY, "no threads meet")
     def test_models_tell_of_chips(self):
         self.daemon.program("m", seed=3, age="1d", conductance_bits=16)
         twin, chip = self.daemon.get("/v1/models").json()["data"]
@@ -161,6 +167,7 @@ class Lifecycle(Shared):
         answer = self.daemon.post("/v1/completions", {"prompt": "a", "max_tokens": 1})
         self.assertEqual(answer.json()["model"], MODEL_ID)
 
+    @unittest.skipIf(THREADS_ONLY, "no threads meet")
     def test_defaults(self):
         chip = self.daemon.change("", model=MODEL_ID, profile="ideal")
         self.assertEqual(chip["id"], f"ideal-{chip['seed']}")
@@ -224,7 +231,8 @@ class Lifecycle(Shared):
 class Running(Shared):
     """What runs ends on the state it began on."""
 
-    BODY = {"prompt": PROMPT, "max_tokens": 400, "temperature": 1, "seed": 1, "ignore_eos": True}
+    BODY = {"prompt": PROMPT, "max_tokens": 100 if THREADS_ONLY else 400, "temperature": 1,
+            "seed": 1, "ignore_eos": True}
 
     def started(self, model):
         """A stream of which a part has come, with its socket, and the whole expected."""
@@ -273,6 +281,7 @@ class Running(Shared):
 
 class Refusals(Shared):
 
+    @unittest.skipIf(THREADS_ONLY, "no threads meet")
     def test_what_is_not_there(self):
         self.assert_error(self.daemon.get(CHIPS + "/none"), 404, None, "chip_not_found")
         self.assert_error(self.daemon.request("DELETE", CHIPS + "/none"), 404, None,
@@ -285,6 +294,7 @@ class Refusals(Shared):
         self.assert_error(self.daemon.post(CHIPS, {"model": "none", "profile": "ideal"}), 404,
                           "model", "model_not_found")
 
+    @unittest.skipIf(THREADS_ONLY, "no threads meet")
     def test_methods(self):
         self.daemon.program("m", "ideal")
         for method, path, allowed in (("DELETE", CHIPS, "GET, HEAD, POST"),
@@ -295,6 +305,7 @@ class Refusals(Shared):
                 answer = self.daemon.request(method, path)
                 self.assertEqual((answer.status, answer.headers["allow"]), (405, allowed))
 
+    @unittest.skipIf(THREADS_ONLY, "no threads meet")
     def test_bodies_of_new_chips(self):
         good = {"model": MODEL_ID, "profile": "ideal"}
         for param, value in (("model", None), ("model", 1), ("profile", None), ("profile", ""),
@@ -308,6 +319,7 @@ class Refusals(Shared):
                 self.assert_error(self.daemon.post(CHIPS, {**good, param: value}), 400, param)
         self.assertEqual(self.daemon.names(), [])
 
+    @unittest.skipIf(THREADS_ONLY, "no threads meet")
     def test_hostile_names(self):
         for name in ("", ".", "..", "../a", "a/b", "/a", ".a", "-a", "_a", "a b", "a\n", "ä",
                      "a\u0000b", "a" * 65, "x.ranges", "a%2fb", "a\"b", "@", "a@b", "a\\b"):
@@ -319,6 +331,7 @@ class Refusals(Shared):
             with self.subTest(path=path):
                 self.assertIn(self.daemon.get(CHIPS + path).status, (400, 404, 405))
 
+    @unittest.skipIf(THREADS_ONLY, "no threads meet")
     def test_other_bodies(self):
         self.daemon.program("b", "ideal")
         table = (("age", {}, "age"), ("age", {"age": None}, "age"), ("age", {"age": True}, "age"),
@@ -361,6 +374,7 @@ class Refusals(Shared):
         daemon.delete("first")  # its calibration ends with it
         daemon.program("second", "ideal")
 
+    @unittest.skipIf(THREADS_ONLY, "no threads meet")
     def test_memory(self):
         """A cache that one model can have, and a second one cannot."""
         with open("/proc/meminfo", encoding="ascii") as f:
@@ -385,6 +399,7 @@ def cgroup_limits():
             yield text
 
 
+@unittest.skipIf(THREADS_ONLY, "no threads meet")
 class Keys(StateDirectory):
 
     def test_an_admin_key_is_needed(self):
@@ -429,7 +444,8 @@ class Restart(StateDirectory):
             chips = self.kept(daemon)
             answers = [daemon.answers(f"{MODEL_ID}@{name}") for name in "ab"]
         self.assertEqual(self.files(), ["a.json", "b.json", "b.ranges.json"])
-        for more in (["--threads", "1"], ["--threads", "3", "--kernels", "portable"]):
+        other = ["--threads", "3"] + ([] if THREADS_ONLY else ["--kernels", "portable"])
+        for more in (["--threads", "1"], other):
             with self.daemon(*more) as daemon:
                 for name in "ab":
                     daemon.wait_chip(name)
@@ -454,6 +470,7 @@ class Restart(StateDirectory):
             self.assertEqual(daemon.answers(MODEL_ID + "@chip-4"),
                              daemon.answers(MODEL_ID + "@reference"))
 
+    @unittest.skipIf(THREADS_ONLY, "no threads meet")
     def test_files_that_are_no_chips(self):
         with self.daemon() as daemon:
             daemon.program("good", "ideal")
@@ -483,6 +500,7 @@ class Restart(StateDirectory):
             self.assertEqual(ignored, set(wrong) | {"device", "folder"})
         self.assertEqual(self.files(), before)
 
+    @unittest.skipIf(THREADS_ONLY, "no threads meet")
     def test_what_cannot_be_programmed_again(self):
         """It says why, is not served, can be deleted, and its file stays until then."""
         profiles = os.path.join(self.dir, "profiles")
@@ -527,6 +545,7 @@ class Restart(StateDirectory):
             self.assertEqual(daemon.wait_chip("a")["input_ranges"], "dynamic")
             self.assertEqual(len(daemon.names()), 5)
 
+    @unittest.skipIf(THREADS_ONLY, "no threads meet")
     def test_a_state_directory_of_no_use(self):
         path = os.path.join(self.dir, "file")
         with open(path, "w", encoding="ascii"):
@@ -535,6 +554,7 @@ class Restart(StateDirectory):
             ChipDaemon("--state-dir", path)
 
 
+@unittest.skipIf(THREADS_ONLY, "no threads meet")
 class Configured(StateDirectory):
 
     ARGS = ("--backend", "analog", "--profile", "pcm-hermes", "--chip-seed", "3")
@@ -580,7 +600,8 @@ class Configured(StateDirectory):
 class Load(unittest.TestCase):
     """Clients stream while chips come, age, are probed and go."""
 
-    BODY = {"max_tokens": 32, "temperature": 0.8, "seed": 9, "ignore_eos": True, "logprobs": 1}
+    BODY = {"max_tokens": TOKENS, "temperature": 0.8, "seed": 9, "ignore_eos": True,
+            "logprobs": 1}
 
     def one(self, daemon, model, problem):
         """(fingerprint, answer to the last bit) of one stream, or None if the chip is not
@@ -630,7 +651,7 @@ class Load(unittest.TestCase):
 
     def operator(self, daemon, end):
         rounds = 0
-        while time.monotonic() < end:
+        while rounds < ROUNDS or time.monotonic() < end:
             daemon.age("x", (DAY, 0)[rounds % 2])
             daemon.change("", model=MODEL_ID, profile="pcm-hermes", name="guest", seed=2)
             if rounds % 3:
@@ -659,7 +680,6 @@ class Load(unittest.TestCase):
             states = {f: sum(c.get(f, 0) for c in counts) for f in {k for c in counts for k in c}}
             print(json.dumps({"clients": OPTIONS.clients, "rounds": rounds,
                               "answers_by_state": sorted(states.values())}))
-            self.assertGreater(rounds, 1)
             self.assertGreaterEqual(len(states), 3)
             daemon.wait_idle()
             daemon.wait_until(lambda: daemon.descriptors() <= descriptors,
