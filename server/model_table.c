@@ -75,7 +75,6 @@ static void unlink_from(aimd_model **list, aimd_model *m)
 
 static void retire(aimd_model_table *t, aimd_model *m)
 {
-    m->listed = false;
     m->next = t->retired;
     t->retired = m;
     aimd_model_release(m);
@@ -85,7 +84,6 @@ void aimd_models_add(aimd_model_table *t, aimd_model *m)
 {
     uv_mutex_lock(&t->lock);
     *find_link(&t->served, NULL) = m;
-    m->listed = true;
     uv_mutex_unlock(&t->lock);
 }
 
@@ -102,7 +100,6 @@ void aimd_models_replace(aimd_model_table *t, aimd_model *from, aimd_model *to)
     uv_mutex_lock(&t->lock);
     to->next = from->next;
     *find_link(&t->served, from) = to;
-    to->listed = true;
     uv_mutex_unlock(&t->lock);
     retire(t, from);
 }
@@ -198,8 +195,10 @@ void aimd_model_release(aimd_model *m)
 
 int aimd_models_init(aimd_model_table *t, aimd_daemon *d, aim_error *err)
 {
-    *t = (aimd_model_table){.daemon = d};
-    return uv_mutex_init(&t->lock) ? aim_fail_nomem(err, "models") : 0;
+    if (uv_mutex_init(&t->lock))
+        return aim_fail_nomem(err, "models");
+    t->daemon = d;
+    return 0;
 }
 
 static void free_list(aimd_model *m)

@@ -39,7 +39,7 @@ typedef struct aimd_model {
     /* Private to model_table.c: */
     struct aimd_model *next;
     int references; /* guarded by the table's lock */
-    bool listed, closing;
+    bool closing;
     uv_work_t close_work;
 } aimd_model;
 
