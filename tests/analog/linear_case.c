@@ -232,10 +232,15 @@ void linear_case_limit_codes(const linear_case *c, float *code)
 int new_trace(const linear_case *c, aim_tile_trace *trace, aim_error *err)
 {
     size_t inputs = (size_t)c->batch * (size_t)c->source.in, readings = linear_case_readings(c);
-    *trace =
-        (aim_tile_trace){aim_calloc(inputs, sizeof(float)), aim_calloc(readings, sizeof(float)),
-                         aim_calloc(readings, sizeof(float)), aim_calloc(readings, sizeof(float))};
-    if (trace->dac_code && trace->adc_code && trace->adc_bound && trace->adc_step)
+    *trace = (aim_tile_trace){
+        .dac_code = aim_calloc(inputs, sizeof(float)),
+        .adc_input = aim_calloc(readings, sizeof(float)),
+        .adc_code = aim_calloc(readings, sizeof(float)),
+        .adc_bound = aim_calloc(readings, sizeof(float)),
+        .adc_step = aim_calloc(readings, sizeof(float)),
+    };
+    if (trace->dac_code && trace->adc_input && trace->adc_code && trace->adc_bound &&
+        trace->adc_step)
         return AIM_OK;
     free_trace(trace);
     return aim_fail_nomem(err, c->file.what);
@@ -244,6 +249,7 @@ int new_trace(const linear_case *c, aim_tile_trace *trace, aim_error *err)
 void free_trace(aim_tile_trace *trace)
 {
     aim_free(trace->dac_code);
+    aim_free(trace->adc_input);
     aim_free(trace->adc_code);
     aim_free(trace->adc_bound);
     aim_free(trace->adc_step);

@@ -118,6 +118,11 @@ static int compare_integer(const linear_case *c, const aim_tiled_linear *l,
     return AIM_OK;
 }
 
+static bool has_converters(const linear_case *c)
+{
+    return c->settings.inp_res > 0 && c->settings.out_res > 0;
+}
+
 static int compare_all(const linear_case *c, const aim_tiled_linear *l, struct result *exact,
                        tally *t, aim_error *err)
 {
@@ -125,7 +130,7 @@ static int compare_all(const linear_case *c, const aim_tiled_linear *l, struct r
     if (code)
         return code;
     compare_exact(c, exact, t);
-    if (c->settings.inp_res <= 0 || c->settings.out_res <= 0)
+    if (!has_converters(c))
         return AIM_OK;
     if (c->has_ties)
         return compare_integer(c, l, exact, 16, &t->ties, err);
@@ -136,6 +141,7 @@ static int compare_all(const linear_case *c, const aim_tiled_linear *l, struct r
 static int run_case(const linear_case *c, tally *t, aim_error *err)
 {
     struct result exact = {0};
+    t->with_converters += has_converters(c);
     aim_tiled_linear *l = aim_tiled_linear_new(&c->settings, &c->source, err);
     if (!l)
         return (int)err->code;

@@ -10,7 +10,7 @@
 /* Outputs of the integer evaluator against the reference evaluator's. */
 typedef struct integer_tally {
     long cases, outputs;
-    long not_done; /* cases whose DAC codes are no int8 */
+    long not_done;        /* cases whose DAC codes are no int8 */
     long off;             /* outputs with a reading that is another ADC code */
     long far_readings;    /* readings more than one ADC code off */
     double error_squares; /* each divided by the mean square of its case's outputs */
@@ -18,6 +18,7 @@ typedef struct integer_tally {
 
 typedef struct tally {
     long cases, outputs, mismatches;
+    long with_converters; /* linear cases with a DAC and an ADC, read without an error */
     integer_tally bits8, bits16;
     integer_tally ties; /* 16 bits over the cases made of exact ties, counted apart */
 } tally;

@@ -59,6 +59,28 @@ class Good(FolderTest):
         result = run(VECTORS)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         self.assertIn("mismatches 0 bad files 0", result.stdout)
+        self.check_integer_cases(result.stdout)
+
+    def check_integer_cases(self, text):
+        """Every case with both converters whose DAC codes are int8."""
+        ties = with_ints = 0
+        for name in os.listdir(VECTORS):
+            if not name.startswith("lin_"):
+                continue
+            vectors = load(name)
+            config = vectors["config"]
+            steps = [r if r > 1 else 1 / r if r > 0 else 0
+                     for r in (config["inp_res"], config["out_res"])]
+            if not 0 < steps[0] <= 254 or not steps[1]:
+                continue
+            if vectors["expect"]["stats"].get("adc_exact_ties", 0):
+                ties += 1
+            else:
+                with_ints += 1
+        self.assertGreater(with_ints, 10)
+        self.assertIn(f"16 bits: cases {with_ints} ", text)
+        self.assertIn(f"16 bits, exact ties: cases {ties} ", text)
+        self.assertIn(f"8 bits: cases {with_ints} ", text)
 
     def test_a_dac_that_integer_tiles_do_not_have_is_no_failure(self):
         def change(vectors):

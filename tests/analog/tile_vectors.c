@@ -89,9 +89,20 @@ static void print_integer(const char *name, const integer_tally *t)
            t->outputs ? sqrt(t->error_squares / t->outputs) : 0.0);
 }
 
+/* A case that the integer evaluator never saw must not count as agreement. */
+static bool is_integer_complete(const tally *t)
+{
+    long seen = t->bits16.cases + t->bits16.not_done + t->ties.cases + t->ties.not_done;
+    if (seen != t->with_converters)
+        printf("integer evaluator, 16 bits: saw %ld of %ld cases with a DAC and an ADC\n", seen,
+               t->with_converters);
+    return seen == t->with_converters;
+}
+
 static int report(const tally *t, int bad_files)
 {
     bool integer_ok = t->bits16.off <= MAX_OFF * t->bits16.outputs && !t->bits16.far_readings;
+    bool complete = is_integer_complete(t);
     printf("cases %ld outputs %ld mismatches %ld bad files %d\n", t->cases, t->outputs,
            t->mismatches, bad_files);
     print_integer("16 bits", &t->bits16);
@@ -101,7 +112,7 @@ static int report(const tally *t, int bad_files)
         printf("integer evaluator, 16 bits: more than %g of the outputs are off, or one by more "
                "than an ADC step\n",
                MAX_OFF);
-    return t->mismatches || bad_files || !integer_ok;
+    return t->mismatches || bad_files || !integer_ok || !complete;
 }
 
 int main(int argc, char **argv)
