@@ -217,9 +217,7 @@ double aimd_chip_progress(const aimd_chip *c)
 
 /* ---- the daemon's life --------------------------------------------------- */
 
-/* What follows the last '@', else all of it, as a chip's name: what that may not hold
- * becomes '-'. */
-static void name_of_model(const char *model_id, char name[AIMD_CHIP_NAME + 1])
+void aimd_chip_name_of_model(const char *model_id, char name[AIMD_CHIP_NAME + 1])
 {
     size_t base = base_length(model_id), n = 0;
     const char *from = model_id[base] && model_id[base + 1] ? model_id + base + 1 : model_id;
@@ -236,7 +234,7 @@ static void name_of_model(const char *model_id, char name[AIMD_CHIP_NAME + 1])
 static int add_configured(aimd_daemon *d, aimd_model *m, aim_error *err)
 {
     char id[AIMD_CHIP_NAME + 1];
-    name_of_model(m->id, id);
+    aimd_chip_name_of_model(m->id, id);
     if (aimd_chip_find(d, id, strlen(id)))
         return aim_fail(err, AIM_EINVAL, "model %s: another chip is called %s too", m->id, id);
     char *base = aim_strndup(m->id, base_length(m->id));

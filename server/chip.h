@@ -85,6 +85,9 @@ typedef struct aimd_chip_request {
     double out_bound;     /* 0: the profile's */
 } aimd_chip_request;
 
+/* The name of the chip that a configured model of this id stands on: what follows its last
+ * '@', else all of it; what a chip's name may not hold becomes '-'. */
+void aimd_chip_name_of_model(const char *model_id, char name[AIMD_CHIP_NAME + 1]);
 /* The options of the configured model of this id; NULL: there is none. */
 const aimd_model_options *aimd_chip_base(const aimd_options *o, const char *id);
 /* The first state of a chip, without its profile: base with other options, called

@@ -80,6 +80,17 @@ static int read_all(const aimd_options *o, const char *profile, aim_profile *out
     return rc || !unread.code ? rc : aim_fail(err, unread.code, "%s", unread.text);
 }
 
+/* Tiles are computed in integers; the reference evaluator needs that only of noisy reads. */
+static int check_converters(const aimd_model_options *m, const aim_profile *p, aim_error *err)
+{
+    aim_error cause = {0};
+    bool noisy = p->read_noise != AIM_READ_NOISE_NONE && p->read_noise_share > 0;
+    if ((!noisy && strcmp(m->backend, "analog-exact") == 0) ||
+        aim_tile_settings_check_integer(&p->tile, &cause) == 0)
+        return 0;
+    return aim_fail_param(err, AIM_EINVAL, "profile", "profile %s: %s", p->name, cause.text);
+}
+
 int aimd_chip_settings(const aimd_options *o, const aimd_model_options *m, aim_chip *chip,
                        char digest[AIM_SHA256_HEX], aim_error *err)
 {
@@ -91,5 +102,6 @@ int aimd_chip_settings(const aimd_options *o, const aimd_model_options *m, aim_c
         chip->profile.conductance_bits = m->conductance_bits;
     if (m->out_bound > 0)
         chip->profile.tile.out_bound = m->out_bound;
-    return aim_profile_check(&chip->profile, err);
+    int rc = aim_profile_check(&chip->profile, err);
+    return rc ? rc : check_converters(m, &chip->profile, err);
 }

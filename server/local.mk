@@ -4,6 +4,8 @@ noinst_LIBRARIES += server/libserver.a
 server_libserver_a_SOURCES = \
 	server/auth.c \
 	server/auth.h \
+	server/check_config.c \
+	server/check_config.h \
 	server/chip.c \
 	server/chip.h \
 	server/chip_body.c \

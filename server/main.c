@@ -3,8 +3,8 @@
 #include "config.h"
 
 #include "base/json.h"
+#include "server/check_config.h"
 #include "server/lifecycle.h"
-#include "server/load.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -28,25 +28,6 @@ static int report(const aim_error *err, int status)
     return status;
 }
 
-/* What --check-config looks at beside the options: the files they name, and all of
- * a model but the values of its weights. */
-static int check_config(const aimd_options *o)
-{
-    aim_error err = {0};
-    if (o->log_file && aimd_log_check(o->log_file, &err))
-        return report(&err, AIMD_EXIT_CONFIG);
-    if (o->api_key_file) {
-        aimd_keys *keys = aimd_keys_load(o->api_key_file, &err);
-        if (!keys)
-            return report(&err, AIMD_EXIT_CONFIG);
-        aimd_keys_free(keys);
-    }
-    if (aimd_load_check(o, 0, &err))
-        return report(&err, aimd_exit_status(err.code));
-    puts("analogd: the configuration is good");
-    return EXIT_SUCCESS;
-}
-
 static int run(aimd_options *o)
 {
     aim_error err = {0};
@@ -68,7 +49,7 @@ int main(int argc, char **argv)
     int rc = aimd_options_parse(argc, argv, &options);
     if (rc)
         return rc < 0 ? -rc : EXIT_SUCCESS;
-    int status = options.check_config ? check_config(&options) : run(&options);
+    int status = options.check_config ? aimd_check_config(&options) : run(&options);
     aimd_options_free(&options);
     return status;
 }

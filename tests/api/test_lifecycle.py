@@ -181,6 +181,43 @@ class Options(Folder):
                     self.assertEqual(done.returncode, status, done.stderr)
                     self.assertIn(says, done.stderr)
 
+    def test_chips_that_cannot_be(self):
+        profiles = os.path.join(harness.TOP, "conf", "profiles")
+        with open(os.path.join(profiles, "ideal.conf"), encoding="utf-8") as f:
+            ideal = f.read()
+        for name, resolution in (("fine", "65534"), ("none", "0")):
+            self.assertIn("inp_res = 254", ideal)
+            write(os.path.join(self.dir, name + ".conf"),
+                  ideal.replace("inp_res = 254", "inp_res = " + resolution))
+        write(os.path.join(self.dir, "file"), "")
+
+        def chip(model_id, profile):
+            return (f'model "{model_id}" {{ dir = "{MODEL}"\n backend = analog\n'
+                    f' profile = "{profile}" }}\n')
+
+        for text, says in (
+                (chip("m", self.dir + "/fine.conf"), "profile fine: inp_res is 65534"),
+                (chip("m", self.dir + "/gone.conf"), "gone.conf: No such file"),
+                (chip("m", "gone"), 'there is: afm-paper'),
+                (chip("wm@lab", "ideal") + chip("other@lab", "ideal"),
+                 "model other@lab: another chip is called lab too"),
+                (f'state_dir = "{self.dir}/gone/state"\nmodel "m" {{ dir = "{MODEL}" }}\n',
+                 "state_dir: "),
+                (f'state_dir = "{self.dir}/file"\nmodel "m" {{ dir = "{MODEL}" }}\n',
+                 "state_dir: ")):
+            path = self.file("analogd.conf", f'profile_dir = "{profiles}"\n{text}')
+            for more in (["--listen", "127.0.0.1:0"], ["--check-config"]):
+                with self.subTest(text=text, more=more):
+                    done = run("--config", path, *more)
+                    self.assertEqual(done.returncode, CONFIG, done.stderr)
+                    self.assertIn(says, done.stderr)
+
+    def test_check_config_makes_no_state(self):
+        state = os.path.join(self.dir, "state")
+        done = run("--check-config", "--model", MODEL, "--state-dir", state)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertFalse(os.path.exists(state))
+
     def test_address_that_is_taken(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             address = "127.0.0.1:%d" % taken.getsockname()[1]
