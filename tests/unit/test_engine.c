@@ -176,7 +176,8 @@ static aim_model *open_stretched(const aim_model_options *o)
     m->compute.kernels = aim_kernels_pick(o->kernels, &err);
     m->compute.pool = aim_pool_new(o->engine.threads, &err);
     ck_assert_msg(m->tokenizer && m->compute.kernels && m->compute.pool, "%s", err.text);
-    m->decoder = aim_decoder_random(&m->config, aim_backends()[0], NULL, &m->compute, 7, &err);
+    const aim_backend *backend = aim_backend_find(o->backend ? o->backend : "int8", &err);
+    m->decoder = aim_decoder_random(&m->config, backend, o->chip, &m->compute, 7, &err);
     ck_assert_msg(m->decoder != NULL, "%s", err.text);
     m->engine = aim_engine_new(&o->engine, m->decoder, m->tokenizer, &m->compute, sink, NULL, &err);
     ck_assert_msg(m->engine != NULL, "%s", err.text);
@@ -518,6 +519,90 @@ START_TEST(noise_of_answers_stays_out_of_prompts)
     client_free(&first);
     client_free(&second);
     client_free(&fresh);
+    close_model(m);
+}
+END_TEST
+
+/* The line of a token in a trace, counted from 0, without the line's end. */
+static const char *token_line(const client *c, int candidate, int token, size_t *len)
+{
+    const char *line = c->answers[candidate].trace.data;
+    for (int i = 0; i < token; i++)
+        line = strchr(line, '\n') + 1;
+    *len = strcspn(line, "\n");
+    return line;
+}
+
+static bool same_token(const client *c, int token)
+{
+    size_t n, m;
+    const char *first = token_line(c, 0, token, &n), *second = token_line(c, 1, token, &m);
+    return n == m && memcmp(first, second, n) == 0;
+}
+
+/* Two greedy candidates of one prompt: its rows are read with the request's noise and
+ * shared, so their first tokens are alike to the last bit of the logprob. What follows
+ * is read with noise of each candidate's own. */
+START_TEST(candidates_have_noise_of_their_own)
+{
+    enum { TOKENS = 8 };
+    static client c;
+    bool noisy = _i;
+    char *prompt, *greedy;
+    aim_model *m = open_chip(noisy ? noisy_chip() : plain_chip());
+    problem(0, &prompt, &greedy);
+    aim_request *r = new_request(m, &c, prompt);
+    r->n = 2;
+    r->sampling.temperature = 0;
+    r->sampling.ignore_eos = true;
+    r->logprobs = 1;
+    r->max_tokens = TOKENS;
+    r->seed = 5;
+    submit(m, &c, r);
+    wait_end(&c);
+    ck_assert(same_token(&c, 0));
+    for (int token = 1; token < TOKENS; token++)
+        ck_assert_int_eq(same_token(&c, token), !noisy);
+    client_free(&c);
+    close_model(m);
+}
+END_TEST
+
+/* The salt of a block can tell seeds apart or rotary factors, not both: with read noise
+ * nothing is shared of prompts beyond the change. */
+START_TEST(long_rotary_factors_and_noise_share_nothing)
+{
+    static const struct {
+        const char *backend;
+        aim_chip (*chip)(void);
+        bool long_prompt, shared;
+    } cases[] = {
+        {"int8", NULL, true, true},
+        {"analog", plain_chip, true, true},
+        {"analog", noisy_chip, false, true},
+        {"analog", noisy_chip, true, false},
+    };
+    static client c;
+    char *prompt, *greedy, text[1024] = "";
+    problem(23, &prompt, &greedy);
+    aim_chip chip = cases[_i].chip ? cases[_i].chip() : (aim_chip){0};
+    aim_model_options o = options();
+    o.backend = cases[_i].backend;
+    o.chip = cases[_i].chip ? &chip : NULL;
+    aim_model *m = open_stretched(&o);
+    for (int times = cases[_i].long_prompt ? 4 : 1; times > 0; times--)
+        strncat(text, prompt, sizeof text - strlen(text) - 1);
+    for (int round = 0; round < 2; round++) {
+        aim_request *r = new_request(m, &c, text);
+        ck_assert_int_ge(r->n_tokens, AIM_KV_BLOCK + 1);
+        ck_assert_int_eq(r->n_tokens > CHANGE, cases[_i].long_prompt);
+        r->max_tokens = 1;
+        r->seed = 5;
+        submit(m, &c, r);
+        wait_end(&c);
+        ck_assert_int_eq(c.cached > 0, round == 1 && cases[_i].shared);
+        client_free(&c);
+    }
     close_model(m);
 }
 END_TEST
@@ -895,6 +980,8 @@ int main(void)
     tcase_add_test(tc, no_trace_of_short_rotary_factors_is_left);
     tcase_add_loop_test(tc, seeds_and_what_they_share, 0, 2);
     tcase_add_loop_test(tc, noise_of_answers_stays_out_of_prompts, 0, 2);
+    tcase_add_loop_test(tc, candidates_have_noise_of_their_own, 0, 2);
+    tcase_add_loop_test(tc, long_rotary_factors_and_noise_share_nothing, 0, 4);
     tcase_add_test(tc, a_backend_on_tiles_needs_a_chip);
     tcase_add_loop_test(tc, candidates_are_a_prefix_of_more_candidates, 0, 2);
     tcase_add_test(tc, rows_are_counted);
