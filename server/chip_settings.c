@@ -2,10 +2,8 @@
 #include "server/chip_settings.h"
 
 #include "base/alloc.h"
-#include "base/buf.h"
 #include "base/file.h"
 
-#include <pthread.h>
 #include <string.h>
 
 enum { MAX_PROFILE_BYTES = 1 << 20 };
@@ -25,16 +23,14 @@ bool aimd_is_chip_name(const char *name)
     return good && (len < n_taken || strcmp(name + len - n_taken, taken) != 0);
 }
 
-static char *profile_path(const aimd_options *o, const char *profile)
+static char *profile_path(const aimd_options *o, const char *profile, aim_error *err)
 {
-    aim_buf path = AIM_BUF_INIT;
-    if (strchr(profile, '/'))
-        aim_buf_puts(&path, profile);
-    else
-        aim_buf_printf(&path, "%s/%s.conf", o->profile_dir, profile);
-    char *text = aim_buf_steal(&path, NULL);
-    aim_buf_free(&path);
-    return text;
+    if (!strchr(profile, '/'))
+        return aim_profile_path((const char *const *)o->profile_dirs, profile, err);
+    char *path = aim_strdup(profile);
+    if (!path)
+        aim_fail_nomem(err, "profile");
+    return path;
 }
 
 static int digest_file(const char *path, char digest[AIM_SHA256_HEX], aim_error *err)
@@ -51,33 +47,19 @@ static int digest_file(const char *path, char digest[AIM_SHA256_HEX], aim_error 
     return 0;
 }
 
-/* The parser of profiles is for one thread at a time. */
-static int read_profile(const aimd_options *o, const char *profile, aim_profile *out,
-                        aim_error *err)
-{
-    static pthread_mutex_t parser = PTHREAD_MUTEX_INITIALIZER;
-    pthread_mutex_lock(&parser);
-    int rc = strchr(profile, '/') ? aim_profile_load(profile, out, err)
-                                  : aim_profile_find(o->profile_dir, profile, out, err);
-    pthread_mutex_unlock(&parser);
-    return rc;
-}
-
 /* The digest first: if the file changes between the two, that shows at the next start
- * as a changed profile. But the profile's error goes before, since it tells which names
- * there are. */
+ * as a changed profile. */
 static int read_all(const aimd_options *o, const char *profile, aim_profile *out, char *digest,
                     aim_error *err)
 {
-    aim_error unread = {0};
-    char *path = profile_path(o, profile);
-    int rc = path ? 0 : aim_fail_nomem(err, "profile");
-    if (rc == 0 && digest)
-        digest_file(path, digest, &unread);
-    aim_free(path);
+    char *path = profile_path(o, profile, err);
+    if (!path)
+        return (int)err->code;
+    int rc = digest ? digest_file(path, digest, err) : 0;
     if (rc == 0)
-        rc = read_profile(o, profile, out, err);
-    return rc || !unread.code ? rc : aim_fail(err, unread.code, "%s", unread.text);
+        rc = aim_profile_load(path, out, err);
+    aim_free(path);
+    return rc;
 }
 
 /* Tiles are computed in integers; the reference evaluator needs that only of noisy reads. */
@@ -96,8 +78,10 @@ int aimd_chip_settings(const aimd_options *o, const aimd_model_options *m, aim_c
 {
     aim_error cause = {0};
     *chip = (aim_chip){.seed = m->chip_seed, .age = m->chip_age};
-    if (read_all(o, m->profile, &chip->profile, digest, &cause))
-        return aim_fail_param(err, cause.code, "profile", "%s", cause.text);
+    if (read_all(o, m->profile, &chip->profile, digest, &cause)) { /* wherever it is wrong */
+        enum aim_code code = cause.code == AIM_ENOMEM ? AIM_ENOMEM : AIM_EINVAL;
+        return aim_fail_param(err, code, "profile", "%s", cause.text);
+    }
     if (m->conductance_bits)
         chip->profile.conductance_bits = m->conductance_bits;
     if (m->out_bound > 0)

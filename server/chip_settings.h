@@ -18,7 +18,7 @@ enum { AIMD_CHIP_NAME = 64 }; /* bytes of a chip's name, without NUL */
  * and no end that a file beside the chip's has: it can be the name of a file. */
 bool aimd_is_chip_name(const char *name);
 
-/* Read the profile of m, by name from o->profile_dir or as a file if there is a slash
+/* Read the profile of m, by name from o->profile_dirs or as a file if there is a slash
  * in it, and make the chip that m describes. It has no calibrated ranges. digest (may
  * be NULL) is that of the profile's file. Any thread. Errors: AIM_EINVAL and
  * AIM_ENOTFOUND with file and reason; param is the option at fault, if it is one. */

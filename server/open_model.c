@@ -139,8 +139,6 @@ int aimd_model_check(const aimd_options *o, const aimd_model_options *m, aim_err
     if (rc == 0) {
         aim_model_options options = open_options(o, m, analog ? &chip : NULL);
         rc = aim_model_check(&options, &cause);
-    } else if (rc != AIM_ENOMEM) { /* the profile is an option, wherever it is wrong */
-        cause.code = AIM_EINVAL;
     }
     return rc ? fail_named(err, m->id, &cause) : 0;
 }

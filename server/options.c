@@ -244,16 +244,29 @@ static int check_models(const aimd_options *o, aim_error *err)
     return check_each_model(o, err);
 }
 
+/* The profiles of the package are found behind all others. */
+static int add_profile_dir(aimd_options *o)
+{
+    size_t n = 0;
+    while (o->profile_dirs && o->profile_dirs[n])
+        n++;
+    char **more = aim_rearray(o->profile_dirs, n + 2, sizeof *more);
+    if (!more)
+        return AIM_ENOMEM;
+    o->profile_dirs = more;
+    more[n] = aim_strdup(AIM_PKGDATADIR "/profiles");
+    more[n + 1] = NULL;
+    return more[n] ? 0 : AIM_ENOMEM;
+}
+
 /* What is not set is found with the package, and where systemd says. */
 static int resolve_folders(aimd_options *o, aim_error *err)
 {
     const char *state = getenv("STATE_DIRECTORY");
     bool take_state = !o->state_dir && state && *state;
-    if (!o->profile_dir)
-        o->profile_dir = aim_strdup(AIM_PKGDATADIR "/profiles");
     if (take_state) /* several are separated by colons */
         o->state_dir = aim_strndup(state, strcspn(state, ":"));
-    if (!o->profile_dir || (take_state && !o->state_dir))
+    if (add_profile_dir(o) || (take_state && !o->state_dir))
         return aim_fail_nomem(err, "folders");
     return 0;
 }

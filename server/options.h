@@ -45,8 +45,8 @@ typedef struct aimd_options {
     char *log_level;  /* "error", "warning", "info", "debug" */
     char *log_file;   /* NULL: standard error */
     bool log_prompts;
-    char *profile_dir; /* of profiles by name; never NULL once parsed */
-    char *state_dir;   /* NULL: nothing is kept over a restart */
+    char **profile_dirs; /* of profiles by name, the package's last; NULL-terminated */
+    char *state_dir;     /* NULL: nothing is kept over a restart */
     size_t max_body_bytes;
     int max_connections, max_connections_per_ip;
     int header_timeout, body_timeout, idle_timeout, send_timeout;

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { MAX_BYTES = 64 << 10 };
 
@@ -75,7 +76,7 @@ int aim_profile_load(const char *path, aim_profile *out, aim_error *err)
     return code;
 }
 
-/* ---- a folder --------------------------------------------------------------- */
+/* ---- folders --------------------------------------------------------------- */
 
 static int compare_names(const struct dirent **a, const struct dirent **b)
 {
@@ -87,37 +88,61 @@ static int is_profile(const struct dirent *entry)
     return name_length(entry->d_name) > 0;
 }
 
-static int fail_not_found(const char *folder, const char *name, aim_error *err)
+/* The names in a folder, behind those that the list has. */
+static void list_names(aim_buf *list, const char *folder)
 {
-    aim_buf list = AIM_BUF_INIT;
     struct dirent **entries = NULL;
     int n = scandir(folder, &entries, is_profile, compare_names);
     for (int i = 0; i < n; i++) {
-        aim_buf_puts(&list, i ? ", " : "");
-        aim_buf_append(&list, entries[i]->d_name, name_length(entries[i]->d_name));
+        aim_buf_puts(list, list->len ? ", " : "");
+        aim_buf_append(list, entries[i]->d_name, name_length(entries[i]->d_name));
         free(entries[i]);
     }
     free(entries);
-    const char *names = list.failed || !list.data ? "none" : list.data;
-    int code = aim_fail_param(err, AIM_ENOTFOUND, "profile",
-                              "no profile \"%s\" in %s; there is: %s", name, folder, names);
-    aim_buf_free(&list);
+}
+
+static int fail_not_found(const char *const *folders, const char *name, aim_error *err)
+{
+    aim_buf names = AIM_BUF_INIT, places = AIM_BUF_INIT;
+    for (; *folders; folders++) {
+        aim_buf_printf(&places, "%s%s", places.len ? ", " : "", *folders);
+        list_names(&names, *folders);
+    }
+    int code =
+        aim_fail_param(err, AIM_ENOTFOUND, "profile", "no profile \"%s\" in %s; there is: %s", name,
+                       places.len && !places.failed ? places.data : "any folder",
+                       names.len && !names.failed ? names.data : "none");
+    aim_buf_free(&names);
+    aim_buf_free(&places);
     return code;
 }
 
-int aim_profile_find(const char *folder, const char *name, aim_profile *out, aim_error *err)
+/* Also of a link that leads nowhere: its error says more than that there is nothing. */
+static bool exists(const char *path)
 {
-    if (!is_name(name, strlen(name)))
-        return aim_fail_param(err, AIM_EINVAL, "profile",
-                              "\"%.64s\" cannot be the name of a profile", name);
-    aim_buf file = AIM_BUF_INIT;
-    aim_buf_printf(&file, "%s/%s%s", folder, name, SUFFIX);
-    if (file.failed)
-        return aim_fail_nomem(err, "profile");
-    aim_error own = {0};
-    int code = aim_profile_load(file.data, out, &own);
-    aim_buf_free(&file);
-    if (code == AIM_ENOTFOUND)
-        return fail_not_found(folder, name, err);
-    return code ? aim_fail_param(err, (enum aim_code)code, "profile", "%s", own.text) : AIM_OK;
+    struct stat st;
+    return lstat(path, &st) == 0;
+}
+
+char *aim_profile_path(const char *const *folders, const char *name, aim_error *err)
+{
+    if (!is_name(name, strlen(name))) {
+        aim_fail_param(err, AIM_EINVAL, "profile", "\"%.64s\" cannot be the name of a profile",
+                       name);
+        return NULL;
+    }
+    for (const char *const *folder = folders; *folder; folder++) {
+        aim_buf path = AIM_BUF_INIT;
+        aim_buf_printf(&path, "%s/%s%s", *folder, name, SUFFIX);
+        if (!path.failed && exists(path.data))
+            return aim_buf_steal(&path, NULL);
+        bool failed = path.failed;
+        aim_buf_free(&path);
+        if (failed) {
+            aim_fail_nomem(err, "profile");
+            return NULL;
+        }
+    }
+    fail_not_found(folders, name, err);
+    return NULL;
 }

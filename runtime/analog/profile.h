@@ -86,9 +86,11 @@ typedef struct aim_profile {
 int aim_profile_load(const char *path, aim_profile *out, aim_error *err);
 /* Text in memory; name stands for the file. */
 int aim_profile_parse(const char *text, const char *name, aim_profile *out, aim_error *err);
-/* By name, from a folder: NAME.conf. Names are letters, digits, '.', '_', '-', and do
- * not begin with a dot; AIM_ENOTFOUND lists what there is. */
-int aim_profile_find(const char *folder, const char *name, aim_profile *out, aim_error *err);
+/* The file of a name, NAME.conf in the first of the folders (NULL-terminated) that has
+ * it, for the caller to aim_free. Names are letters, digits, '.', '_', '-', and do not
+ * begin with a dot. NULL: AIM_EINVAL, AIM_ENOMEM, or AIM_ENOTFOUND, which lists what
+ * there is. */
+char *aim_profile_path(const char *const *folders, const char *name, aim_error *err);
 /* Do the settings fit each other? Also after one was changed. AIM_EINVAL with the
  * key in err->param. What integer tiles need beside: aim_tile_settings_check_integer. */
 int aim_profile_check(const aim_profile *p, aim_error *err);

@@ -591,6 +591,27 @@ class Configured(StateDirectory):
         with self.daemon(*self.ARGS) as daemon:
             self.assertEqual(daemon.program("d", "ideal")["model"], MODEL_ID + "@d")
 
+    def test_profiles_of_ones_own(self):
+        """They stand beside those of other folders, and a broken one is no error of ours."""
+        own = os.path.join(self.dir, "own")
+        os.makedirs(os.path.join(own, "folder.conf"))
+        os.symlink("/nonexistent", os.path.join(own, "link.conf"))
+        with open(os.path.join(PROFILES, "ideal.conf"), encoding="utf-8") as f:
+            ideal = f.read()
+        for name, text in (("mine", ideal), ("gaussian", ideal), ("broken", "tile {\n")):
+            with open(os.path.join(own, name + ".conf"), "w", encoding="utf-8") as f:
+                f.write(text)
+        with self.daemon("--profile-dir", own + "," + PROFILES) as daemon:
+            for name in ("mine", "gaussian", "afm-paper"):
+                daemon.program(name, name)
+            self.assertEqual(daemon.answers(MODEL_ID + "@gaussian")[1],
+                             daemon.answers(MODEL_ID + "@mine")[1])
+            for name in ("folder", "link", "broken"):
+                with self.subTest(name=name):
+                    answer = daemon.post(CHIPS, {"model": MODEL_ID, "profile": name})
+                    self.assertEqual((answer.status, answer.error["param"]), (400, "profile"))
+                    self.assertIn(name + ".conf", answer.error["message"])
+
     def test_profiles_of_no_use(self):
         for profile, says in (("none", "none"), ("/none.conf", "none.conf")):
             with self.assertRaisesRegex(AssertionError, says):

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_EXPECT(o.n_models > 0 && o.models[0].id && o.models[0].dir && o.listen.host);
         FUZZ_EXPECT(o.api_key_file || aimd_is_loopback(o.listen.host));
         FUZZ_EXPECT(o.max_n >= 1 && o.max_body_bytes >= 1024);
-        FUZZ_EXPECT(o.profile_dir);
+        FUZZ_EXPECT(o.profile_dirs && o.profile_dirs[0]);
         for (size_t i = 0; i < o.n_models; i++)
             expect_sound_chip(&o.models[i]);
     } else {

@@ -27,8 +27,10 @@ static aim_chip chip_of(const char *profile)
 {
     aim_chip chip = {.seed = 42};
     aim_error err = {0};
-    int code = aim_profile_find(path_of("conf", "profiles"), profile, &chip.profile, &err);
-    ck_assert_msg(code == AIM_OK, "%s", err.text);
+    const char *where[] = {path_of("conf", "profiles"), NULL};
+    char *path = aim_profile_path(where, profile, &err);
+    ck_assert_msg(path && aim_profile_load(path, &chip.profile, &err) == AIM_OK, "%s", err.text);
+    aim_free(path);
     return chip;
 }
 

@@ -27,11 +27,20 @@ static const char *shipped_folder(void)
     return folder;
 }
 
+/* By name from one folder. */
+static int load_from(const char *folder, const char *name, aim_profile *p, aim_error *err)
+{
+    char *path = aim_profile_path((const char *const[]){folder, NULL}, name, err);
+    int code = path ? aim_profile_load(path, p, err) : (int)err->code;
+    aim_free(path);
+    return code;
+}
+
 static aim_profile shipped(const char *name)
 {
     aim_profile p;
     aim_error err = {0};
-    ck_assert_msg(aim_profile_find(shipped_folder(), name, &p, &err) == AIM_OK, "%s", err.text);
+    ck_assert_msg(load_from(shipped_folder(), name, &p, &err) == AIM_OK, "%s", err.text);
     ck_assert_str_eq(p.name, name);
     ck_assert_int_gt((int)strlen(p.description), 10);
     ck_assert_int_eq(p.on_tiles,
@@ -463,7 +472,7 @@ static int find(const char *name, aim_error *err)
 {
     aim_profile p;
     *err = (aim_error){0};
-    return aim_profile_find(folder, name, &p, err);
+    return load_from(folder, name, &p, err);
 }
 
 START_TEST(names_in_a_folder)
@@ -485,8 +494,27 @@ START_TEST(names_in_a_folder)
     ck_assert_int_eq(find(longest, &err), AIM_EINVAL);
     aim_profile p;
     err = (aim_error){0};
-    ck_assert_int_eq(aim_profile_find("/nonexistent", "a", &p, &err), AIM_ENOTFOUND);
+    ck_assert_int_eq(load_from("/nonexistent", "a", &p, &err), AIM_ENOTFOUND);
     ck_assert_ptr_nonnull(strstr(err.text, "there is: none"));
+}
+END_TEST
+
+START_TEST(the_first_folder_counts)
+{
+    aim_error err = {0};
+    char expected[256], *path;
+    const char *folders[] = {"/nonexistent", folder, shipped_folder(), NULL};
+    write_file("ideal.conf", "broken", 6);
+    snprintf(expected, sizeof expected, "%s/ideal.conf", folder);
+    path = aim_profile_path(folders, "ideal", &err);
+    ck_assert_pstr_eq(path, expected);
+    aim_free(path);
+    path = aim_profile_path(folders, "gaussian", &err);
+    ck_assert_msg(path && strncmp(path, folders[2], strlen(folders[2])) == 0, "%s", err.text);
+    aim_free(path);
+    ck_assert_ptr_null(aim_profile_path(folders, "own", &err));
+    ck_assert_int_eq(err.code, AIM_ENOTFOUND);
+    ck_assert_ptr_nonnull(strstr(err.text, "there is: ideal, afm-paper, gaussian"));
 }
 END_TEST
 
@@ -528,7 +556,7 @@ START_TEST(every_allocation_may_fail)
         aim_profile p;
         aim_error err = {0};
         aim_alloc_fail_after(n);
-        code = aim_profile_find(shipped_folder(), "pcm-aihwkit", &p, &err);
+        code = load_from(shipped_folder(), "pcm-aihwkit", &p, &err);
         aim_alloc_fail_after(-1);
         ck_assert_msg(code == AIM_OK || code == AIM_ENOMEM, "%s", err.text);
         ck_assert_int_eq(code, err.code);
@@ -596,6 +624,7 @@ static Suite *profile_suite(void)
     TCase *files = tcase_create("files");
     tcase_add_checked_fixture(files, make_folder, remove_folder);
     tcase_add_test(files, names_in_a_folder);
+    tcase_add_test(files, the_first_folder_counts);
     tcase_add_test(files, hostile_files);
     tcase_add_test(files, every_allocation_may_fail);
     suite_add_tcase(s, files);

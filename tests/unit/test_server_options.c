@@ -93,7 +93,7 @@ END_TEST
 START_TEST(a_chip_is_a_model_with_a_profile)
 {
     aimd_options o;
-    parse_good("profile_dir = /profiles\nstate_dir = /state\n"
+    parse_good("profile_dir = {/profiles, /more}\nstate_dir = /state\n"
                "model \"twin\" { dir = \"/x\" }\n"
                "model \"twin@a\" { dir = \"/x\"\n backend = analog\n profile = pcm-hermes\n"
                "    chip_seed = 9007199254740992\n chip_age = 1d\n conductance_bits = 8\n"
@@ -102,7 +102,10 @@ START_TEST(a_chip_is_a_model_with_a_profile)
                "    profile = \"./my.conf\" }\n",
                &o);
     const aimd_model_options *a = &o.models[1], *b = &o.models[2];
-    ck_assert_str_eq(o.profile_dir, "/profiles");
+    ck_assert_str_eq(o.profile_dirs[0], "/profiles");
+    ck_assert_str_eq(o.profile_dirs[1], "/more");
+    ck_assert_str_eq(o.profile_dirs[2], AIM_PKGDATADIR "/profiles");
+    ck_assert_ptr_null(o.profile_dirs[3]);
     ck_assert_str_eq(o.state_dir, "/state");
     ck_assert(!aimd_is_analog(o.models[0].backend));
     ck_assert(aimd_is_analog(a->backend) && aimd_is_analog(b->backend));
@@ -124,7 +127,8 @@ START_TEST(folders_are_found_if_not_given)
     ck_assert_int_eq(setenv("STATE_DIRECTORY", "/var/lib/analogd:/var/lib/more", 1), 0);
     parse_good(ONE_MODEL, &o);
     ck_assert_str_eq(o.state_dir, "/var/lib/analogd");
-    ck_assert_str_eq(o.profile_dir, AIM_PKGDATADIR "/profiles");
+    ck_assert_str_eq(o.profile_dirs[0], AIM_PKGDATADIR "/profiles");
+    ck_assert_ptr_null(o.profile_dirs[1]);
     aimd_options_free(&o);
     parse_good("state_dir = /mine\n" ONE_MODEL, &o);
     ck_assert_str_eq(o.state_dir, "/mine");
