@@ -77,17 +77,27 @@ static bool kernels_matter(const char *backend)
     return strcmp(backend, "int8") != 0 && strcmp(backend, "analog") != 0;
 }
 
-void aimd_fingerprint(const char *dir, const char *backend, const char *kernels,
-                      const aim_chip *chip, char out[AIMD_FINGERPRINT_SIZE])
+/* Those that answers depend on, of a model that is not told to be as its folder says. */
+static uint64_t hash_options(uint64_t h, const aimd_model_options *m)
+{
+    if (m->random_weights)
+        h = hash_text(hash_text(h, "random_weights"), m->random_weights);
+    if (strcmp(m->chat_template, "auto") != 0)
+        h = hash_text(hash_text(h, "chat_template"), m->chat_template);
+    return h;
+}
+
+void aimd_fingerprint(const aimd_model_options *m, const char *kernels, const aim_chip *chip,
+                      char out[AIMD_FINGERPRINT_SIZE])
 {
     struct dirent **files = NULL;
     uint64_t h = hash_text(0xcbf29ce484222325u, PACKAGE_VERSION);
-    h = hash_chip(hash_text(h, backend), chip);
-    if (kernels_matter(backend))
+    h = hash_options(hash_chip(hash_text(h, m->backend), chip), m);
+    if (kernels_matter(m->backend))
         h = hash_text(h, kernels);
-    int n = scandir(dir, &files, is_model_file, by_name);
+    int n = scandir(m->dir, &files, is_model_file, by_name);
     for (int i = 0; i < n; i++) {
-        h = hash_file(h, dir, files[i]->d_name);
+        h = hash_file(h, m->dir, files[i]->d_name);
         free(files[i]);
     }
     free(files);

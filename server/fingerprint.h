@@ -5,14 +5,15 @@
 #define AIMD_FINGERPRINT_H
 
 #include "analog/chip.h"
+#include "server/options.h"
 
 enum { AIMD_FINGERPRINT_SIZE = 32 };
 
-/* "fp_" and 16 hexadecimal digits: a hash of this build, the backend, the
- * kernels where they decide the last bits, the files of the model's folder, and
- * what makes the chip, NULL if there is none. Reads at most 1 MiB of each file, spread
- * over it. */
-void aimd_fingerprint(const char *dir, const char *backend, const char *kernels,
-                      const aim_chip *chip, char out[AIMD_FINGERPRINT_SIZE]);
+/* "fp_" and 16 hexadecimal digits: a hash of this build, of the model's backend, random
+ * weights and chat template, the kernels where they decide the last bits, the files of
+ * the model's folder, and what makes the chip, NULL if there is none. Reads at most 1 MiB
+ * of each file, spread over it. */
+void aimd_fingerprint(const aimd_model_options *m, const char *kernels, const aim_chip *chip,
+                      char out[AIMD_FINGERPRINT_SIZE]);
 
 #endif

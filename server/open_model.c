@@ -182,8 +182,7 @@ int aimd_model_open(aimd_model *m, const atomic_bool *cancelled, aim_error *err)
     aimd_log_plan(m);
     if (open_and_test(m, cancelled, &cause))
         return fail_named(err, m->id, &cause);
-    aimd_fingerprint(m->options.dir, m->options.backend, m->model->compute.kernels->name, m->chip,
-                     m->fingerprint);
+    aimd_fingerprint(&m->options, m->model->compute.kernels->name, m->chip, m->fingerprint);
     m->load_seconds = (double)(aim_now_ns() - start) / 1e9;
     atomic_store(&m->progress, 1);
     aimd_log_loaded(m);

@@ -147,13 +147,20 @@ static void teardown(void)
     rmdir(dir);
 }
 
+static void print_of(const char *backend, const char *kernels, const aim_chip *chip,
+                     char out[AIMD_FINGERPRINT_SIZE])
+{
+    aimd_model_options m = {.dir = dir, .backend = (char *)backend, .chat_template = "auto"};
+    aimd_fingerprint(&m, kernels, chip, out);
+}
+
 /* Do the two differ? */
 static bool differ(const char *backend_a, const char *kernels_a, const aim_chip *chip_a,
                    const char *backend_b, const char *kernels_b, const aim_chip *chip_b)
 {
     char a[AIMD_FINGERPRINT_SIZE], b[AIMD_FINGERPRINT_SIZE];
-    aimd_fingerprint(dir, backend_a, kernels_a, chip_a, a);
-    aimd_fingerprint(dir, backend_b, kernels_b, chip_b, b);
+    print_of(backend_a, kernels_a, chip_a, a);
+    print_of(backend_b, kernels_b, chip_b, b);
     ck_assert_uint_eq(strlen(a), 19);
     ck_assert_int_eq(strncmp(a, "fp_", 3), 0);
     return strcmp(a, b) != 0;
@@ -173,19 +180,36 @@ START_TEST(backend_kernels_and_chip_count_where_they_matter)
 }
 END_TEST
 
+START_TEST(options_of_the_model_count)
+{
+    char prints[4][AIMD_FINGERPRINT_SIZE];
+    const aimd_model_options models[] = {
+        {.dir = dir, .backend = "int8", .chat_template = "auto"},
+        {.dir = dir, .backend = "int8", .chat_template = "plain"},
+        {.dir = dir, .backend = "int8", .chat_template = "auto", .random_weights = "phi-3-mini"},
+        {.dir = dir, .backend = "int8", .chat_template = "auto", .random_weights = "llama-3.2-1b"},
+    };
+    for (int i = 0; i < COUNT(models); i++) {
+        aimd_fingerprint(&models[i], "", NULL, prints[i]);
+        for (int j = 0; j < i; j++)
+            ck_assert_str_ne(prints[i], prints[j]);
+    }
+}
+END_TEST
+
 START_TEST(files_of_the_model_count)
 {
     char before[AIMD_FINGERPRINT_SIZE], after[AIMD_FINGERPRINT_SIZE];
-    aimd_fingerprint(dir, "int8", "", NULL, before);
+    print_of("int8", "", NULL, before);
     write_file("README.md", "still not read");
-    aimd_fingerprint(dir, "int8", "", NULL, after);
+    print_of("int8", "", NULL, after);
     ck_assert_str_eq(before, after);
     write_file("config.json", "[]");
-    aimd_fingerprint(dir, "int8", "", NULL, after);
+    print_of("int8", "", NULL, after);
     ck_assert_str_ne(before, after);
     write_file("config.json", "{}");
     write_file("model.safetensors", "x");
-    aimd_fingerprint(dir, "int8", "", NULL, after);
+    print_of("int8", "", NULL, after);
     ck_assert_str_ne(before, after);
 }
 END_TEST
@@ -198,6 +222,7 @@ int main(void)
     tcase_add_test(chip, ranges_count);
     tcase_add_checked_fixture(whole, setup, teardown);
     tcase_add_test(whole, backend_kernels_and_chip_count_where_they_matter);
+    tcase_add_test(whole, options_of_the_model_count);
     tcase_add_test(whole, files_of_the_model_count);
     suite_add_tcase(suite, chip);
     suite_add_tcase(suite, whole);
