@@ -19,8 +19,8 @@ typedef struct aimd_http aimd_http;         /* one listener */
 typedef struct aimd_exchange aimd_exchange; /* one request */
 
 /* What the listener asks before it reads a body and after it has one. Requests
- * that break HTTP, name a foreign host or use another method than GET, HEAD,
- * POST or DELETE are refused before; their on_done is called all the same. */
+ * that break HTTP or name a foreign host are refused before; their on_done is called
+ * all the same. Methods are the application's business. */
 typedef struct aimd_http_app {
     void *arg;
     /* Headers are in. Return 0 to go on (set *max_body, the cap of the body; it

@@ -53,12 +53,6 @@ static bool host_ok(const aimd_exchange *x)
     return !x->check.host || aimd_host_allowed(x->check.host, x->connection->http->limits.hosts);
 }
 
-static bool method_ok(const aimd_exchange *x)
-{
-    return strcmp(x->method, "GET") == 0 || strcmp(x->method, "HEAD") == 0 ||
-           strcmp(x->method, "POST") == 0 || strcmp(x->method, "DELETE") == 0;
-}
-
 /* Everything the header alone can be refused for, before the application sees
  * it. Answers and returns false, or returns true. */
 static bool check_header(aimd_exchange *x, const char *url, const char *version)
@@ -74,9 +68,6 @@ static bool check_header(aimd_exchange *x, const char *url, const char *version)
                  "(see the option hosts)",
                  x->check.host);
         aimd_respond_status(x, 403, "permission_error", NULL, text);
-    } else if (!method_ok(x)) {
-        aimd_exchange_add_header(x, "Allow", "GET, HEAD, POST, DELETE");
-        refuse(x, 405, "the method must be GET, HEAD, POST or DELETE");
     } else if (!path_ok) {
         refuse(x, 400, "the path is malformed");
     }

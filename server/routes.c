@@ -15,7 +15,7 @@ enum {
     READS = AIMD_ROUTE_MODEL,
     POSTS = AIMD_ROUTE_MODEL | AIMD_ROUTE_BODY,
     GENERATES = AIMD_ROUTE_MODEL | AIMD_ROUTE_BODY | AIMD_ROUTE_QUEUE,
-    CHIPS = AIMD_ROUTE_ADMIN,
+    CHIPS = AIMD_ROUTE_ADMIN | AIMD_ROUTE_LOADED,
     CHIP_DELETES = AIMD_ROUTE_ADMIN | AIMD_ROUTE_MODEL,
     CHIP_POSTS = AIMD_ROUTE_ADMIN | AIMD_ROUTE_MODEL | AIMD_ROUTE_BODY,
 };
@@ -162,8 +162,8 @@ static bool is_json_type(const char *value)
     return strncasecmp(value, json, len) == 0 && strchr(" \t;", value[len]);
 }
 
-/* A page of another origin can post a form or plain text to a daemon on the
- * visitor's own machine without asking it first; JSON it cannot. */
+/* A page of another origin can post a form, plain text or bytes of no type at all to
+ * a daemon on the visitor's own machine without asking it first; JSON it cannot. */
 static int check_body_type(aimd_exchange *x, const aimd_route *r)
 {
     const char *type = aimd_exchange_header(x, "Content-Type");
@@ -171,7 +171,7 @@ static int check_body_type(aimd_exchange *x, const aimd_route *r)
     if (!(r->flags & AIMD_ROUTE_BODY))
         return 0;
     const char *message = NULL;
-    if (type && !is_json_type(type))
+    if (!type || !is_json_type(type))
         message = "Content-Type must be application/json";
     else if (encoding && strcasecmp(encoding, "identity") != 0)
         message = "Content-Encoding is not supported";
@@ -181,10 +181,18 @@ static int check_body_type(aimd_exchange *x, const aimd_route *r)
     return 1;
 }
 
+/* While the configured models are loaded they are the loader's. */
+static bool is_unready(const aimd_daemon *d, const aimd_route *r)
+{
+    if (r->flags & AIMD_ROUTE_MODEL)
+        return d->state != AIMD_READY;
+    return (r->flags & AIMD_ROUTE_LOADED) && !aimd_model_is_ready(aimd_models_first(&d->models));
+}
+
 static int check_state(aimd_daemon *d, aimd_exchange *x, const aimd_route *r)
 {
     char message[sizeof d->failure.text];
-    if (!(r->flags & AIMD_ROUTE_MODEL) || d->state == AIMD_READY)
+    if (!is_unready(d, r))
         return 0;
     const char *code = aimd_daemon_unready(d, message, sizeof message);
     return refuse(d, x, 503, "unavailable_error", code, message);

@@ -18,6 +18,8 @@ enum aimd_route_flag {
     AIMD_ROUTE_PREFIX = 1 << 6, /* path is a prefix, the rest an argument */
     AIMD_ROUTE_HOOK = 1 << 7,   /* for tests: there only with --test-hooks */
     AIMD_ROUTE_PROBE = 1 << 8,  /* asked every few seconds: logged at debug if all is as expected */
+    AIMD_ROUTE_LOADED =
+        1 << 9, /* only looks at models: 503 while loading, but not while draining */
 };
 
 typedef struct aimd_route {

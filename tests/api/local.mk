@@ -36,6 +36,7 @@ API_TESTS += tests/api/test_analogctl.py
 API_TESTS += \
 	tests/api/test_chat.py \
 	tests/api/test_chat_template.py \
+	tests/api/test_chip_requests.py \
 	tests/api/test_chip_usage.py \
 	tests/api/test_chips.py \
 	tests/api/test_completions.py \

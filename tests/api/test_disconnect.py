@@ -94,6 +94,7 @@ class Disconnect(unittest.TestCase):
         """Half a body: gone at the body's deadline at the latest."""
         daemon = self.start("--body-timeout", "2")
         client = daemon.raw(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\n"
+                            b"Content-Type: application/json\r\n"
                             b"Content-Length: 100000\r\n\r\n" + b"{" * 5000)
         client.close()
         daemon.completion(max_tokens=1)
@@ -188,6 +189,7 @@ class SlowReader(unittest.TestCase):
         client.settimeout(harness.PATIENCE)
         client.connect(("127.0.0.1", daemon.port))
         client.sendall(b"POST /v1/completions HTTP/1.0\r\nHost: localhost\r\n"
+                       b"Content-Type: application/json\r\n"
                        b"Content-Length: %d\r\n\r\n" % len(body) + body)
         # It may be given up on already: a busy machine takes its time.
         daemon.wait_until(lambda: daemon.metric("analogd_num_requests_paused") > 0 or
