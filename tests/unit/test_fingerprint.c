@@ -150,7 +150,8 @@ static void teardown(void)
 static void print_of(const char *backend, const char *kernels, const aim_chip *chip,
                      char out[AIMD_FINGERPRINT_SIZE])
 {
-    aimd_model_options m = {.dir = dir, .backend = (char *)backend, .chat_template = "auto"};
+    aimd_model_options m = {
+        .dir = dir, .backend = (char *)backend, .chat_template = (char *)"auto"};
     aimd_fingerprint(&m, kernels, chip, out);
 }
 
@@ -183,14 +184,16 @@ END_TEST
 START_TEST(options_of_the_model_count)
 {
     char prints[4][AIMD_FINGERPRINT_SIZE];
-    const aimd_model_options models[] = {
-        {.dir = dir, .backend = "int8", .chat_template = "auto"},
-        {.dir = dir, .backend = "int8", .chat_template = "plain"},
-        {.dir = dir, .backend = "int8", .chat_template = "auto", .random_weights = "phi-3-mini"},
-        {.dir = dir, .backend = "int8", .chat_template = "auto", .random_weights = "llama-3.2-1b"},
-    };
-    for (int i = 0; i < COUNT(models); i++) {
-        aimd_fingerprint(&models[i], "", NULL, prints[i]);
+    const struct {
+        const char *chat_template, *random_weights;
+    } options[] = {
+        {"auto", NULL}, {"plain", NULL}, {"auto", "phi-3-mini"}, {"auto", "llama-3.2-1b"}};
+    for (int i = 0; i < COUNT(options); i++) {
+        aimd_model_options m = {.dir = dir,
+                                .backend = (char *)"int8",
+                                .chat_template = (char *)options[i].chat_template,
+                                .random_weights = (char *)options[i].random_weights};
+        aimd_fingerprint(&m, "", NULL, prints[i]);
         for (int j = 0; j < i; j++)
             ck_assert_str_ne(prints[i], prints[j]);
     }
