@@ -102,26 +102,47 @@ void aimd_chip_delete(aimd_chip *c)
     free_chip(c);
 }
 
+/* What is not there takes no memory. */
 void aimd_chip_fail(aimd_chip *c, const aim_error *err)
 {
     c->state = AIMD_CHIP_FAILED;
     c->error = *err;
+    c->model->plan = (aim_memory_plan){0};
     atomic_store(&c->model->failed, true);
     aimd_log(AIMD_LOG_ERROR, "chip_failed", AIMD_STR("chip", c->id), AIMD_STR("reason", err->text));
 }
 
 /* ---- memory -------------------------------------------------------------- */
 
-int aimd_chip_reserve(aimd_daemon *d, aimd_model *coming, aim_error *err)
+/* Of all models, and of all states that are to come. */
+static size_t planned_bytes(const aimd_daemon *d)
 {
-    aim_error cause = {0};
-    uint64_t now = aim_memory_read("").available;
     size_t planned = aimd_models_planned_bytes(&d->models);
     for (const aimd_chip_operation *o = d->chips.operations; o; o = o->next_operation)
         if (!o->first)
             planned = aim_add_saturating(planned, aim_memory_plan_total(&o->coming->plan));
-    uint64_t left = d->memory > planned ? d->memory - planned : 0;
-    if (aim_memory_plan_fit(&coming->plan, 1, left < now ? left : now, &cause))
+    return planned;
+}
+
+static uint64_t less(uint64_t from, uint64_t what)
+{
+    return from > what ? from - what : 0;
+}
+
+/* Of what there was at the start the plans are gone; of what there is now, only what of
+ * them is not touched yet: others may have taken memory meanwhile. */
+static uint64_t memory_left(const aimd_daemon *d)
+{
+    uint64_t planned = planned_bytes(d);
+    uint64_t of_start = less(d->memory, planned);
+    uint64_t now = less(aim_memory_read("").available, less(planned, aim_memory_anonymous()));
+    return of_start < now ? of_start : now;
+}
+
+int aimd_chip_reserve(aimd_daemon *d, aimd_model *coming, aim_error *err)
+{
+    aim_error cause = {0};
+    if (aim_memory_plan_fit(&coming->plan, 1, memory_left(d), &cause))
         return aim_fail(err, AIM_ECONFLICT, "%s", cause.text);
     return 0;
 }
@@ -189,6 +210,15 @@ static bool copy_chip(aimd_model *to, const aimd_model *of, bool keep_ranges)
     return !keep_ranges || !of->chip->ranges == !to->chip->ranges;
 }
 
+/* The cache stays as large as it is: what is served now would not fit a smaller one. */
+static int plan_next(aimd_model *m, const aimd_model *of, aim_error *err)
+{
+    int rc = aimd_model_plan(m, err);
+    m->plan.kv_blocks = m->plan.kv_least = of->plan.kv_blocks;
+    m->plan.kv_cache = of->plan.kv_cache;
+    return rc;
+}
+
 aimd_model *aimd_chip_next_state(const aimd_model *of, double age, bool keep_ranges, aim_error *err)
 {
     aimd_model *m = aimd_model_new(of->daemon, &of->options, err);
@@ -202,7 +232,7 @@ aimd_model *aimd_chip_next_state(const aimd_model *of, double age, bool keep_ran
         return NULL;
     }
     m->chip->age = age;
-    if (aimd_model_plan(m, err) == 0)
+    if (plan_next(m, of, err) == 0)
         return m;
     aimd_model_discard(m);
     return NULL;
@@ -264,23 +294,29 @@ void aimd_chips_loaded(aimd_daemon *d)
         c->state = AIMD_CHIP_READY;
 }
 
+/* The reservation before the chip is added: from then on it counts itself. */
+static aimd_chip *take_over(aimd_daemon *d, aimd_stored_chip *s, aim_error *err)
+{
+    aimd_model *m = s->model;
+    if (aimd_chip_check_free(d, s->id, m->id, err))
+        return NULL;
+    if (!s->error.code)
+        aimd_chip_reserve(d, m, &s->error);
+    s->model = NULL;
+    return aimd_chip_add(d, s->id, s->base_model, m, err);
+}
+
 static void restore(aimd_daemon *d, aimd_stored_chip *s)
 {
     aim_error err = {0};
-    aimd_chip *c = NULL;
-    if (aimd_chip_check_free(d, s->id, s->model->id, &err) == 0) {
-        c = aimd_chip_add(d, s->id, s->base_model, s->model, &err);
-        s->model = NULL;
-    }
+    aimd_chip *c = take_over(d, s, &err);
     if (!c) {
         aimd_log(AIMD_LOG_ERROR, "chip_not_restored", AIMD_STR("chip", s->id),
                  AIMD_STR("reason", err.text));
         return;
     }
     err = s->error;
-    if (!err.code && aimd_chip_reserve(d, c->model, &err) == 0)
-        aimd_chip_program(c, &err);
-    if (err.code)
+    if (err.code || aimd_chip_program(c, &err))
         aimd_chip_fail(c, &err);
 }
 

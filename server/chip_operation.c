@@ -36,6 +36,15 @@ static int measure(aimd_chip_operation *o)
     return (int)o->error.code;
 }
 
+/* What was opened in vain gives its memory back at once. */
+static void open_coming(aimd_chip_operation *o)
+{
+    if (aimd_model_open(o->coming, &o->cancelled, &o->error) == 0)
+        return;
+    aim_model_close(o->coming->model);
+    o->coming->model = NULL;
+}
+
 static void run(aimd_lane_task *t)
 {
     aimd_chip_operation *o = (aimd_chip_operation *)t;
@@ -43,18 +52,14 @@ static void run(aimd_lane_task *t)
     if (atomic_load(&o->cancelled))
         aim_fail(&o->error, AIM_ECANCELED, "cancelled");
     else if (!o->measured || measure(o) == 0)
-        aimd_model_open(o->coming, &o->cancelled, &o->error);
+        open_coming(o);
 }
 
 static void save(aimd_lane_task *t)
 {
     aimd_chip_operation *o = (aimd_chip_operation *)t;
-    aim_error err = {0};
     aimd_chip_record record = {o->id, o->base_model, o->created, o->coming};
-    o->unsaved = aimd_chip_store_save(o->daemon, &record, o->configured, &err) != 0;
-    if (o->unsaved)
-        aimd_log(AIMD_LOG_ERROR, "chip_not_saved", AIMD_STR("chip", o->id),
-                 AIMD_STR("reason", err.text));
+    aimd_chip_store_save(o->daemon, &record, o->configured, &o->error);
 }
 
 /* ---- on the loop thread -------------------------------------------------- */
@@ -109,7 +114,6 @@ static void succeed(aimd_chip_operation *o)
         serve(c, o->coming);
         c->state = AIMD_CHIP_READY;
         c->error = (aim_error){0};
-        c->persistent &= !o->unsaved;
         aimd_observe_label(o->daemon->metrics, AIMD_M_CHIP_OPERATION, NULL, o->name, seconds);
         aimd_log(AIMD_LOG_INFO, "chip_ready", AIMD_STR("chip", c->id),
                  AIMD_STR("operation", o->name), AIMD_STR("model", c->model->id),
@@ -121,11 +125,15 @@ static void succeed(aimd_chip_operation *o)
 
 static void saved(aimd_lane_task *t)
 {
-    succeed((aimd_chip_operation *)t);
+    aimd_chip_operation *o = (aimd_chip_operation *)t;
+    if (o->error.code)
+        fail(o);
+    else
+        succeed(o);
 }
 
-/* A new state is kept before it is served: who sees it sees it again after a crash.
- * The first one was kept when it was asked for. */
+/* A new state is kept before it is served: who sees it sees it again after a crash, and
+ * what cannot be kept is not served. The first one was kept when it was asked for. */
 static void done(aimd_lane_task *t)
 {
     aimd_chip_operation *o = (aimd_chip_operation *)t;

@@ -22,7 +22,6 @@ struct aimd_chip_operation {
     char *base_model;
     int64_t created;
     bool configured;
-    bool unsaved; /* it could not be saved: the next start does not know of it */
     /* Calibration: */
     aimd_model *measured; /* the state whose inputs are measured; held; NULL: none */
     aimd_token_texts texts;

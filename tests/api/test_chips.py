@@ -534,6 +534,58 @@ class Restart(StateDirectory):
             self.assertNotIn("changed.json", self.files())
             self.assertIn("lost.json", self.files())
 
+    @unittest.skipIf(THREADS_ONLY, "no threads meet")
+    def test_what_fitted_fits_again(self):
+        third = {"model": MODEL_ID, "profile": "ideal", "name": "c"}
+        with self.daemon() as daemon:
+            available = int(daemon.events("loading")[0]["available_bytes"])
+        cache = ("--kv-cache", str(available * 27 // 100))  # three of them fit, and no fourth
+        with self.daemon(*cache) as daemon:
+            daemon.program("a", "ideal")
+            daemon.program("b", "ideal")
+            answer = daemon.post(CHIPS, third)
+            self.assertEqual((answer.status, answer.error["code"]), (409, "insufficient_memory"))
+        with self.daemon(*cache) as daemon:
+            daemon.wait_chip("a")
+            daemon.wait_chip("b")
+        with self.daemon("--kv-cache", str(available * 40 // 100)) as daemon:
+            daemon.wait_chip("a")
+            chip = daemon.wait_chip("b", "failed")
+            self.assertRegex(chip["error"], "needs .* are available")
+            self.assertEqual(chip["memory"]["total_bytes"], 0)
+            daemon.delete("a")  # what failed holds no memory
+            daemon.wait_until(lambda: daemon.post(CHIPS, third).status == 202, "c has room")
+            daemon.wait_chip("c")
+
+    @unittest.skipIf(THREADS_ONLY, "no threads meet")
+    def test_a_state_that_cannot_be_kept(self):
+        """It is not served; the one before is, and the next attempt is a new one."""
+        away = self.chips + ".away"
+        with self.daemon() as daemon:
+            daemon.program("a", DRIFTS, seed=3)
+            before = daemon.answers(MODEL_ID + "@a")
+            os.rename(self.chips, away)
+            with open(self.chips, "w", encoding="ascii"):
+                pass
+            for action, body in (("age", {"age": "1d"}), ("calibrate", {"texts": PROBLEMS})):
+                daemon.change(f"/a/{action}", **body)
+                chip = daemon.wait_chip("a")
+                self.assertRegex(chip["error"], "a[.].*json.*: Not a directory")
+                self.assertEqual((chip["age"], chip["input_ranges"]), (0, "dynamic"))
+                self.assertEqual(daemon.answers(MODEL_ID + "@a"), before)
+            self.assertEqual([e["operation"] for e in daemon.events("chip_unchanged")],
+                             ["age", "calibrate"])
+            refused = daemon.post(CHIPS, {"model": MODEL_ID, "profile": "ideal", "name": "b"})
+            self.assertEqual(refused.status, 500, refused.body)
+            self.assertEqual(daemon.names(), ["a"])
+            os.unlink(self.chips)
+            os.rename(away, self.chips)
+            chip = daemon.age("a", "1d")
+            self.assertEqual((chip["error"], chip["persistent"]), (None, True))
+        with self.daemon() as daemon:
+            self.assertEqual(daemon.wait_chip("a")["age"], DAY)
+            self.assertEqual(daemon.names(), ["a"])
+
     def test_stopping_does_not_wait_for_chips(self):
         with self.daemon() as daemon:
             daemon.program("a")
