@@ -8,6 +8,7 @@
 #include "ctl/wait.h"
 #include "ctl/words.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +22,20 @@ static void print_chip(const actl_chip *chip)
         actl_say("chip %s: %s; 'analogctl chips %s' tells more", chip->id, chip->state, chip->id);
 }
 
-static int report(const json_t *object, const actl_options *o, aim_error *err)
+/* It was to be kept, and could not be. */
+static void warn_if_lost(bool was_persistent, const actl_chip *chip)
+{
+    char text[300];
+    if (!was_persistent || chip->persistent)
+        return;
+    snprintf(text, sizeof text,
+             "chip %.100s could not be saved: the server forgets this when it stops; its log says "
+             "why",
+             chip->id);
+    actl_complain(text);
+}
+
+static int report(const json_t *object, bool was_persistent, const actl_options *o, aim_error *err)
 {
     actl_chip chip;
     int rc = actl_chip_read(object, &chip, err);
@@ -32,6 +46,7 @@ static int report(const json_t *object, const actl_options *o, aim_error *err)
         actl_print_json(object);
     else if (rc == ACTL_OK)
         print_chip(&chip);
+    warn_if_lost(was_persistent, &chip);
     return rc;
 }
 
@@ -53,10 +68,11 @@ int actl_change(actl_client *c, const actl_options *o, const char *path, json_t 
     }
     int rc = actl_call(c, "POST", path, body, &chip, err);
     json_decref(body);
+    bool was_persistent = json_is_true(json_object_get(chip, "persistent"));
     if (rc == ACTL_OK && !o->values[ACTL_NO_WAIT])
         rc = wait(c, o, &chip, err);
     if (rc == ACTL_OK)
-        rc = report(chip, o, err);
+        rc = report(chip, was_persistent, o, err);
     json_decref(chip);
     return rc;
 }

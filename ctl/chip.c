@@ -27,10 +27,12 @@ static int read_strings(const json_t *o, actl_chip *c, aim_error *err)
 static int read_figures(const json_t *o, actl_chip *c, aim_error *err)
 {
     const json_t *memory = json_object_get(o, "memory");
-    c->total_bytes = NAN;
+    c->total_bytes = c->out_bound = NAN;
+    c->persistent = json_is_true(json_object_get(o, "persistent"));
     return aim_json_int(o, "seed", INT64_MIN, INT64_MAX, false, what, &c->seed, err) ||
            aim_json_int(o, "conductance_bits", 0, 64, false, what, &c->bits, err) ||
            aim_json_number(o, "age", 0, DBL_MAX, false, what, &c->age, err) ||
+           aim_json_number(o, "out_bound", 0, DBL_MAX, false, what, &c->out_bound, err) ||
            aim_json_number(o, "progress", 0, 1, false, what, &c->progress, err) ||
            aim_json_number(memory, "total_bytes", 0, DBL_MAX, false, what, &c->total_bytes, err);
 }

@@ -14,9 +14,11 @@ typedef struct actl_chip {
     const char *id, *model, *profile, *state, *input_ranges, *backend;
     const char *error; /* why the last change failed; NULL if it did not */
     int64_t seed, bits;
-    double age;      /* seconds */
-    double progress; /* 0 to 1 */
+    double age;       /* seconds */
+    double progress;  /* 0 to 1 */
+    double out_bound; /* NaN: not told */
     double total_bytes;
+    bool persistent; /* the server keeps it over a restart */
 } actl_chip;
 
 /* ACTL_UNREACHABLE if a field is of the wrong type: that is no server of ours. */

@@ -219,7 +219,7 @@ static int exchange(actl_client *c, const char *method, const char *path, const 
 
 /* ---- answers ------------------------------------------------------------- */
 
-/* {"error":{"message":...,"code":...}}; where it is not, the status has to do. */
+/* {"error":{"message":...,"code":...}}; where it is not, that was no analogd. */
 static int refusal(const actl_client *c, const struct answer *a, aim_error *err)
 {
     const char *message = NULL, *code = NULL;
@@ -228,12 +228,14 @@ static int refusal(const actl_client *c, const struct answer *a, aim_error *err)
     aim_json_string(error, "message", false, "error", &message, NULL);
     aim_json_string(error, "code", false, "error", &code, NULL);
     if (message)
-        aim_fail(err, AIM_EINVAL, "%.400s (%.60s%sHTTP %ld)", message, code ? code : "",
-                 code ? ", " : "", a->status);
+        aim_fail_param(err, AIM_EINVAL, code ? code : "", "%.400s (%.60s%sHTTP %ld)", message,
+                       code ? code : "", code ? ", " : "", a->status);
     else
-        aim_fail(err, AIM_EINVAL, "%s answers with HTTP status %ld", c->url, a->status);
+        aim_fail(err, AIM_EINVAL, "%s answers with HTTP status %ld, and not as an analogd", c->url,
+                 a->status);
+    int rc = message ? ACTL_REFUSED : ACTL_UNREACHABLE;
     json_decref(doc);
-    return ACTL_REFUSED;
+    return rc;
 }
 
 static int answered(const actl_client *c, const struct answer *a, aim_error *err)

@@ -23,8 +23,9 @@ void actl_client_close(actl_client *c);
 const char *actl_client_url(const actl_client *c);
 
 /* Send body (NULL: none) as JSON; *answer gets the object that comes back, for the
- * caller to json_decref. ACTL_REFUSED with the server's own text and code if the
- * status is none of 200 to 299. */
+ * caller to json_decref. If the status is none of 200 to 299, ACTL_REFUSED with the
+ * server's own text, and its code in err->param; ACTL_UNREACHABLE if there is no such
+ * text: whatever that was, it was no analogd. */
 int actl_call(actl_client *c, const char *method, const char *path, const json_t *body,
               json_t **answer, aim_error *err);
 

@@ -10,10 +10,12 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 static const actl_column columns[] = {
-    {"ID", false},  {"MODEL", false},  {"PROFILE", false}, {"SEED", true},   {"AGE", true},
-    {"BITS", true}, {"RANGES", false}, {"STATE", false},   {"MEMORY", true},
+    {"ID", false},     {"MODEL", false},   {"PROFILE", false}, {"SEED", true},
+    {"AGE", true},     {"BACKEND", false}, {"BITS", true},     {"OUT BOUND", true},
+    {"RANGES", false}, {"STATE", false},   {"MEMORY", true},
 };
 enum { N_COLUMNS = sizeof columns / sizeof columns[0] };
 
@@ -25,6 +27,21 @@ static void put_state(actl_table *t, const actl_chip *chip)
         actl_table_put(t, "%s %d %%", chip->state, (int)(100 * chip->progress));
 }
 
+/* The reference evaluator holds conductances as floats, and a profile need not limit
+ * its ADCs. */
+static void put_precision(actl_table *t, const actl_chip *chip)
+{
+    actl_table_put(t, "%s", chip->backend);
+    if (strcmp(chip->backend, "analog-exact") == 0)
+        actl_table_put(t, "-");
+    else
+        actl_table_put(t, "%" PRId64, chip->bits);
+    if (chip->out_bound > 0)
+        actl_table_put(t, "%g", chip->out_bound);
+    else
+        actl_table_put(t, "-");
+}
+
 static void put_chip(actl_table *t, const actl_chip *chip)
 {
     char words[ACTL_WORDS];
@@ -33,7 +50,7 @@ static void put_chip(actl_table *t, const actl_chip *chip)
     actl_table_put(t, "%s", chip->profile);
     actl_table_put(t, "%" PRId64, chip->seed);
     actl_table_put(t, "%s", actl_age_words(chip->age, words));
-    actl_table_put(t, "%" PRId64, chip->bits);
+    put_precision(t, chip);
     actl_table_put(t, "%s", chip->input_ranges);
     put_state(t, chip);
     actl_table_put(t, "%s",

@@ -102,7 +102,10 @@ static void summarise(struct summary *s, const struct layer *l)
 static void print_worst(const char *what, const struct worst *w)
 {
     char words[ACTL_WORDS];
-    actl_say("  %-14s%9s  %s", what, actl_percent_words(w->value, words), w->layer);
+    if (w->value == 0)
+        actl_say("  %-14s%9s", what, "none");
+    else
+        actl_say("  %-14s%9s  %s", what, actl_percent_words(w->value, words), w->layer);
 }
 
 static void print_summary(const struct summary *s, int64_t tokens)

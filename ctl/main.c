@@ -29,6 +29,14 @@ static int run(const actl_options *o, aim_error *err)
     return rc;
 }
 
+static void point_to_help(const actl_command *command)
+{
+    char text[64];
+    snprintf(text, sizeof text, "try 'analogctl %s%s--help'", command ? command->name : "",
+             command ? " " : "");
+    actl_complain(text);
+}
+
 /* A full disk must not look like success. */
 static int flush(int rc, aim_error *err)
 {
@@ -51,7 +59,7 @@ int main(int argc, char **argv)
     if (err.code)
         actl_complain(err.text);
     if (wrong_usage)
-        actl_complain("try 'analogctl --help'");
+        point_to_help(options.command);
     if (rc == ACTL_INTERRUPTED) {
         signal(SIGINT, SIG_DFL); /* the shell shall see it */
         raise(SIGINT);

@@ -20,6 +20,7 @@ static const struct row {
     enum actl_option_group group;
     enum type type;
     char letter;
+    bool positive; /* 0 makes no sense */
 } rows[ACTL_N_OPTIONS] = {
     [ACTL_URL] = {"url", "URL", "address of the server [$ANALOGD_URL, else http://127.0.0.1:8080]",
                   ACTL_GROUP_ALL, TEXT, 0},
@@ -27,7 +28,7 @@ static const struct row {
                            "file that holds an admin key [the key in $ANALOGCTL_API_KEY]",
                            ACTL_GROUP_ALL, TEXT, 0},
     [ACTL_TIMEOUT] = {"timeout", "SECONDS", "how long an answer may take [60, probe: 600]",
-                      ACTL_GROUP_ALL, NUMBER, 0},
+                      ACTL_GROUP_ALL, NUMBER, 0, true},
     [ACTL_JSON] = {"json", NULL, "print the server's objects, one a line", ACTL_GROUP_ALL, FLAG, 0},
     [ACTL_HELP] = {"help", NULL, "print this text, then exit", ACTL_GROUP_ALL, FLAG, 'h'},
     [ACTL_VERSION] = {"version", NULL, "print the version, then exit", ACTL_GROUP_ALL, FLAG, 'V'},
@@ -35,7 +36,7 @@ static const struct row {
                    TEXT, 0},
     [ACTL_SEED] = {"seed", "N", "seed of the chip's noise [drawn by the server]",
                    ACTL_GROUP_PROGRAM, INTEGER, 0},
-    [ACTL_AGE] = {"age", "AGE", "time since programming: seconds, or such as 1h, 1d, 1y [0]",
+    [ACTL_AGE] = {"age", "AGE", "time since its first use: seconds, or such as 1h, 1d, 1y [0]",
                   ACTL_GROUP_PROGRAM, TEXT, 0},
     [ACTL_CONDUCTANCE_BITS] = {"conductance-bits", "8|16",
                                "bits a conductance is computed with [the profile's]",
@@ -48,12 +49,12 @@ static const struct row {
                      ACTL_GROUP_PROBE, TEXT, 0},
     [ACTL_PROMPT_FILE] = {"prompt-file", "FILE", "take the prompt from this file", ACTL_GROUP_PROBE,
                           TEXT, 0},
-    [ACTL_METHOD] = {"method", "NAME", "quantile, max or std [the server's choice]",
+    [ACTL_METHOD] = {"method", "NAME", "quantile, max or std, or none to undo [quantile]",
                      ACTL_GROUP_CALIBRATE, TEXT, 0},
     [ACTL_VALUE] = {"value", "X", "the quantile, or the factor on the standard deviation",
                     ACTL_GROUP_CALIBRATE, NUMBER, 0},
     [ACTL_LIMIT] = {"limit", "N", "take no more than the first N texts", ACTL_GROUP_CALIBRATE,
-                    INTEGER, 0},
+                    INTEGER, 0, true},
     [ACTL_NO_WAIT] = {"no-wait", NULL, "do not wait until the server is done", ACTL_GROUP_WAIT,
                       FLAG, 0},
 };
@@ -118,6 +119,8 @@ static int keep(actl_options *o, const struct row *row, const char *value, aim_e
         return aim_fail(err, AIM_EINVAL, "--%s: '%s' is not an integer", row->name, value);
     if (row->type == NUMBER && !is_number(value))
         return aim_fail(err, AIM_EINVAL, "--%s: '%s' is not a number", row->name, value);
+    if (row->positive && !(strtod(value, NULL) > 0))
+        return aim_fail(err, AIM_EINVAL, "--%s: must be more than 0", row->name);
     o->values[row - rows] = value ? value : "";
     return 0;
 }
@@ -150,6 +153,19 @@ static void fill_table(struct option *longs, const actl_command *command)
     *longs = (struct option){0};
 }
 
+/* Digits are options too, so that "-5" can be told what is wrong with it. */
+#define DIGITS "0123456789"
+
+/* The word that getopt found the digit in, of which it may have more to read. */
+static int fail_negative(char **argv, int digit, aim_error *err)
+{
+    const char *word = argv[optind - 1];
+    if (word[0] != '-' || word[1] != digit)
+        word = argv[optind];
+    aim_fail(err, AIM_EINVAL, "'%s': numbers and ages cannot be negative", word);
+    return ACTL_USAGE;
+}
+
 /* Read the options up to the command, or, with a command, all that is left. */
 static int parse_part(int argc, char **argv, const actl_command *command, actl_options *o,
                       aim_error *err)
@@ -158,7 +174,10 @@ static int parse_part(int argc, char **argv, const actl_command *command, actl_o
     int id;
     fill_table(longs, command);
     optind = 0; /* start anew */
-    while ((id = getopt_long(argc, argv, command ? "hV" : "+hV", longs, NULL)) != -1) {
+    while ((id = getopt_long(argc, argv, command ? "hV" DIGITS : "+hV" DIGITS, longs, NULL)) !=
+           -1) {
+        if (isdigit(id))
+            return fail_negative(argv, id, err);
         if (id == 'h' || id == 'V')
             id = FIRST_ROW + (id == 'h' ? ACTL_HELP : ACTL_VERSION);
         if (id < FIRST_ROW || keep(o, &rows[id - FIRST_ROW], optarg, err))
@@ -197,7 +216,6 @@ static int keep_arguments(actl_options *o, const actl_command *command, int n, c
     if (n > command->max_arguments)
         return aim_fail(err, AIM_EINVAL, "unexpected argument '%s'",
                         arguments[command->max_arguments]);
-    o->command = command;
     o->arguments = arguments;
     return 0;
 }
@@ -218,9 +236,12 @@ int actl_options_parse(int argc, char **argv, actl_options *o, aim_error *err)
     argc -= optind;
     argv += optind;
     argv[0] = program_name;
+    o->command = command;
     if (parse_part(argc, argv, command, o, err))
         return ACTL_USAGE;
-    if (print_about(o, command))
+    if (print_about(o, command)) {
+        o->command = NULL;
         return ACTL_OK;
+    }
     return keep_arguments(o, command, argc - optind, argv + optind, err) ? ACTL_USAGE : ACTL_OK;
 }

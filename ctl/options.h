@@ -54,7 +54,8 @@ typedef struct actl_command {
 extern const actl_command actl_commands[];
 
 struct actl_options {
-    const actl_command *command;        /* NULL: help or the version was asked for and printed */
+    const actl_command *command;        /* NULL: help or the version was asked for and printed,
+                                           or the command line is wrong before the command */
     const char *values[ACTL_N_OPTIONS]; /* NULL: not given; flags: "" */
     char **arguments;                   /* NULL after the last */
 };

@@ -113,7 +113,7 @@ def environment(**variables):
 class Case(unittest.TestCase):
     longMessage = True
 
-    def run_it(self, *args, status=OK, url=None, **env):
+    def run_it(self, *args, status=OK, url=None, warns=False, **env):
         """stdout and stderr; the key may be in neither."""
         if url:
             env["ANALOGD_URL"] = url
@@ -123,7 +123,7 @@ class Case(unittest.TestCase):
         self.assertEqual(done.returncode, status, (args, done.stdout[-2000:], done.stderr[-4000:]))
         self.assertNotIn(KEY, done.stdout + done.stderr)
         self.assertNotIn("Sanitizer", done.stderr)
-        self.assertEqual(status == OK, not done.stderr, done.stderr)
+        self.assertEqual(status == OK and not warns, not done.stderr, done.stderr)
         return done.stdout, done.stderr
 
     def ask(self, routes, *args, **how):
@@ -177,6 +177,12 @@ class Usage(Case):
                 (("program", "m", "p", "--out-bound", "inf"), "'inf' is not a number"),
                 (("program", "m", "p", "--out-bound", "1x"), "'1x' is not a number"),
                 (("--timeout", "", "chips"), "'' is not a number"),
+                (("--timeout", "0", "chips"), "--timeout: must be more than 0"),
+                (("calibrate", "a", "f", "--limit", "0"), "--limit: must be more than 0"),
+                (("calibrate", "a"), "calibrate takes: CHIP FILE"),
+                (("age", "a", "-5"), "'-5': numbers and ages cannot be negative"),
+                (("age", "-55d", "a"), "'-55d': numbers and ages cannot be negative"),
+                (("program", "m", "p", "--bogus"), "try 'analogctl program --help'"),
                 (("--url", "ftp://h", "chips"), "must begin with http"),
                 (("--url", "file:///etc/passwd", "chips"), "must begin with http"),
                 (("--url", "localhost:8080", "chips"), "must begin with http"),
@@ -249,7 +255,7 @@ class Keys(Case):
             for target in (other.url + "/v1/chips", "file:///etc/passwd"):
                 _, err, _ = self.ask(
                     {"GET /v1/chips": [(302, b"", [("Location", target)])]}, "chips",
-                    status=REFUSED, ANALOGCTL_API_KEY=KEY)
+                    status=UNREACHABLE, ANALOGCTL_API_KEY=KEY)
                 self.assertIn("HTTP status 302", err)
             self.assertEqual(other.seen, [])
 
@@ -263,17 +269,21 @@ class Chips(Case):
 
     LIST = [CHIP,
             chip(id="old", model="m@old", seed=2**62, age=365 * 86400, input_ranges="learned",
-                 state="ageing", progress=0.42, memory={"total_bytes": 5 << 30}),
+                 backend="analog-exact", state="ageing", progress=0.42, memory={"total_bytes": 5 << 30}),
             chip(id="new", model="m@new", state="failed", error="no room", memory=None,
-                 age=None, conductance_bits=8)]
+                 age=None, conductance_bits=8, out_bound=0)]
 
     def test_table(self):
         out, _, _ = self.ask({"GET /v1/chips": [(200, {"data": self.LIST})]}, "chips")
         self.assertEqual(out.splitlines(), [
-            "ID   MODEL  PROFILE                   SEED  AGE  BITS  RANGES   STATE         MEMORY",
-            "a    m@a    afm-paper                    7  0 s    16  dynamic  ready        3.0 MiB",
-            "old  m@old  afm-paper  4611686018427387904  1 y    16  learned  ageing 42 %  5.0 GiB",
-            "new  m@new  afm-paper                    7  0 s     8  dynamic  failed             -",
+            "ID   MODEL  PROFILE                   SEED  AGE  BACKEND       BITS  OUT BOUND"
+            "  RANGES   STATE         MEMORY",
+            "a    m@a    afm-paper                    7  0 s  analog          16         14"
+            "  dynamic  ready        3.0 MiB",
+            "old  m@old  afm-paper  4611686018427387904  1 y  analog-exact     -         14"
+            "  learned  ageing 42 %  5.0 GiB",
+            "new  m@new  afm-paper                    7  0 s  analog           8          -"
+            "  dynamic  failed             -",
             "chip new: no room"])
 
     def test_ages(self):
@@ -282,7 +292,7 @@ class Chips(Case):
                 1e12: "31709 y 289 d"}
         out, _, _ = self.ask({"GET /v1/chips": [(200, {"data": [chip(age=a) for a in ages]})]},
                              "chips")
-        found = [re.search(r" 7  (.*?) +16 ", line).group(1).strip()
+        found = [re.search(r" 7  (.*?) +analog +16 ", line).group(1).strip()
                  for line in out.splitlines()[1:]]
         self.assertEqual(found, list(ages.values()))
 
@@ -346,6 +356,15 @@ class Changes(Case):
         out, _, _ = self.ask(routes, "--json", "program", "m", "p")
         self.assertEqual(json.loads(out), CHIP)
 
+    def test_it_cannot_be_saved(self):
+        routes = {"POST /v1/chips": [(202, chip(state="programming", persistent=True))],
+                  "GET /v1/chips/a": [(200, chip(persistent=False))]}
+        for more in ((), ("--json",)):
+            _, err, _ = self.ask(routes, *more, "program", "m", "p", warns=True)
+            self.assertIn("chip a could not be saved", err)
+        routes["POST /v1/chips"] = [(202, chip(state="programming", persistent=False))]
+        self.ask(routes, "program", "m", "p")
+
     def test_it_need_not_wait(self):
         routes = {"POST /v1/chips/a/age": [(202, chip(state="ageing"))]}
         out, _, server = self.ask(routes, "age", "a", "30d", "--no-wait")
@@ -381,7 +400,7 @@ class Calibrate(Case):
         self.assertEqual(self.texts("\n\n one \r\n\r\ntwo\r\n"), [" one ", "two"])
         self.assertEqual(self.texts("one\n\ntwo\n\nthree", "--limit", "2"), ["one", "two"])
         self.assertIn("holds no text", self.texts(" \n\t\n", status=USAGE))
-        self.assertIn("holds no text", self.texts("one", "--limit", "0", status=USAGE))
+        self.assertIn("holds no text", self.texts("\n\n", status=USAGE))
         self.assertIn("file.txt:4: the text is not UTF-8",
                       self.texts(b"one\ntwo\n\n\xff\n", status=USAGE))
         self.assertIn("zero byte", self.texts("one\0two", status=USAGE))
@@ -413,6 +432,16 @@ class Calibrate(Case):
                          [{"texts": ["x"], "method": "quantile", "value": 0.999}])
 
 
+    def test_undo(self):
+        _, _, server = self.ask({"POST /v1/chips/a/calibrate": [(202, CHIP)]}, "calibrate", "a",
+                                "--method", "none")
+        self.assertEqual(server.bodies(), [{"method": "none"}])
+
+    def test_too_many(self):
+        message = self.texts("\n\n".join("x" * 4097), status=USAGE)
+        self.assertIn("4097 texts, and a server takes 4096: give --limit", message)
+
+
 class Probe(Case):
 
     LAYERS = [{"name": "layers.0.q_proj", "outputs": 64, "inputs": 32, "tiles": 1,
@@ -434,6 +463,12 @@ class Probe(Case):
             "  DAC clipped     0.125 %  lm_head",
             "  ADC saturated   0.020 %  layers.0.q_proj",
             "  RMS error       3.100 %  layers.0.q_proj"])
+
+    def test_nothing_is_wrong(self):
+        layer = {**self.LAYERS[0], "adc_saturated": 0}
+        out, _, _ = self.ask({"POST /v1/chips/a/probe": [(200, {"layers": [layer]})]}, "probe", "a")
+        self.assertEqual(out.splitlines()[-3:-1], ["  DAC clipped        none",
+                                                   "  ADC saturated      none"])
 
     def test_prompts(self):
         routes = {"POST /v1/chips/a/probe": [(200, self.ANSWER)]}
@@ -491,13 +526,19 @@ class Status(Case):
     def test_what_is_refused_hides_nothing_else(self):
         loading = (503, error("Loading model m: 50% (1 of 2)", "loading"))
         routes = {**self.ROUTES, "GET /health": [loading],
-                  "GET /v1/chips": [(403, error("needs an admin key", "admin_key_needed"))]}
+                  "GET /v1/chips": [(429, error("too many", "busy"))]}
         out, err, _ = self.ask(routes, "status", status=REFUSED)
         self.assertEqual([line.split()[0] for line in out.splitlines()],
                          ["models", "m@a", "m@b", "load"])
         self.assertEqual(err.splitlines(), [
             "analogctl: Loading model m: 50% (1 of 2) (loading, HTTP 503)",
-            "analogctl: needs an admin key (admin_key_needed, HTTP 403)"])
+            "analogctl: too many (busy, HTTP 429)"])
+
+    def test_chips_are_left_out_without_an_admin_key(self):
+        refusal = error("needs an admin key", "admin_key_needed")
+        out, _, _ = self.ask({**self.ROUTES, "GET /v1/chips": [(403, refusal)]}, "status")
+        self.assertEqual([line.split()[0] for line in out.splitlines()],
+                         ["server", "models", "m@a", "m@b", "load"])
 
 
 def without_end(handler):
@@ -586,12 +627,16 @@ class Hostile(Case):
                 (409, error("needs 5 GiB, 1 GiB is left", "insufficient_memory"),
                  "needs 5 GiB, 1 GiB is left (insufficient_memory, HTTP 409)"),
                 (400, error("m" * 5000, "c" * 500), "m" * 400 + " (" + "c" * 60 + ", HTTP 400)"),
-                (500, b"<html>\x1b[2J</html>", "answers with HTTP status 500"),
-                (500, {"error": "text"}, "answers with HTTP status 500"),
-                (500, {"error": {"message": 5, "code": 7}}, "answers with HTTP status 500"),
                 (404, {"error": {"message": "x", "code": 404}}, "x (HTTP 404)")):
             with self.subTest(status=status, body=str(body)[:60]):
                 self.assertIn(says, self.hostile((status, body), status=REFUSED))
+
+    def test_answers_of_others(self):
+        for body in (b"<html>\x1b[2J</html>", {"error": "text"},
+                     {"error": {"message": 5, "code": 7}}):
+            with self.subTest(body=body):
+                self.assertIn("HTTP status 500, and not as an analogd",
+                              self.hostile((500, body), status=UNREACHABLE))
 
     NASTY = "a\x1b[2J\r\n\x07\x7f\x9b5m\u202eb\u2028\u2066é"
     SAFE = ("a\\x1b[2J\\x0d\\x0a\\x07\\x7f\\xc2\\x9b5m\\xe2\\x80\\xaeb\\xe2\\x80\\xa8"
