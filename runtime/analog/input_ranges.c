@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-const float *aim_input_ranges_find(const aim_input_ranges_set *set, int layer, int tiles)
+const aim_layer_ranges *aim_input_ranges_find(const aim_input_ranges_set *set, int layer)
 {
     size_t low = 0, high = set ? set->n_layers : 0;
     while (low < high) {
@@ -16,7 +16,7 @@ const float *aim_input_ranges_find(const aim_input_ranges_set *set, int layer, i
             high = middle;
     }
     bool found = set && low < set->n_layers && set->layers[low].layer == layer;
-    return found && set->layers[low].tiles == tiles ? set->layers[low].range : NULL;
+    return found ? &set->layers[low] : NULL;
 }
 
 float *aim_input_ranges_add(aim_input_ranges_set *set, int layer, int tiles)

@@ -19,9 +19,8 @@ typedef struct aim_input_ranges_set {
     size_t n_layers;
 } aim_input_ranges_set;
 
-/* The ranges of a layer, [tiles]; NULL if there are none or for another number of
- * tiles. set may be NULL. */
-const float *aim_input_ranges_find(const aim_input_ranges_set *set, int layer, int tiles);
+/* The ranges of a layer, NULL if there are none. set may be NULL. */
+const aim_layer_ranges *aim_input_ranges_find(const aim_input_ranges_set *set, int layer);
 /* Append a layer with room for its ranges, which the caller fills. Numbers must
  * ascend. NULL when out of memory. */
 float *aim_input_ranges_add(aim_input_ranges_set *set, int layer, int tiles);

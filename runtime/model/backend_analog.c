@@ -259,6 +259,8 @@ static int program(aim_linear *l, const aim_linear_source *source, const aim_com
     aim__layer_program programs;
     aim__weight_holder holder = {hold_channel, l, AIM_MAX_PLANES * (size_t)l->inputs[0].span.width};
     int code = aim__layer_program_run(&programs, source, c, &holder, err);
+    for (int i = 0; i < l->shape.n_parts && !code; i++)
+        code = aim__tiling_check(&l->part[i].tiling, source, i, programs.part[i].largest, err);
     if (!code)
         set_all_converters(l, &programs);
     aim__layer_program_fini(&programs);

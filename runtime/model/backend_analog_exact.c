@@ -116,7 +116,9 @@ static int program(aim_linear *l, const aim_linear_source *source, const aim_com
     for (int i = 0; i < l->shape.n_parts && !code; i++) {
         aim_tiled_linear *part = &l->part[i];
         size_t n = (size_t)part->tiles * (size_t)part->out;
-        code = copy_floats(&part->largest, programs.part[i].largest, n, err);
+        code = aim__tiling_check(&l->tiling[i], source, i, programs.part[i].largest, err);
+        if (!code)
+            code = copy_floats(&part->largest, programs.part[i].largest, n, err);
         if (!code)
             code = copy_floats(&part->gain, programs.part[i].gain, n, err);
     }

@@ -347,6 +347,8 @@ static bool load_small(const aim_chip *chip, const char *backend, const float *r
     if (l) {
         *tiling = b->tiling(l, 0);
         *first = tiling->ranges ? tiling->ranges[0] : 0.0f;
+        for (int t = 1; n == 1 && tiling->ranges && t < tiling->tiles; t++)
+            ck_assert(tiling->ranges[t] == *first);
     }
     bool loaded = l;
     b->free(l);
@@ -370,16 +372,17 @@ static const struct {
     {AIM_RANGE_STATIC, 0, {0}, 0, NULL, AIM_RANGES_DYNAMIC, true, 0},
     {AIM_RANGE_DYNAMIC, 2, {2, 3}, 0, NULL, AIM_RANGES_DYNAMIC, false, 0},
     {AIM_RANGE_DYNAMIC, 1, {0}, 1.5f, NULL, AIM_RANGES_DYNAMIC, false, 0},
+    {AIM_RANGE_STATIC, 1, {2}, 0, NULL, AIM_RANGES_LEARNED, false, 2}, /* all tiles' */
     {AIM_RANGE_STATIC,
-     1,
-     {2},
+     3,
+     {2, 2, 2},
      0,
-     "\"w.input_range\" has 1 ranges, but profile test cuts 24 inputs into 2 tiles "
+     "\"w.input_range\" has 3 ranges, but profile test cuts 24 inputs into 2 tiles "
      "(max_input_size 16)",
      0,
      false,
      0},
-    {AIM_RANGE_STATIC, 3, {2, 2, 2}, 0, "has 3 ranges", 0, false, 0},
+    {AIM_RANGE_STATIC, 1, {0}, 0, "range 0 is 0, must be above 0", 0, false, 0},
     {AIM_RANGE_STATIC,
      2,
      {2, 0},
@@ -425,6 +428,62 @@ START_TEST(ranges_are_calibrated_learned_or_dynamic)
 }
 END_TEST
 
+/* Calibrated on other tiles: the ranges are nobody's. */
+START_TEST(calibrated_ranges_must_fit)
+{
+    aim_chip chip = chip_of(&cases[1]);
+    aim_input_ranges_set *set = aim_calloc(1, sizeof *set);
+    const float learned[2] = {2, 3};
+    aim_tiling tiling;
+    float first;
+    aim_error err = {0};
+    chip.profile.tile.max_input_size = 16;
+    chip.profile.tile.input_range = AIM_RANGE_STATIC;
+    *aim_input_ranges_add(set, 3, 1) = 1.5f;
+    chip.ranges = set;
+    ck_assert(!load_small(&chip, backend_names[_i], learned, 2, &tiling, &first, &err));
+    ck_assert_int_eq(err.code, AIM_EINVAL);
+    ck_assert_str_eq(err.text,
+                     "calibrated ranges of linear layer 3 (w.weight) are for 1 tiles, but profile "
+                     "test cuts 24 inputs into 2 (max_input_size 16)");
+    aim_input_ranges_free(set);
+}
+END_TEST
+
+/* Weights go to 3. */
+static const struct {
+    double out_bound;
+    float range;
+    bool loads;
+} large_ranges[] = {
+    {0, 3e37f, true},   {0, 1e38f, false},   {10, 5e36f, true},      {10, 6e36f, false},
+    {0.5, 3e37f, true}, {0.5, 2e38f, false}, {1e-6, 1.8e38f, false},
+};
+
+START_TEST(ranges_that_overflow_converters_are_refused)
+{
+    for (size_t i = 0; i < COUNT(large_ranges); i++) {
+        aim_chip chip = chip_of(&cases[1]);
+        const float ranges[2] = {1, large_ranges[i].range};
+        aim_tiling tiling;
+        float first;
+        aim_error err = {0};
+        chip.profile.programming = AIM_PROGRAMMING_EXACT;
+        chip.profile.tile.max_input_size = 16;
+        chip.profile.tile.input_range = AIM_RANGE_STATIC;
+        chip.profile.tile.out_bound = large_ranges[i].out_bound;
+        chip.profile.tile.out_res = large_ranges[i].out_bound > 0 ? 254 : 0;
+        bool loaded = load_small(&chip, backend_names[_i], ranges, 2, &tiling, &first, &err);
+        ck_assert_msg(loaded == large_ranges[i].loads, "case %zu: %s", i, err.text);
+        if (loaded)
+            continue;
+        ck_assert_int_eq(err.code, AIM_EINVAL);
+        ck_assert_msg(strstr(err.text, "input range 1 of linear layer 3 (w.weight) is"), "%s",
+                      err.text);
+    }
+}
+END_TEST
+
 /* What integers cannot hold the reference evaluator computes. */
 START_TEST(fine_dacs_are_for_the_reference_alone)
 {
@@ -463,6 +522,8 @@ int main(void)
     tcase_add_loop_test(t, loading_survives_every_failed_allocation, 0, both);
     tcase_add_loop_test(t, counting_survives_every_failed_allocation, 0, both);
     tcase_add_loop_test(t, ranges_are_calibrated_learned_or_dynamic, 0, COUNT(range_cases));
+    tcase_add_loop_test(t, calibrated_ranges_must_fit, 0, both);
+    tcase_add_loop_test(t, ranges_that_overflow_converters_are_refused, 0, both);
     tcase_add_test(t, fine_dacs_are_for_the_reference_alone);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

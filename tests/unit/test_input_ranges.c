@@ -63,13 +63,12 @@ static void check_equal(const aim_input_ranges_set *a, const aim_input_ranges_se
 START_TEST(layers_are_found)
 {
     aim_input_ranges_set *set = some_ranges();
-    ck_assert_ptr_eq(aim_input_ranges_find(set, 0, 1), set->layers[0].range);
-    ck_assert_ptr_eq(aim_input_ranges_find(set, 3, 2), set->layers[1].range);
-    ck_assert_ptr_eq(aim_input_ranges_find(set, 65535, 3), set->layers[2].range);
-    ck_assert_ptr_null(aim_input_ranges_find(set, 3, 1)); /* another number of tiles */
-    ck_assert_ptr_null(aim_input_ranges_find(set, 2, 2));
-    ck_assert_ptr_null(aim_input_ranges_find(set, 70000, 1));
-    ck_assert_ptr_null(aim_input_ranges_find(NULL, 0, 1));
+    ck_assert_ptr_eq(aim_input_ranges_find(set, 0), &set->layers[0]);
+    ck_assert_ptr_eq(aim_input_ranges_find(set, 3), &set->layers[1]);
+    ck_assert_ptr_eq(aim_input_ranges_find(set, 65535), &set->layers[2]);
+    ck_assert_ptr_null(aim_input_ranges_find(set, 2));
+    ck_assert_ptr_null(aim_input_ranges_find(set, 70000));
+    ck_assert_ptr_null(aim_input_ranges_find(NULL, 0));
     aim_input_ranges_free(set);
     aim_input_ranges_free(NULL);
 }

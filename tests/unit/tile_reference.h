@@ -158,7 +158,8 @@ static inline void program_part(struct part *p, const aim_chip *chip, int index)
                               .weight = weight,
                               .largest = program.largest,
                               .gain = program.gain};
-    p->l.input_range = (float *)aim_input_ranges_find(chip->ranges, p->layer, program.tiles);
+    const aim_layer_ranges *ranges = aim_input_ranges_find(chip->ranges, p->layer);
+    p->l.input_range = ranges ? ranges->range : NULL;
     program.largest = program.gain = NULL;
     aim_layer_program_fini(&program);
 }
