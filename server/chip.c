@@ -13,7 +13,8 @@
 
 const char *aimd_chip_state_name(enum aimd_chip_state state)
 {
-    static const char *const names[] = {"programming", "ready", "ageing", "calibrating", "failed"};
+    static const char *const names[] = {"queued", "programming", "ready",
+                                        "ageing", "calibrating", "failed"};
     return names[state];
 }
 
@@ -84,6 +85,21 @@ aimd_chip *aimd_chip_add(aimd_daemon *d, const char *id, const char *base_model,
     else
         aimd_model_release(first);
     return c;
+}
+
+void aimd_chip_leave(aimd_chip *c)
+{
+    c->leaving = true;
+    if (c->operation)
+        atomic_store(&c->operation->cancelled, true);
+}
+
+void aimd_chip_stay(aimd_chip *c, const aim_error *why)
+{
+    c->leaving = false;
+    c->error = *why;
+    if (!c->operation && c->state != AIMD_CHIP_READY)
+        aimd_chip_fail(c, why);
 }
 
 void aimd_chip_delete(aimd_chip *c)
@@ -273,6 +289,7 @@ static int add_configured(aimd_daemon *d, aimd_model *m, aim_error *err)
     if (!c)
         return aim_fail_nomem(err, "chip");
     c->configured = true;
+    c->state = AIMD_CHIP_PROGRAMMING;
     aimd_chip_store_find_ranges(d, c);
     return 0;
 }

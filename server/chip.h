@@ -4,8 +4,8 @@
  *
  * A state of a chip is an aimd_model. A new state is made beside the old one and takes
  * its place in the model table when it is ready; what runs on the old one ends on it.
- * Operations go through two lanes, so that a probe need not wait for a chip that is
- * being programmed. Loop thread only, unless it says otherwise. */
+ * What is slow goes through three lanes, so that neither a probe nor a file need wait
+ * for a chip that is being programmed. Loop thread only, unless it says otherwise. */
 #ifndef AIMD_CHIP_H
 #define AIMD_CHIP_H
 
@@ -17,6 +17,7 @@
 enum { AIMD_MAX_CHIPS = 256, AIMD_MAX_PROBES = 8 /* that run or wait */ };
 
 enum aimd_chip_state {
+    AIMD_CHIP_QUEUED,      /* others come first; a state before is served */
     AIMD_CHIP_PROGRAMMING, /* for the first time */
     AIMD_CHIP_READY,
     AIMD_CHIP_AGEING,      /* from here its state before is served ... */
@@ -35,6 +36,7 @@ typedef struct aimd_chip {
     char *base_model; /* id of the configured model that it was made from */
     enum aimd_chip_state state;
     aim_error error;                /* why FAILED, or why the last operation came to nothing */
+    bool leaving;                   /* it is being deleted: nothing is begun with it */
     bool configured;                /* a model of the configuration: it cannot be deleted */
     bool persistent;                /* it, or of a configured one its ranges, outlive the process */
     int64_t created;                /* unix time */
@@ -107,6 +109,9 @@ aimd_chip *aimd_chip_add(aimd_daemon *d, const char *id, const char *base_model,
                          aim_error *err);
 /* Take it out and free it. What runs on it ends on it. */
 void aimd_chip_delete(aimd_chip *c);
+/* Its deletion begins, and what is done to it ends; or came to nothing. */
+void aimd_chip_leave(aimd_chip *c);
+void aimd_chip_stay(aimd_chip *c, const aim_error *why);
 /* It is as good as programmed, but could not be. */
 void aimd_chip_fail(aimd_chip *c, const aim_error *err);
 

@@ -79,10 +79,16 @@ static void end(aimd_chip_operation *o)
     aim_free(o);
 }
 
+/* Is it over because the daemon stops? Then nobody needs to be told. */
+static bool is_stopped(const aimd_chip_operation *o)
+{
+    return o->error.code == AIM_ECANCELED && o->daemon->state != AIMD_READY;
+}
+
 /* The state before, if there is one, is served as it was. */
 static void fail(aimd_chip_operation *o)
 {
-    aimd_chip *c = o->error.code == AIM_ECANCELED ? NULL : o->chip; /* the daemon stops */
+    aimd_chip *c = is_stopped(o) ? NULL : o->chip;
     if (c && o->first) {
         aimd_chip_fail(c, &o->error);
     } else if (c) {
@@ -137,11 +143,12 @@ static void saved(aimd_lane_task *t)
 static void done(aimd_lane_task *t)
 {
     aimd_chip_operation *o = (aimd_chip_operation *)t;
+    if (o->chip && o->chip->leaving)
+        aim_fail(&o->error, AIM_ECANCELED, "the chip was about to be deleted");
     if (o->error.code) {
         fail(o);
     } else if (o->chip && o->chip->persistent && !o->first && (o->measured || !o->configured)) {
-        o->task.run = save;
-        o->task.done = saved;
+        o->task = (aimd_lane_task){.run = save, .done = saved};
         aimd_lane_add(&o->daemon->chips.files, &o->task);
     } else {
         succeed(o);
@@ -152,6 +159,8 @@ void aimd__chip_operation_abandon(aimd_chip_operation *o)
 {
     o->chip = NULL;
     atomic_store(&o->cancelled, true);
+    if (aimd_lane_take_out(&o->task))
+        end(o);
 }
 
 double aimd__chip_operation_progress(const aimd_chip_operation *o)
@@ -161,6 +170,13 @@ double aimd__chip_operation_progress(const aimd_chip_operation *o)
 }
 
 /* ---- the beginning ------------------------------------------------------- */
+
+static void on_turn(aimd_lane_task *t)
+{
+    aimd_chip_operation *o = (aimd_chip_operation *)t;
+    if (o->chip)
+        o->chip->state = o->state;
+}
 
 /* Takes over the reference to coming, also on failure. */
 static aimd_chip_operation *new_operation(aimd_chip *c, const char *name, aimd_model *coming,
@@ -173,7 +189,7 @@ static aimd_chip_operation *new_operation(aimd_chip *c, const char *name, aimd_m
         aim_fail_nomem(err, "chip");
         return NULL;
     }
-    o->task = (aimd_lane_task){.run = run, .done = done};
+    o->task = (aimd_lane_task){.turn = on_turn, .run = run, .done = done};
     o->daemon = c->daemon;
     o->chip = c;
     o->coming = coming;
@@ -191,7 +207,8 @@ static void begin(aimd_chip_operation *o, enum aimd_chip_state state)
     o->next_operation = chips->operations;
     chips->operations = o;
     o->chip->operation = o;
-    o->chip->state = state;
+    o->chip->state = AIMD_CHIP_QUEUED;
+    o->state = state;
     aimd_log(AIMD_LOG_INFO, "chip_operation", AIMD_STR("chip", o->id),
              AIMD_STR("operation", o->name), AIMD_STR("model", m->id),
              AIMD_STR("profile", m->chip->profile.name), AIMD_INT("seed", (int64_t)m->chip->seed),

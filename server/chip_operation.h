@@ -10,10 +10,11 @@ struct aimd_chip_operation {
     aimd_lane_task task;                        /* first: the two share an address */
     struct aimd_chip_operation *next_operation; /* in aimd_chips.operations */
     aimd_daemon *daemon;
-    aimd_chip *chip;    /* NULL: it was deleted meanwhile */
-    aimd_model *coming; /* the new state; held */
-    bool first;         /* ... which stands in the model table already */
-    const char *name;   /* "program", "age" or "calibrate" */
+    aimd_chip *chip;            /* NULL: it was deleted meanwhile */
+    aimd_model *coming;         /* the new state; held */
+    bool first;                 /* ... which stands in the model table already */
+    const char *name;           /* "program", "age" or "calibrate" */
+    enum aimd_chip_state state; /* of the chip once it is its turn */
     uint64_t start_ns;
     atomic_bool cancelled;
     aim_error error;
@@ -29,7 +30,8 @@ struct aimd_chip_operation {
     _Atomic double measure_progress;
 };
 
-/* The chip is deleted: end early, and drop what was made. */
+/* The chip is gone: end early, or at once if it is not its turn yet, and drop what was
+ * made. */
 void aimd__chip_operation_abandon(aimd_chip_operation *o);
 double aimd__chip_operation_progress(const aimd_chip_operation *o);
 

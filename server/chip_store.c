@@ -131,6 +131,17 @@ static int remove_file(const char *path, aim_error *err)
     return aim_fail(err, AIM_EIO, "%s: %s", path, strerror(errno));
 }
 
+/* What was removed stays away over a loss of power. Some file systems cannot do that for
+ * folders. */
+static void flush_folder(const aimd_daemon *d)
+{
+    int fd = open(d->chips.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    (void)!fsync(fd);
+    close(fd);
+}
+
 /* The chip's own file first: without it the ranges belong to nothing. */
 int aimd_chip_store_remove(const aimd_daemon *d, const char *id, aim_error *err)
 {
@@ -140,6 +151,8 @@ int aimd_chip_store_remove(const aimd_daemon *d, const char *id, aim_error *err)
     int rc = remove_file(chip, err);
     if (rc == 0)
         rc = remove_file(ranges, err);
+    if (rc == 0)
+        flush_folder(d);
     aim_free(chip);
     aim_free(ranges);
     return rc;

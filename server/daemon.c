@@ -131,6 +131,13 @@ const char *aimd_daemon_unready(const aimd_daemon *d, char *text, size_t size)
     return "stalled";
 }
 
+int aimd_daemon_check_running(const aimd_daemon *d, aim_error *err)
+{
+    if (d->state == AIMD_READY)
+        return 0;
+    return aim_fail(err, AIM_EUNAVAILABLE, "The server is shutting down");
+}
+
 typedef struct engine_load {
     int running, waiting;
 } engine_load;

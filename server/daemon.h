@@ -53,6 +53,9 @@ bool aimd_daemon_stalled(const aimd_daemon *d);
 /* Why requests for a model cannot be served now: "loading", "draining",
  * "stalled" or "failed", with a sentence in text; NULL if they can. */
 const char *aimd_daemon_unready(const aimd_daemon *d, char *text, size_t size);
+/* May work be begun that takes a while? AIM_EUNAVAILABLE once the daemon is to stop:
+ * nobody would end it. */
+int aimd_daemon_check_running(const aimd_daemon *d, aim_error *err);
 /* Of the load, 0 to 1: the mean over all models. */
 double aimd_daemon_progress(const aimd_daemon *d);
 /* Sequences that run and requests that wait, over all models. */

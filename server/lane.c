@@ -25,6 +25,8 @@ static void on_worked(uv_work_t *work, int status)
 static void start_first(aimd_lane *l)
 {
     l->first->work.data = l->first;
+    if (l->first->turn)
+        l->first->turn(l->first);
     uv_queue_work(l->loop, &l->first->work, on_work, on_worked);
 }
 
@@ -38,6 +40,17 @@ void aimd_lane_add(aimd_lane *l, aimd_lane_task *t)
     *end = t;
     if (l->first == t)
         start_first(l);
+}
+
+bool aimd_lane_take_out(aimd_lane_task *t)
+{
+    aimd_lane_task **link = &t->lane->first;
+    if (*link == t)
+        return false;
+    while (*link != t)
+        link = &(*link)->next;
+    *link = t->next;
+    return true;
 }
 
 int aimd_lane_length(const aimd_lane *l)

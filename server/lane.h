@@ -11,6 +11,7 @@ typedef struct aimd_lane aimd_lane;
 
 /* Part of what the work is about. */
 typedef struct aimd_lane_task {
+    void (*turn)(struct aimd_lane_task *t); /* on the loop, before run; NULL: nothing */
     void (*run)(struct aimd_lane_task *t);  /* on a worker thread */
     void (*done)(struct aimd_lane_task *t); /* back on the loop; may free or add t */
     /* Private: */
@@ -25,6 +26,9 @@ struct aimd_lane {
 };
 
 void aimd_lane_add(aimd_lane *l, aimd_lane_task *t);
+/* Take out a task that was added and waits still: nothing of it is called any more.
+ * False if it runs already. */
+bool aimd_lane_take_out(aimd_lane_task *t);
 /* Tasks that run or wait. */
 int aimd_lane_length(const aimd_lane *l);
 

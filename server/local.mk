@@ -93,6 +93,7 @@ server_libserver_a_SOURCES = \
 	server/request_log.c \
 	server/response.c \
 	server/response.h \
+	server/route_chip_delete.c \
 	server/route_chip_probe.c \
 	server/route_chips.c \
 	server/route_generate.c \

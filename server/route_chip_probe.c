@@ -125,7 +125,7 @@ static void read_done(aimd_offload *o)
     aimd_chips *chips = &o->daemon->chips;
     if (o->exchange && !o->error.code && aimd_lane_length(&chips->probing) >= AIMD_MAX_PROBES)
         aim_fail(&o->error, AIM_EBUSY, "%d probes run or wait already", AIMD_MAX_PROBES);
-    if (!o->exchange || o->error.code) {
+    if (!o->exchange || o->error.code || aimd_daemon_check_running(o->daemon, &o->error)) {
         aimd_offload_fail(o);
         end(p);
         return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* route_chips.c - /v1/chips: what is there, new chips, ageing, calibration, the end. */
+/* route_chips.c - /v1/chips: what is there, new chips, ageing, calibration. */
 #include "server/routes.h"
 
 #include "base/alloc.h"
@@ -41,7 +41,7 @@ bool aimd_chip_is_served(const aimd_chip *c, aimd_exchange *x)
 
 bool aimd_chip_is_free(const aimd_chip *c, aimd_exchange *x)
 {
-    bool is_free = !c->operation && c->state == AIMD_CHIP_READY;
+    bool is_free = !c->operation && !c->leaving && c->state == AIMD_CHIP_READY;
     if (c->state == AIMD_CHIP_FAILED)
         refuse(x, "chip_failed", c->error.text);
     else if (!is_free)
@@ -79,60 +79,6 @@ void aimd_get_chip(aimd_daemon *d, aimd_exchange *x)
     respond(x, 200, &out);
 }
 
-/* ---- DELETE -------------------------------------------------------------- */
-
-/* The files of a chip go after it. */
-typedef struct removal {
-    aimd_lane_task task; /* first: the two share an address */
-    aimd_daemon *daemon;
-    aimd_exchange *exchange; /* held */
-    char id[AIMD_CHIP_NAME + 1];
-    aim_error error;
-} removal;
-
-static void run_removal(aimd_lane_task *t)
-{
-    removal *r = (removal *)t;
-    aimd_chip_store_remove(r->daemon, r->id, &r->error);
-}
-
-static void removal_done(aimd_lane_task *t)
-{
-    removal *r = (removal *)t;
-    aim_buf out = AIM_BUF_INIT;
-    if (r->error.code) {
-        aimd_log(AIMD_LOG_ERROR, "chip_not_forgotten", AIMD_STR("chip", r->id),
-                 AIMD_STR("reason", r->error.text));
-        aimd_respond_error(r->exchange, &r->error, NULL);
-    } else {
-        aim_buf_printf(&out, "{\"id\":\"%s\",\"object\":\"chip\",\"deleted\":true}", r->id);
-        respond(r->exchange, 200, &out);
-    }
-    aimd_exchange_release(r->exchange);
-    aim_free(r);
-}
-
-void aimd_delete_chip(aimd_daemon *d, aimd_exchange *x)
-{
-    aimd_chip *c = aimd_chip_of_path(d, x);
-    if (!c)
-        return;
-    if (c->configured) {
-        refuse(x, "chip_configured", "the chip is part of the configuration");
-        return;
-    }
-    removal *r = aim_calloc(1, sizeof *r);
-    if (!r) {
-        aimd_respond_status(x, 503, "server_error", NULL, "out of memory");
-        return;
-    }
-    *r = (removal){.task = {.run = run_removal, .done = removal_done}, .daemon = d, .exchange = x};
-    memcpy(r->id, c->id, sizeof r->id);
-    aimd_exchange_hold(x);
-    aimd_chip_delete(c);
-    aimd_lane_add(&d->chips.files, &r->task);
-}
-
 /* ---- POST: what the three have in common --------------------------------- */
 
 typedef struct chip_post {
@@ -142,7 +88,6 @@ typedef struct chip_post {
     char id[AIMD_CHIP_NAME + 1];
     aimd_token_texts texts;
     aim_calibration calibration;
-    aim_error unsaved;
 } chip_post;
 
 static void end_post(chip_post *p)
@@ -208,32 +153,58 @@ static void run_create(aimd_offload *o)
     aimd_body_close(&b);
 }
 
-static void run_save(aimd_lane_task *t)
+static chip_post *of_save(aimd_lane_task *t)
 {
-    chip_post *p = (chip_post *)((char *)t - offsetof(chip_post, save));
-    const aimd_model *m = p->offload.model;
-    aimd_chip_record record = {p->asked.name, p->asked.base->id, m->created, m};
-    aimd_chip_store_save(p->offload.daemon, &record, false, &p->unsaved);
+    return (chip_post *)((char *)t - offsetof(chip_post, save));
 }
 
-/* The chip may have been deleted while it was saved. */
+static void run_save(aimd_lane_task *t)
+{
+    chip_post *p = of_save(t);
+    const aimd_model *m = p->offload.model;
+    aimd_chip_record record = {p->asked.name, p->asked.base->id, m->created, m};
+    aimd_chip_store_save(p->offload.daemon, &record, false, &p->offload.error);
+}
+
+static void run_forget(aimd_lane_task *t)
+{
+    chip_post *p = of_save(t);
+    aim_error err = {0};
+    if (aimd_chip_store_remove(p->offload.daemon, p->asked.name, &err))
+        aimd_log(AIMD_LOG_ERROR, "chip_not_forgotten", AIMD_STR("chip", p->asked.name),
+                 AIMD_STR("reason", err.text));
+}
+
+static void forget_done(aimd_lane_task *t)
+{
+    fail_post(of_save(t), NULL);
+}
+
+/* The answer waits until nothing of the chip is left. */
+static void undo_create(chip_post *p, aimd_chip *c)
+{
+    aimd_chip_delete(c);
+    p->save = (aimd_lane_task){.run = run_forget, .done = forget_done};
+    aimd_lane_add(&p->offload.daemon->chips.files, &p->save);
+}
+
+/* A deletion that was asked for meanwhile waits behind the saving, and takes the chip. */
 static void save_done(aimd_lane_task *t)
 {
-    chip_post *p = (chip_post *)((char *)t - offsetof(chip_post, save));
+    chip_post *p = of_save(t);
     aimd_offload *o = &p->offload;
     aimd_chip *c = aimd_chip_find(o->daemon, p->asked.name, strlen(p->asked.name));
-    o->error = p->unsaved;
-    if (c && c->model == o->model && !o->error.code)
-        aimd_chip_program(c, &o->error);
-    else if (!c || c->model != o->model)
+    if (c->leaving) {
         aim_fail(&o->error, AIM_ECONFLICT, "the chip was deleted at once");
-    if (!o->error.code) {
-        accept_post(p, c);
+        fail_post(p, NULL);
         return;
     }
-    if (c && c->model == o->model)
-        aimd_chip_delete(c);
-    fail_post(p, NULL);
+    if (!o->error.code && aimd_daemon_check_running(o->daemon, &o->error) == 0)
+        aimd_chip_program(c, &o->error);
+    if (o->error.code)
+        undo_create(p, c);
+    else
+        accept_post(p, c);
 }
 
 /* The code of a conflict, NULL if there is none. */
@@ -252,8 +223,10 @@ static void create_done(aimd_offload *o)
         fail_post(p, NULL);
         return;
     }
-    const char *conflict = check_room(d, p, &o->error);
-    if (conflict) {
+    const char *conflict = NULL;
+    if (aimd_daemon_check_running(d, &o->error) == 0)
+        conflict = check_room(d, p, &o->error);
+    if (o->error.code) {
         fail_post(p, conflict);
         return;
     }
@@ -303,12 +276,12 @@ static aimd_chip *still_free(chip_post *p, const char **code)
     aimd_offload *o = &p->offload;
     aimd_chip *c = aimd_chip_find(o->daemon, p->id, strlen(p->id));
     *code = NULL;
-    if (o->error.code || !p->asked.model)
+    if (o->error.code || !p->asked.model || aimd_daemon_check_running(o->daemon, &o->error))
         return NULL;
     if (!c) {
         aim_fail(&o->error, AIM_ENOTFOUND, "there is no such chip");
         *code = "chip_not_found";
-    } else if (c->operation || c->model != o->model) {
+    } else if (c->operation || c->leaving || c->model != o->model) {
         aim_fail(&o->error, AIM_ECONFLICT, "the chip is being aged or calibrated");
         *code = "chip_busy";
     } else if (aimd_chip_reserve(o->daemon, p->asked.model, &o->error)) {

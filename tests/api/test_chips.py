@@ -363,7 +363,8 @@ class Refusals(Shared):
         daemon = self.daemon
         daemon.program("first")
         daemon.keep_busy("first")
-        daemon.change("", model=MODEL_ID, profile="ideal", name="second")
+        chip = daemon.change("", model=MODEL_ID, profile="ideal", name="second")
+        self.assertEqual((chip["state"], chip["progress"]), ("queued", 0))
         answer = daemon.post("/v1/completions", {"model": MODEL_ID + "@second", "prompt": "a"})
         self.assert_error(answer, 503, None, "chip_not_ready")
         self.assertIn("retry-after", answer.headers)
@@ -585,6 +586,41 @@ class Restart(StateDirectory):
         with self.daemon() as daemon:
             self.assertEqual(daemon.wait_chip("a")["age"], DAY)
             self.assertEqual(daemon.names(), ["a"])
+
+    @unittest.skipIf(THREADS_ONLY, "no threads meet")
+    def test_a_file_that_cannot_be_removed(self):
+        """The chip is served still; what was being done to it has ended."""
+        path = os.path.join(self.chips, "a.json")
+        with self.daemon() as daemon:
+            daemon.program("a")
+            daemon.keep_busy("a")
+            os.rename(path, path + ".away")
+            os.makedirs(os.path.join(path, "full"))
+            answer = daemon.request("DELETE", CHIPS + "/a")
+            self.assertEqual(answer.status, 500, answer.body)
+            chip = daemon.wait_chip("a")
+            self.assertEqual(chip["input_ranges"], "dynamic")
+            daemon.answers(MODEL_ID + "@a")
+            shutil.rmtree(path)
+            os.rename(path + ".away", path)
+            daemon.delete("a")
+            self.assertEqual((daemon.names(), self.files()), ([], []))
+
+    def test_a_stop_while_a_body_is_read(self):
+        """What is asked for is not begun any more."""
+        daemon = self.daemon("--drain-timeout", "0")
+        daemon.program("a")
+        texts = ["word " * 80] * 2500
+        client = daemon.raw_post(CHIPS + "/a/calibrate", {"texts": texts})
+        client.settimeout(60)
+        time.sleep(0.05)
+        daemon.kill(signal.SIGTERM)
+        head = client.recv(1000)
+        client.close()
+        self.assertEqual(daemon.process.wait(timeout=60), 0)
+        if head:
+            self.assertRegex(head, rb"HTTP/1.1 (202|503) ")
+        shutil.rmtree(daemon.dir)
 
     def test_stopping_does_not_wait_for_chips(self):
         with self.daemon() as daemon:
