@@ -6,8 +6,12 @@
 /* Deviations are looked at in this many places from 0 to the largest conductance. */
 enum { N_SAMPLES = 200 };
 
+/* Learned clips come with a layer, not with a chip. */
 static int check_weights(const aim_profile *p, aim_error *err)
 {
+    if (p->tile.clip == AIM_CLIP_LEARNABLE)
+        return aim_fail_param(err, AIM_EINVAL, "clip",
+                              "a chip cannot be programmed with learned clips");
     bool gaussian =
         p->tile.clip == AIM_CLIP_GAUSSIAN || p->tile.clip == AIM_CLIP_GAUSSIAN_PER_CHANNEL;
     if (gaussian && !(p->clip_sigma > 0))

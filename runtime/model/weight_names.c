@@ -125,16 +125,29 @@ static int range_count(const aim_tensor *t)
     return t->rank == 1 && t->shape[0] >= 1 && t->shape[0] <= INT_MAX ? (int)t->shape[0] : 1;
 }
 
+/* aihwkit-lightning clips at learned bounds each time it computes, not the weights it
+ * saves: without the bounds the layer is another one. */
+static void refuse_learned_clip(struct finder *f, const char *layer)
+{
+    const aim_tensor *t = optional(f, layer, "learnable_weight_clip");
+    if (!t || f->failed)
+        return;
+    aim_fail(f->err, AIM_EFORMAT,
+             "tensor \"%s\": learned weight clips are not supported; clip the weights at them "
+             "when exporting the checkpoint, and leave them out",
+             t->name);
+    f->failed = true;
+}
+
 /* What aihwkit-lightning saves beside the weights of an analog layer. The input
  * range is part of the model. The rest is of use in training alone: counters and
- * running extremes from which ranges were started, and bounds that the stored
- * weights are clipped to already. */
+ * running extremes from which ranges were started. */
 static const aim_tensor *find_input_range(struct finder *f, const char *layer)
 {
-    static const char *const training[] = {"input_range_update_idx", "x_min", "x_max",
-                                           "learnable_weight_clip"};
+    static const char *const training[] = {"input_range_update_idx", "x_min", "x_max"};
     for (size_t i = 0; i < sizeof training / sizeof training[0]; i++)
         optional(f, layer, training[i]);
+    refuse_learned_clip(f, layer);
     const aim_tensor *t = optional(f, layer, "input_range");
     return t ? require(f, layer, "input_range", range_count(t), -1) : NULL;
 }

@@ -319,8 +319,8 @@ static const struct {
      "test.conf:5: an ADC (out_res 254) needs an out_bound"},
     {GOOD "adc { adc_bound = per_tile }\n", "test.conf:4: out_bound: is missing"},
     {GOOD "adc { out_bound = 1 }\n", "test.conf:4: adc_bound: is missing"},
-    {GOOD "adc { out_bound = 1 adc_bound = per_tile }\nweights { clip = learnable }\n",
-     "test.conf:4: learned clips set the bound of each channel"},
+    {GOOD "weights { clip = learnable }\n",
+     "clip: \"learnable\" is not one of none|gaussian|gaussian_per_channel"},
     {GOOD "weights { clip = gaussian }\n", "clip_sigma is 0"},
     {GOOD "weights { weight_quantisation = per_tile }\n", "weight_res is 0"},
     {GOOD "programming = pcm\n", "test.conf:1: pcm: the section is missing"},
@@ -424,6 +424,11 @@ START_TEST(override_is_checked)
     ck_assert_int_eq(aim_profile_check(&p, &err), AIM_EINVAL);
     ck_assert_str_eq(err.param, "conductance_bits");
     p.conductance_bits = 8;
+    p.tile.clip = AIM_CLIP_LEARNABLE;
+    err = (aim_error){0};
+    ck_assert_int_eq(aim_profile_check(&p, &err), AIM_EINVAL);
+    ck_assert_str_eq(err.param, "clip");
+    p.tile.clip = AIM_CLIP_NONE;
     p.tile.out_bound = (double)NAN;
     err = (aim_error){0};
     ck_assert_int_eq(aim_profile_check(&p, &err), AIM_EINVAL);
