@@ -124,6 +124,7 @@ void aimd_chip_fail(aimd_chip *c, const aim_error *err)
     c->state = AIMD_CHIP_FAILED;
     c->error = *err;
     c->model->plan = (aim_memory_plan){0};
+    c->model->failure = *err;
     atomic_store(&c->model->failed, true);
     aimd_log(AIMD_LOG_ERROR, "chip_failed", AIMD_STR("chip", c->id), AIMD_STR("reason", err->text));
 }

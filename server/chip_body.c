@@ -62,10 +62,11 @@ static int read_base(const aimd_offload *o, const aimd_body *b, const aimd_model
                           "no model of the configuration is called \"%.128s\"", id);
 }
 
+/* Files are the operator's choice. Which names there are is known when one is looked up. */
 static int read_profile(const aimd_body *b, const char **profile, aim_error *err)
 {
     int rc = read_text(b, "profile", true, profile, err);
-    if (rc == 0 && !aimd_is_chip_name(*profile))
+    if (rc == 0 && strchr(*profile, '/'))
         rc = aim_fail_param(err, AIM_EINVAL, "profile",
                             "profile must be the name of a profile, not a file");
     return rc;
@@ -90,18 +91,27 @@ static int read_bits(const aimd_body *b, int *bits, aim_error *err)
     return aim_fail_param(err, AIM_EINVAL, "conductance_bits", "conductance_bits must be 8 or 16");
 }
 
-/* The one that is asked for, or PROFILE-SEED. */
+/* PROFILE-SEED: as much of the profile as there is room for, and what a chip's name may
+ * not hold replaced. */
+static void derive_name(const aimd_chip_request *r, char name[AIMD_CHIP_NAME + 1])
+{
+    char seed[24], made[AIMD_CHIP_NAME + 1];
+    int n = snprintf(seed, sizeof seed, "-%llu", (unsigned long long)r->seed);
+    snprintf(made, sizeof made, "%.*s%s", AIMD_CHIP_NAME - n, r->profile, seed);
+    aimd_chip_name_of_model(made, name);
+}
+
 static int read_name(const aimd_body *b, const aimd_chip_request *r, char name[AIMD_CHIP_NAME + 1],
                      aim_error *err)
 {
     const char *asked;
-    char made[AIM_PROFILE_NAME + 32];
     int rc = read_text(b, "name", false, &asked, err);
     if (rc)
         return rc;
-    snprintf(made, sizeof made, "%.*s-%llu", AIM_PROFILE_NAME, r->profile,
-             (unsigned long long)r->seed);
-    asked = asked ? asked : made;
+    if (!asked) {
+        derive_name(r, name);
+        return 0;
+    }
     if (!aimd_is_chip_name(asked))
         return aim_fail_param(err, AIM_EINVAL, "name",
                               "a name is 1 to %d letters, digits, '.', '_' and '-', begins with a "

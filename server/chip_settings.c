@@ -62,6 +62,21 @@ static int read_all(const aimd_options *o, const char *profile, aim_profile *out
     return rc;
 }
 
+/* Put the full scale that is asked for in the place of the profile's. */
+static int set_out_bound(double out_bound, aim_profile *p, aim_error *err)
+{
+    if (out_bound == 0)
+        return 0;
+    if (out_bound < AIMD_MIN_OUT_BOUND)
+        return aim_fail_param(err, AIM_EINVAL, "out_bound", "out_bound is %g, must be at least %g",
+                              out_bound, AIMD_MIN_OUT_BOUND);
+    if (p->tile.out_bound <= 0)
+        return aim_fail_param(err, AIM_EINVAL, "out_bound",
+                              "out_bound: the profile %s has no output converters", p->name);
+    p->tile.out_bound = out_bound;
+    return 0;
+}
+
 /* Tiles are computed in integers; the reference evaluator needs that only of noisy reads. */
 static int check_converters(const aimd_model_options *m, const aim_profile *p, aim_error *err)
 {
@@ -84,8 +99,8 @@ int aimd_chip_settings(const aimd_options *o, const aimd_model_options *m, aim_c
     }
     if (m->conductance_bits)
         chip->profile.conductance_bits = m->conductance_bits;
-    if (m->out_bound > 0)
-        chip->profile.tile.out_bound = m->out_bound;
-    int rc = aim_profile_check(&chip->profile, err);
+    int rc = set_out_bound(m->out_bound, &chip->profile, err);
+    if (rc == 0)
+        rc = aim_profile_check(&chip->profile, err);
     return rc ? rc : check_converters(m, &chip->profile, err);
 }

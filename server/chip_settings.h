@@ -12,6 +12,7 @@ enum { AIMD_CHIP_NAME = 64 }; /* bytes of a chip's name, without NUL */
 
 /* As in options.def: JSON's numbers hold all seeds exactly. */
 #define AIMD_MAX_CHIP_SEED (INT64_C(1) << 53)
+#define AIMD_MIN_OUT_BOUND 1e-3
 #define AIMD_MAX_OUT_BOUND 1000.0
 
 /* Letters, digits, '.', '_' and '-', a letter or digit first, at most AIMD_CHIP_NAME,

@@ -32,8 +32,9 @@ typedef struct aimd_model {
     aim_memory_plan plan;                    /* of memory; all zero before there is one */
     aim_model *model;                        /* to be looked at if ready */
     double load_seconds;
-    atomic_bool ready;         /* loaded and tested; set on the loop thread */
-    atomic_bool failed;        /* it never will be */
+    atomic_bool ready;  /* loaded and tested; set on the loop thread */
+    atomic_bool failed; /* it never will be, for this reason: */
+    aim_error failure;
     _Atomic double progress;   /* of the load, 0..1; any thread */
     struct self_test *testing; /* open_model.c: where its engine's events go */
     /* Private to model_table.c: */

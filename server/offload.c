@@ -80,6 +80,8 @@ const char *aimd_error_code(const aim_error *e, enum aimd_state state)
         return "context_length_exceeded";
     case AIM_ENOTFOUND:
         return "model_not_found";
+    case AIM_ECONFLICT:
+        return "chip_failed";
     case AIM_EBUSY:
         return "queue_full";
     case AIM_EUNAVAILABLE:
@@ -117,18 +119,38 @@ static void log_body(const aimd_offload *o)
 static int refuse_unready(const aimd_model *m, aim_error *err)
 {
     if (atomic_load(&m->failed))
-        return aim_fail(err, AIM_EUNAVAILABLE,
-                        "The chip of %s could not be programmed; GET /v1/chips tells why.", m->id);
+        return aim_fail(err, AIM_ECONFLICT, "The chip of %s could not be programmed: %s", m->id,
+                        m->failure.text);
     return aim_fail(err, AIM_EUNAVAILABLE, "The chip of %s is being programmed: %.0f%%", m->id,
                     100 * atomic_load(&m->progress));
 }
 
-static int refuse_unknown(const char *id, aim_error *err)
+/* Look for a model that a chip of this id is served as. */
+static void find_chip_model(aimd_offload *o, const char *chip_id)
+{
+    const aimd_options *options = o->daemon->options;
+    aim_buf id = AIM_BUF_INIT;
+    for (size_t i = 0; i < options->n_models && !o->model; i++) {
+        id.len = 0;
+        aim_buf_printf(&id, "%s@%s", options->models[i].id, chip_id);
+        if (!id.failed)
+            o->model = aimd_models_find(&o->daemon->models, id.data);
+    }
+    aim_buf_free(&id);
+}
+
+static int refuse_unknown(aimd_offload *o, const char *id)
 {
     aim_buf name = AIM_BUF_INIT;
     aimd_utf8_append(&name, id, strnlen(id, 200));
-    aim_fail_param(err, AIM_ENOTFOUND, "model", "The model `%s` does not exist.",
-                   name.data ? name.data : "");
+    const char *shown = name.data ? name.data : "";
+    find_chip_model(o, id);
+    if (o->model)
+        aim_fail_param(&o->error, AIM_ENOTFOUND, "model",
+                       "The model `%s` does not exist; the chip of this id is served as `%s`.",
+                       shown, o->model->id);
+    else
+        aim_fail_param(&o->error, AIM_ENOTFOUND, "model", "The model `%s` does not exist.", shown);
     aim_buf_free(&name);
     return AIM_ENOTFOUND;
 }
@@ -142,7 +164,7 @@ static int find_model(aimd_offload *o, const aimd_body *b)
     bool named = id && *id;
     o->model = aimd_models_find(&o->daemon->models, named ? id : NULL);
     if (!o->model)
-        return refuse_unknown(id, &o->error);
+        return refuse_unknown(o, id);
     return aimd_model_is_ready(o->model) ? 0 : refuse_unready(o->model, &o->error);
 }
 

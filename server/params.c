@@ -170,6 +170,7 @@ static int find_unknown(const json_t *object, const char *prefix, enum aimd_body
 int aimd_params_read(const json_t *body, enum aimd_body_route route, const aimd_options *options,
                      aimd_params *out, aim_buf *unknown, aim_error *err)
 {
+    bool strict = options->strict_params || (route & AIMD_CHIP_BODIES);
     set_defaults(out);
     for (size_t i = 0; i < aimd__n_params; i++) {
         const aimd_param *p = &aimd__params[i];
@@ -179,9 +180,9 @@ int aimd_params_read(const json_t *body, enum aimd_body_route route, const aimd_
         if (code)
             return code;
     }
-    int code = find_unknown(body, "", route, options->strict_params, unknown, err);
+    int code = find_unknown(body, "", route, strict, unknown, err);
     const json_t *nested = json_object_get(body, "stream_options");
     if (!code && json_is_object(nested) && is_known("stream_options", route))
-        code = find_unknown(nested, "stream_options.", route, options->strict_params, unknown, err);
+        code = find_unknown(nested, "stream_options.", route, strict, unknown, err);
     return code;
 }

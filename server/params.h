@@ -26,6 +26,11 @@ enum aimd_body_route {
     AIMD_CHIP_CALIBRATE = 1 << 8,
 };
 
+/* A field that is misspelt there would make another chip than the one meant. */
+enum {
+    AIMD_CHIP_BODIES = AIMD_CHIP_CREATE | AIMD_CHIP_AGE | AIMD_CHIP_PROBE | AIMD_CHIP_CALIBRATE
+};
+
 /* A field that was missing or null and has no fixed default. */
 #define AIMD_UNSET INT64_MIN
 
@@ -47,8 +52,8 @@ json_t *aimd_body_parse(const char *bytes, size_t len, aim_error *err);
 /* Check every field of body against the rows of this route and fill out.
  * Errors carry the field's name as param: AIM_EINVAL for a wrong type or range,
  * AIM_EUNSUPPORTED for what is known but not done here. Names of fields that
- * no row knows go to unknown, separated by ", " and cut short; with
- * options->strict_params the first one is an error. */
+ * no row knows go to unknown, separated by ", " and cut short; of AIMD_CHIP_BODIES and
+ * with options->strict_params the first one is an error. */
 int aimd_params_read(const json_t *body, enum aimd_body_route route, const aimd_options *options,
                      aimd_params *out, aim_buf *unknown, aim_error *err);
 

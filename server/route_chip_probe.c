@@ -23,14 +23,25 @@ typedef struct aimd_chip_probe {
 
 /* ---- on worker threads --------------------------------------------------- */
 
+static int read_prompt(const aimd_body *b, aimd_prompt *out, aim_error *err)
+{
+    const json_t *prompt = json_object_get(b->json, "prompt");
+    int rc = aimd_encode_text(&b->scope, prompt, true, "prompt", out, err);
+    if (rc == 0 && out->n_tokens == 0)
+        rc = aim_fail_param(err, AIM_EINVAL, "prompt", "prompt has no tokens");
+    if (rc == 0 && out->n_tokens > b->scope.max_context)
+        rc = aim_fail_param(err, AIM_ECONTEXT, "prompt", "the prompt has %d tokens, the context %d",
+                            out->n_tokens, b->scope.max_context);
+    return rc;
+}
+
 static void run_read(aimd_offload *o)
 {
     aimd_chip_probe *p = (aimd_chip_probe *)o;
     aimd_body b;
     if (aimd_body_read(o, &b) == 0) {
         aimd_body_set_scope(o, &b);
-        aimd_encode_text(&b.scope, json_object_get(b.json, "prompt"), true, "prompt", &p->prompt,
-                         &o->error);
+        read_prompt(&b, &p->prompt, &o->error);
     }
     aimd_body_close(&b);
 }

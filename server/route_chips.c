@@ -11,15 +11,37 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { SHOWN_ID = 200 }; /* bytes of an unknown id that are told back */
+
 static const char prefix[] = "/v1/chips/";
+
+/* The chip that is served as the model of this id; NULL: there is none. */
+static const aimd_chip *chip_of_model(const aimd_daemon *d, const char *id, size_t len)
+{
+    const aimd_chip *c = d->chips.first;
+    while (c && (strlen(c->model->id) != len || memcmp(c->model->id, id, len) != 0))
+        c = c->next;
+    return c;
+}
+
+static void refuse_unknown(const aimd_daemon *d, aimd_exchange *x, const char *id, size_t len)
+{
+    char message[384];
+    const aimd_chip *meant = chip_of_model(d, id, len);
+    snprintf(message, sizeof message, "there is no chip \"%.*s\"%s%s%s",
+             len < SHOWN_ID ? (int)len : SHOWN_ID, id,
+             meant ? "; the chip of this model is called \"" : "", meant ? meant->id : "",
+             meant ? "\"" : "");
+    aimd_respond_status(x, 404, "invalid_request_error", "chip_not_found", message);
+}
 
 aimd_chip *aimd_chip_of_path(aimd_daemon *d, aimd_exchange *x)
 {
     const char *id = aimd_exchange_path(x) + sizeof prefix - 1;
-    aimd_chip *c = aimd_chip_find(d, id, strcspn(id, "/"));
+    size_t len = strcspn(id, "/");
+    aimd_chip *c = aimd_chip_find(d, id, len);
     if (!c)
-        aimd_respond_status(x, 404, "invalid_request_error", "chip_not_found",
-                            "there is no such chip");
+        refuse_unknown(d, x, id, len);
     return c;
 }
 
@@ -195,8 +217,8 @@ static void save_done(aimd_lane_task *t)
     aimd_offload *o = &p->offload;
     aimd_chip *c = aimd_chip_find(o->daemon, p->asked.name, strlen(p->asked.name));
     if (c->leaving) {
-        aim_fail(&o->error, AIM_ECONFLICT, "the chip was deleted at once");
-        fail_post(p, NULL);
+        aim_fail(&o->error, AIM_ENOTFOUND, "the chip \"%s\" was deleted at once", c->id);
+        fail_post(p, "chip_not_found");
         return;
     }
     if (!o->error.code && aimd_daemon_check_running(o->daemon, &o->error) == 0)
@@ -219,7 +241,7 @@ static void create_done(aimd_offload *o)
 {
     chip_post *p = (chip_post *)o;
     aimd_daemon *d = o->daemon;
-    if (o->error.code || !p->asked.model) { /* no model: the client left before run */
+    if (o->error.code || !o->exchange) { /* who has left gets no chip */
         fail_post(p, NULL);
         return;
     }
@@ -276,10 +298,10 @@ static aimd_chip *still_free(chip_post *p, const char **code)
     aimd_offload *o = &p->offload;
     aimd_chip *c = aimd_chip_find(o->daemon, p->id, strlen(p->id));
     *code = NULL;
-    if (o->error.code || !p->asked.model || aimd_daemon_check_running(o->daemon, &o->error))
+    if (o->error.code || !o->exchange || aimd_daemon_check_running(o->daemon, &o->error))
         return NULL;
     if (!c) {
-        aim_fail(&o->error, AIM_ENOTFOUND, "there is no such chip");
+        aim_fail(&o->error, AIM_ENOTFOUND, "the chip \"%s\" was deleted meanwhile", p->id);
         *code = "chip_not_found";
     } else if (c->operation || c->leaving || c->model != o->model) {
         aim_fail(&o->error, AIM_ECONFLICT, "the chip is being aged or calibrated");

@@ -3,11 +3,12 @@
 
 import json
 import os
+import shutil
 import unittest
 
 import harness
 from harness import MODEL, MODEL_ID
-from test_chips import CHIPS, PROFILES, ChipDaemon, StateDirectory
+from test_chips import CHIPS, PROBLEMS, PROFILES, ChipDaemon, Shared, StateDirectory
 
 
 class Reading(StateDirectory):
@@ -43,11 +44,7 @@ class Reading(StateDirectory):
             daemon.process.wait(harness.PATIENCE)
 
 
-class Types(harness.DaemonTest):
-
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = ChipDaemon()
+class Types(Shared):
 
     def test_a_page_cannot_make_chips(self):
         """What a page of another origin can send unasked."""
@@ -69,6 +66,97 @@ class Types(harness.DaemonTest):
                 answer = self.daemon.request(method, path)
                 self.assertEqual((answer.status, answer.headers["allow"]), (405, allowed))
         self.assertEqual(self.daemon.request("PUT", "/nothing").status, 404)
+
+
+class Answers(Shared):
+    """Who asks for what is not there, or not yet, hears what there is."""
+
+    def test_misspelt_fields(self):
+        """A sweep over "chip_seed" must not draw a seed for each of its chips."""
+        self.daemon.program("f", "ideal")
+        for path, body in (("", {"model": MODEL_ID, "profile": "ideal", "chip_seed": 1}),
+                           ("/f/age", {"age": 1, "ages": 2}),
+                           ("/f/probe", {"prompt": "a", "text": "b"}),
+                           ("/f/calibrate", {"texts": ["a"], "quantile": 0.9})):
+            with self.subTest(path=path):
+                field = list(body)[-1]
+                self.assert_error(self.daemon.post(CHIPS + path, body), 400, field, None, field)
+        self.assertEqual(self.daemon.names(), ["f"])
+
+    def test_ids(self):
+        """The id of a chip and that of its model, each where the other is asked for."""
+        self.daemon.program("k", "ideal")
+        self.assert_error(self.daemon.get(CHIPS + "/nobody"), 404, None, "chip_not_found",
+                          '"nobody"')
+        self.assert_error(self.daemon.get(f"{CHIPS}/{MODEL_ID}@k"), 404, None, "chip_not_found",
+                          'the chip of this model is called "k"')
+        self.assert_error(self.daemon.post("/v1/completions", {"model": "k", "prompt": "a"}), 404,
+                          "model", "model_not_found", f"served as `{MODEL_ID}@k`")
+        answer = self.daemon.get(CHIPS + "/" + "%e4" * 500)
+        self.assert_error(answer, 404, None, "chip_not_found")
+
+    def test_out_bound(self):
+        for profile, value, says in (("pcm-hermes", 1e-4, "at least 0.001"),
+                                     ("ideal", 10, "no output converters")):
+            body = {"model": MODEL_ID, "profile": profile, "out_bound": value}
+            self.assert_error(self.daemon.post(CHIPS, body), 400, "out_bound", None, says)
+        self.assertEqual(self.daemon.program("o", out_bound=0.001)["out_bound"], 0.001)
+
+    def test_prompts_of_probes(self):
+        self.daemon.program("p", "ideal")
+        for prompt, code in (("word " * 600, "context_length_exceeded"), (None, None)):
+            with self.subTest(prompt=str(prompt)[:10]):
+                answer = self.daemon.post(CHIPS + "/p/probe", {"prompt": prompt})
+                self.assert_error(answer, 400, "prompt", code)
+
+    def test_who_leaves_changes_nothing(self):
+        """A body takes a while to read, and its client has left before that is over."""
+        self.daemon.program("l")
+        before = self.daemon.metric("analogd_cancelled_total")
+        texts = [" ".join(PROBLEMS) * 20] * 100
+        self.daemon.raw_post(CHIPS + "/l/calibrate", {"texts": texts, "method": "max"}).close()
+        self.daemon.wait_until(
+            lambda: self.daemon.metric("analogd_cancelled_total") > before, "it is noticed")
+        chip = self.daemon.chip("l")
+        self.assertEqual((chip["state"], chip["input_ranges"]), ("ready", "dynamic"))
+
+
+class Profiles(StateDirectory):
+    """Names that profiles may have and chips may not."""
+
+    def test_names(self):
+        profiles = os.path.join(self.dir, "profiles")
+        os.mkdir(profiles)
+        names = ("_x", "-", "p" * 60, "x.ranges")
+        for name in names:
+            shutil.copy(os.path.join(PROFILES, "ideal.conf"),
+                        os.path.join(profiles, name + ".conf"))
+        with self.daemon("--profile-dir", profiles) as daemon:
+            for name in names:
+                with self.subTest(profile=name):
+                    chip = daemon.change("", model=MODEL_ID, profile=name, seed=2**53)
+                    self.assertTrue(chip["id"].endswith(f"-{2**53}"), chip["id"])
+                    self.assertEqual(chip["profile"], name)
+                    daemon.wait_chip(chip["id"])
+            for name in ("", ".", ".hidden", "a b", "ä", "p" * 500, "/etc/passwd", "a@b"):
+                with self.subTest(profile=name):
+                    answer = daemon.post(CHIPS, {"model": MODEL_ID, "profile": name})
+                    self.assertEqual((answer.status, answer.error["param"]), (400, "profile"))
+
+    def test_converters_of_no_use(self):
+        """What integer tiles cannot compute is refused at once."""
+        profiles = os.path.join(self.dir, "profiles")
+        os.mkdir(profiles)
+        with open(os.path.join(PROFILES, "ideal.conf"), encoding="utf-8") as f:
+            ideal = f.read()
+        with open(os.path.join(profiles, "fine.conf"), "w", encoding="utf-8") as f:
+            f.write(ideal.replace("inp_res = 254", "inp_res = 1022"))
+        with self.daemon("--profile-dir", profiles) as daemon:
+            body = {"model": MODEL_ID, "profile": "fine"}
+            answer = daemon.post(CHIPS, body)
+            self.assertEqual((answer.status, answer.error["param"]), (400, "profile"))
+            self.assertIn("254 steps", answer.error["message"])
+            daemon.program("exact", "fine", backend="analog-exact")
 
 
 if __name__ == "__main__":

@@ -346,7 +346,7 @@ class Refusals(Shared):
             with self.subTest(action=action, body=str(body)[:60]):
                 self.assert_error(self.daemon.post(f"{CHIPS}/b/{action}", body), 400, param)
         long = {"prompt": "word " * 4000}
-        self.assert_error(self.daemon.post(CHIPS + "/b/probe", long), 400, None,
+        self.assert_error(self.daemon.post(CHIPS + "/b/probe", long), 400, "prompt",
                           "context_length_exceeded")
 
     def test_conflicts(self):
@@ -527,7 +527,7 @@ class Restart(StateDirectory):
                 self.assertEqual(chip["state"], "failed", chip)
                 self.assertIn(text, chip["error"])
                 body = {"model": chip["model"], "prompt": "a"}
-                self.assertEqual(daemon.post("/v1/completions", body).status, 503)
+                self.assertEqual(daemon.post("/v1/completions", body).status, 409)
                 self.assertEqual(daemon.post(f"{CHIPS}/{name}/age", {"age": 1}).status, 409)
                 self.assertEqual(daemon.post(f"{CHIPS}/{name}/probe", {"prompt": "a"}).status, 409)
             self.assertEqual(daemon.metric("analogd_chips"), 5)
