@@ -1,17 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analog/energy.h"
 
+#include "analog/tile_split.h"
+
 static uint64_t divide_up(int n, int size)
 {
     return ((uint64_t)n + (uint64_t)size - 1) / (uint64_t)size;
 }
 
-aim_chip_cost aim_energy_of_layer(const aim_energy *e, int out, int in)
+/* Arrays beside each other that take the inputs of all tiles. */
+static uint64_t arrays_across(const aim_energy *e, int max_input_size, int in)
+{
+    uint64_t n = 0;
+    for (int t = 0; t < aim_tile_count(in, max_input_size); t++)
+        n += divide_up(aim_tile_span_of(in, max_input_size, t).width, e->rows);
+    return n;
+}
+
+aim_chip_cost aim_energy_of_layer(const aim_energy *e, int max_input_size, int out, int in)
 {
     aim_chip_cost cost = {0};
     if (e->rows <= 0 || e->columns <= 0)
         return cost;
-    uint64_t across = divide_up(in, e->rows), along = divide_up(out, e->columns);
+    uint64_t across = arrays_across(e, max_input_size, in), along = divide_up(out, e->columns);
     cost.mvms = across * along;
     /* Inputs go to each of the arrays beside each other, outputs come from each of
      * those on top of each other. */

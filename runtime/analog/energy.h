@@ -2,8 +2,9 @@
 /* energy.h - what a chip is estimated to spend on a layer: products of matrix and
  * vector (MVMs) of its crossbar arrays, conversions, joules, seconds.
  *
- * Arrays have a size in both directions, so a layer takes
- * ceil(in / rows) * ceil(out / columns) of them; one that is partly used costs as
+ * A layer's inputs are cut into the tiles of its profile (tile_split.h), each of which
+ * stands on arrays of its own. Arrays have a size in both directions, so a tile takes
+ * ceil(width / rows) * ceil(out / columns) of them; one that is partly used costs as
  * much as a full one. Each converts its own inputs and outputs. */
 #ifndef AIM_ANALOG_ENERGY_H
 #define AIM_ANALOG_ENERGY_H
@@ -28,8 +29,9 @@ typedef struct aim_chip_cost {
     double joule, seconds;
 } aim_chip_cost;
 
-/* One row through a layer [out, in], without its time: that is the stage's. */
-aim_chip_cost aim_energy_of_layer(const aim_energy *e, int out, int in);
+/* One row through a layer [out, in] on tiles of max_input_size inputs (<= 0: one tile
+ * takes all), without its time: that is the stage's. */
+aim_chip_cost aim_energy_of_layer(const aim_energy *e, int max_input_size, int out, int in);
 /* sum += times * cost */
 void aim_chip_cost_add(aim_chip_cost *sum, const aim_chip_cost *cost, uint64_t times);
 

@@ -5,13 +5,15 @@
 /* One row through the parts of a layer, which work at the same time. */
 static aim_chip_cost cost_of(const aim_decoder *d, const aim_projection *p)
 {
-    const aim_energy *e = &d->chip->profile.energy;
+    const aim_profile *profile = &d->chip->profile;
+    const aim_energy *e = &profile->energy;
     const aim_linear_shape *shape = &p->source.shape;
     aim_chip_cost sum = {0};
     if (!p->backend->on_tiles)
         return sum;
     for (int i = 0; i < shape->n_parts; i++) {
-        aim_chip_cost part = aim_energy_of_layer(e, shape->part_out[i], shape->in);
+        aim_chip_cost part =
+            aim_energy_of_layer(e, profile->tile.max_input_size, shape->part_out[i], shape->in);
         aim_chip_cost_add(&sum, &part, 1);
     }
     sum.seconds = e->rows > 0 ? e->mvm_seconds : 0.0;

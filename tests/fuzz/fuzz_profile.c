@@ -45,7 +45,7 @@ static void check_profile(const aim_profile *p)
         check_device(p);
     else
         FUZZ_EXPECT(!p->drift && p->compensation == AIM_COMPENSATION_NONE);
-    aim_chip_cost cost = aim_energy_of_layer(&p->energy, 128256, 8192);
+    aim_chip_cost cost = aim_energy_of_layer(&p->energy, p->tile.max_input_size, 128256, 8192);
     FUZZ_EXPECT(cost.joule >= 0 && isfinite(cost.joule));
 }
 

@@ -306,12 +306,18 @@ START_TEST(costs_are_counted)
     aim_chip_cost cost = aim_decoder_chip_cost(r.decoder, rows, head_rows);
     ck_assert_uint_eq(cost.mvms, rows * 2 * block + head_rows * head);
     ck_assert_double_eq_tol(cost.seconds, 2.0 * (double)(rows * 2 * 4 + head_rows), 1e-9);
-    aim_chip_cost one = aim_energy_of_layer(&chip.profile.energy, 128, 48);
+    aim_chip_cost one = aim_energy_of_layer(&chip.profile.energy, -1, 128, 48);
     aim_chip_cost of_head = aim_decoder_chip_cost(r.decoder, 0, 1);
     ck_assert_uint_eq(of_head.adc_conversions, one.adc_conversions);
     ck_assert_uint_eq(of_head.dac_conversions, one.dac_conversions);
     ck_assert_double_eq_tol(of_head.joule, one.joule, 1e-9);
     rig_close(&r);
+    chip.profile.on_tiles = AIM_ON_TILES_LM_HEAD;
+    chip.profile.tile.max_input_size = 20; /* 48 is 3 tiles of 16, each on arrays of its own */
+    open_model(&r, "llama3", "analog", &chip, NULL, 1);
+    ck_assert_uint_eq(aim_decoder_chip_cost(r.decoder, 1, 1).mvms, 3 * 4);
+    rig_close(&r);
+    chip.profile.tile.max_input_size = -1;
     chip.profile.on_tiles = AIM_ON_TILES_FEED_FORWARD;
     open_model(&r, "llama3", "analog", &chip, NULL, 1);
     ck_assert_uint_eq(aim_decoder_chip_cost(r.decoder, 1, 1).mvms, 2 * 12);

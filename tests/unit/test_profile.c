@@ -581,7 +581,8 @@ START_TEST(a_token_of_llama_1b_on_hermes)
     aim_profile p = shipped("pcm-hermes");
     aim_chip_cost sum = {0};
     for (size_t i = 0; i < COUNT(layers); i++) {
-        aim_chip_cost cost = aim_energy_of_layer(&p.energy, layers[i].out, layers[i].in);
+        aim_chip_cost cost =
+            aim_energy_of_layer(&p.energy, p.tile.max_input_size, layers[i].out, layers[i].in);
         ck_assert_double_eq(cost.seconds, 0);
         aim_chip_cost_add(&sum, &cost, (uint64_t)layers[i].times);
     }
@@ -597,14 +598,31 @@ START_TEST(partly_used_arrays_cost_as_full_ones)
 {
     const aim_energy e = {
         .rows = 100, .columns = 50, .mvm_joule = 3, .dac_joule = 0.5, .adc_joule = 0.25};
-    aim_chip_cost cost = aim_energy_of_layer(&e, 51, 101);
+    aim_chip_cost cost = aim_energy_of_layer(&e, -1, 51, 101);
     ck_assert_uint_eq(cost.mvms, 4);
     ck_assert_uint_eq(cost.dac_conversions, 2 * 101);
     ck_assert_uint_eq(cost.adc_conversions, 2 * 51);
     ck_assert_double_eq(cost.joule, 4 * 3 + 202 * 0.5 + 102 * 0.25);
     const aim_energy none = {0};
-    cost = aim_energy_of_layer(&none, 51, 101);
+    cost = aim_energy_of_layer(&none, -1, 51, 101);
     ck_assert_uint_eq(cost.mvms + cost.dac_conversions + cost.adc_conversions, 0);
+}
+END_TEST
+
+/* 300 inputs on tiles of 150 are twice 150, which take two arrays of 100 rows each. */
+START_TEST(tiles_stand_on_arrays_of_their_own)
+{
+    const aim_energy e = {.rows = 100, .columns = 50, .mvm_joule = 1};
+    static const struct {
+        int max_input_size, in, across;
+    } cases[] = {{-1, 301, 4}, {128, 301, 4}, {101, 301, 4}, {75, 300, 4}, {0, 300, 3},
+                 {60, 300, 5}, {150, 300, 4}, {300, 300, 3}, {1, 7, 7}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        aim_chip_cost cost = aim_energy_of_layer(&e, cases[i].max_input_size, 51, cases[i].in);
+        ck_assert_uint_eq(cost.mvms, 2 * cases[i].across);
+        ck_assert_uint_eq(cost.adc_conversions, 51 * cases[i].across);
+        ck_assert_uint_eq(cost.dac_conversions, 2 * cases[i].in);
+    }
 }
 END_TEST
 
@@ -636,6 +654,7 @@ static Suite *profile_suite(void)
     TCase *energy = tcase_create("energy");
     tcase_add_test(energy, a_token_of_llama_1b_on_hermes);
     tcase_add_test(energy, partly_used_arrays_cost_as_full_ones);
+    tcase_add_test(energy, tiles_stand_on_arrays_of_their_own);
     suite_add_tcase(s, energy);
     return s;
 }
