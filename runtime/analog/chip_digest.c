@@ -36,10 +36,12 @@ static void add_ranges(aim_sha256 *h, const aim_input_ranges_set *set)
 void aim_chip_digest(const aim_chip *chip, char hex[AIM_SHA256_HEX])
 {
     aim_sha256 h;
+    double age = chip->age + 0.0; /* -0 is the same age as 0 */
     aim_sha256_init(&h);
     add_profile(&h, &chip->profile);
     aim_sha256_update(&h, &chip->seed, sizeof chip->seed);
-    aim_sha256_update(&h, &chip->age, sizeof chip->age);
-    add_ranges(&h, chip->ranges);
+    aim_sha256_update(&h, &age, sizeof age);
+    if (chip->profile.tile.input_range == AIM_RANGE_STATIC)
+        add_ranges(&h, chip->ranges);
     aim_sha256_final(&h, hex);
 }

@@ -7,7 +7,8 @@
 #include "base/sha256.h"
 
 /* The digest of everything that decides what a chip computes: the numbers of its
- * profile, seed, age, calibrated ranges. Not of texts, nor of energy figures. */
+ * profile, seed, age, calibrated ranges if the profile wants static ones. Not of texts, nor of
+ * energy figures. */
 void aim_chip_digest(const aim_chip *chip, char hex[AIM_SHA256_HEX]);
 
 #endif

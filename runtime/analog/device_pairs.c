@@ -32,6 +32,7 @@ static int spread_at(const aim_device_model *m, double seconds)
 static uint64_t read_seed(uint64_t seed, double seconds)
 {
     uint64_t bits;
+    seconds += 0.0; /* -0 is the same age as 0 */
     memcpy(&bits, &seconds, sizeof bits);
     aim_rng_block block = aim_rng_draw(seed, AIM_STREAM_READ, bits, 0);
     return (uint64_t)block.v[1] << 32 | block.v[0];

@@ -32,7 +32,9 @@ int aim_calibration_check(const aim_calibration *c, aim_error *err);
 
 /* Ranges for every tile of the model's chip: texts run through the chip as it is,
  * each from position 0; one longer than the engine's context goes in pieces, which
- * count as texts. The result depends on the texts and the chip, not on threads.
+ * count as texts. The result depends on the texts and the chip, not on threads. A
+ * profile with dynamic ranges (tile.input_range) has no use for it: a chip of that keeps
+ * its dynamic ones, calibrated or not.
  * NULL on failure: AIM_EUNSUPPORTED (the model is not on a chip, or its profile has no
  * input converters), AIM_EINVAL (no tokens, or one outside the vocabulary; method),
  * AIM_ENOMEM with figures before anything big is taken, AIM_ECANCELED. */

@@ -97,6 +97,25 @@ START_TEST(each_field_that_matters_changes_the_digest)
 }
 END_TEST
 
+/* A chip that follows the largest input of each row has no use for ranges. */
+START_TEST(ranges_count_where_they_are_used)
+{
+    aim_chip chip = a_chip(), other = chip;
+    chip.profile.tile.input_range = other.profile.tile.input_range = AIM_RANGE_DYNAMIC;
+    other.ranges = NULL;
+    ck_assert_str_eq(digest_of(&chip), digest_of(&other));
+}
+END_TEST
+
+START_TEST(there_is_one_age_of_zero)
+{
+    aim_chip chip = a_chip(), other = chip;
+    chip.age = 0.0;
+    other.age = -0.0;
+    ck_assert_str_eq(digest_of(&chip), digest_of(&other));
+}
+END_TEST
+
 START_TEST(ranges_count)
 {
     aim_chip chip = a_chip(), other = chip;
@@ -223,6 +242,8 @@ int main(void)
     TCase *chip = tcase_create("chip"), *whole = tcase_create("whole");
     tcase_add_loop_test(chip, each_field_that_matters_changes_the_digest, 0, COUNT(fields));
     tcase_add_test(chip, ranges_count);
+    tcase_add_test(chip, ranges_count_where_they_are_used);
+    tcase_add_test(chip, there_is_one_age_of_zero);
     tcase_add_checked_fixture(whole, setup, teardown);
     tcase_add_test(whole, backend_kernels_and_chip_count_where_they_matter);
     tcase_add_test(whole, options_of_the_model_count);

@@ -236,6 +236,18 @@ START_TEST(the_way_to_an_age_does_not_count)
 }
 END_TEST
 
+START_TEST(there_is_one_age_of_zero)
+{
+    aim_chip chip = new_chip(AIM_PROGRAMMING_DEVICES);
+    fill(0.02f);
+    chip.age = 0.0;
+    struct layer plus = run(&chip, false);
+    chip.age = -0.0;
+    struct layer minus = run(&chip, false);
+    ck_assert(!memcmp(plus.now, minus.now, sizeof plus.now));
+}
+END_TEST
+
 START_TEST(age_does_not_count_without_drift)
 {
     aim_chip chip = new_chip(kinds[_i]);
@@ -321,6 +333,26 @@ START_TEST(a_layer_of_zeros_needs_no_compensation)
 }
 END_TEST
 
+/* What answers less than 1e-4 of a unit's weight counts as that, then and now: with the
+ * largest weight taken for at least 1e-7, these answer about 1e-5. */
+START_TEST(answers_of_nearly_nothing_are_not_compensated)
+{
+    aim_chip chip = new_chip(AIM_PROGRAMMING_DEVICES);
+    chip.profile.device.programming_scale = 0;
+    chip.profile.compensation = _i ? AIM_COMPENSATION_GLOBAL : AIM_COMPENSATION_PER_CHANNEL;
+    fill(1e-13f);
+    struct layer l = run(&chip, false);
+    for (int t = 0; t < TILES; t++)
+        for (int o = 0; o < OUT; o++)
+            ck_assert(l.gain[t][o] == 1.0f);
+    fill(1e-10f); /* a thousand times as much is */
+    l = run(&chip, false);
+    for (int t = 0; t < TILES; t++)
+        for (int o = 0; o < OUT; o++)
+            ck_assert(l.gain[t][o] > 1.1f);
+}
+END_TEST
+
 /* ---- errors ---------------------------------------------------------------- */
 
 static const struct {
@@ -381,10 +413,12 @@ int main(void)
     tcase_add_loop_test(t, order_changes_nothing, 0, N_KINDS);
     tcase_add_loop_test(t, full_scales_follow_the_weights, 0, N_KINDS);
     tcase_add_loop_test(t, the_way_to_an_age_does_not_count, 0, 2);
+    tcase_add_test(t, there_is_one_age_of_zero);
     tcase_add_loop_test(t, age_does_not_count_without_drift, 0, N_KINDS);
     tcase_add_loop_test(t, compensation_restores_the_answer, 0, 2);
     tcase_add_loop_test(t, compensation_of_equal_devices_is_exact, 0, 2);
     tcase_add_test(t, a_layer_of_zeros_needs_no_compensation);
+    tcase_add_loop_test(t, answers_of_nearly_nothing_are_not_compensated, 0, 2);
     tcase_add_loop_test(t, layers_that_cannot_be_programmed, 0, N_REFUSED);
     tcase_add_test(t, memory_may_run_out);
     suite_add_tcase(s, t);
