@@ -251,6 +251,39 @@ START_TEST(limits_are_counted)
 }
 END_TEST
 
+/* With the noise that forward draws for the same rows: what it moves beyond the full
+ * scale or back is counted. */
+START_TEST(noise_is_counted_with)
+{
+    enum { KINDS = 3 };
+    static const aim_row_noise others[ROWS] = {{99, 1}};
+    const aim_row_noise *noise[KINDS] = {NULL, row_noise, others};
+    aim_chip chip = start(index_of(AIM_PROGRAMMING_PCM, AIM_READ_NOISE_OUTPUT));
+    aim_converter_counts counts[KINDS][AIM_MAX_PARTS], again[AIM_MAX_PARTS];
+    struct rig r;
+    chip.profile.tile.out_bound = 1;
+    chip.profile.read_noise_share = 0.5f;
+    open_layer(&r, &chip, FIRST_LAYER, backend_names[_i], aim_kernels_pick(NULL, NULL), 2);
+    for (int k = 0; k < KINDS; k++)
+        ck_assert_int_eq(
+            r.backend->count_limits(r.linear, &r.compute, inputs, ROWS, noise[k], counts[k], NULL),
+            AIM_OK);
+    ck_assert_int_eq(
+        r.backend->count_limits(r.linear, &r.compute, inputs, ROWS, row_noise, again, NULL),
+        AIM_OK);
+    for (int i = 0; i < SHAPE.n_parts; i++) {
+        ck_assert_uint_eq(counts[1][i].saturated, again[i].saturated);
+        ck_assert_uint_gt(counts[1][i].saturated, 0);
+        for (int k = 0; k < KINDS; k++) {
+            ck_assert_uint_eq(counts[k][i].limited, counts[0][i].limited);
+            ck_assert(k == 1 || counts[k][i].saturated != counts[1][i].saturated);
+        }
+    }
+    close_layer(&r);
+    end(&chip);
+}
+END_TEST
+
 /* ---- sizes and failures ---------------------------------------------------------------------- */
 
 START_TEST(sizes_are_as_announced)
@@ -515,6 +548,7 @@ int main(void)
     tcase_add_loop_test(t, programming_depends_on_chip_and_layer, 0, both);
     tcase_add_loop_test(t, noise_depends_on_whose_it_is, 0, both);
     tcase_add_loop_test(t, limits_are_counted, 0, both * n);
+    tcase_add_loop_test(t, noise_is_counted_with, 0, both);
     suite_add_tcase(s, t);
     t = tcase_create("loading");
     tcase_set_timeout(t, 120);
