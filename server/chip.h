@@ -124,7 +124,8 @@ int aimd_chip_reserve(aimd_daemon *d, aimd_model *coming, aim_error *err);
 int aimd_chip_program(aimd_chip *c, aim_error *err);
 /* Put coming, which is held for the operation, in the place of what is served. */
 int aimd_chip_age(aimd_chip *c, aimd_model *coming, aim_error *err);
-/* The same, with ranges from these texts, which are taken over. */
+/* The same, with ranges from these texts, which are taken over. calibration NULL: without
+ * calibrated ranges, and without texts. */
 int aimd_chip_calibrate(aimd_chip *c, aimd_model *coming, aimd_token_texts *texts,
                         const aim_calibration *calibration, aim_error *err);
 /* A new state for c, in the making: as `of` but for the age, and for the ranges if they

@@ -166,15 +166,24 @@ int aimd_read_new_chip(aimd_offload *o, const aimd_body *b, aimd_new_chip *out, 
 
 /* ---- a calibration ------------------------------------------------------- */
 
-static int read_method(const aimd_body *b, aim_calibration *out, aim_error *err)
+static bool takes_value(const aimd_asked_calibration *c)
+{
+    return !c->none && c->how.method != AIM_CALIBRATE_MAX;
+}
+
+static int read_method(const aimd_body *b, aimd_asked_calibration *out, aim_error *err)
 {
     const char *method;
     int rc = read_text(b, "method", false, &method, err);
-    if (rc == 0)
-        rc = aim_calibration_find(method, out, err);
-    if (rc == 0 && !isnan(b->params.value))
-        out->value = b->params.value;
-    return rc ? rc : aim_calibration_check(out, err);
+    out->none = method && strcmp(method, "none") == 0;
+    if (rc == 0 && !out->none)
+        rc = aim_calibration_find(method, &out->how, err);
+    if (rc || isnan(b->params.value))
+        return rc;
+    if (!takes_value(out))
+        return aim_fail_param(err, AIM_EINVAL, "value", "the method %s takes no value", method);
+    out->how.value = b->params.value;
+    return aim_calibration_check(&out->how, err);
 }
 
 static int encode_one(const aimd_body *b, const json_t *text, size_t index, aimd_token_texts *texts,
@@ -184,7 +193,7 @@ static int encode_one(const aimd_body *b, const json_t *text, size_t index, aimd
     aimd_prompt p = {0};
     snprintf(param, sizeof param, "texts[%zu]", index);
     int rc = aimd_encode_text(&b->scope, text, true, param, &p, err);
-    if (rc == 0 && p.n_tokens == 0)
+    if (rc == 0 && p.n_tokens <= p.n_added)
         rc = aim_fail_param(err, AIM_EINVAL, param, "%s is empty", param);
     *total += (size_t)p.n_tokens;
     if (rc == 0 && *total > AIMD_MAX_TEXT_TOKENS)
@@ -198,14 +207,11 @@ static int encode_one(const aimd_body *b, const json_t *text, size_t index, aimd
     return 0;
 }
 
-int aimd_read_calibration(const aimd_body *b, aimd_token_texts *texts, aim_calibration *calibration,
-                          aim_error *err)
+static int read_texts(const aimd_body *b, aimd_token_texts *texts, aim_error *err)
 {
     const json_t *list = json_object_get(b->json, "texts");
     size_t n = json_array_size(list), total = 0;
-    int rc = read_method(b, calibration, err);
-    if (rc)
-        return rc;
+    int rc = 0;
     if (n == 0 || n > AIMD_MAX_TEXTS)
         return aim_fail_param(err, AIM_EINVAL, "texts", "texts must be a list of 1 to %d texts",
                               AIMD_MAX_TEXTS);
@@ -214,5 +220,16 @@ int aimd_read_calibration(const aimd_body *b, aimd_token_texts *texts, aim_calib
         return aim_fail_nomem(err, "texts");
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = encode_one(b, json_array_get(list, i), i, texts, &total, err);
+    return rc;
+}
+
+int aimd_read_calibration(const aimd_body *b, aimd_asked_calibration *out, aim_error *err)
+{
+    const json_t *texts = json_object_get(b->json, "texts");
+    int rc = read_method(b, out, err);
+    if (rc == 0 && !out->none)
+        rc = read_texts(b, &out->texts, err);
+    else if (rc == 0 && texts && !json_is_null(texts))
+        rc = aim_fail_param(err, AIM_EINVAL, "texts", "the method none takes no texts");
     return rc;
 }

@@ -21,8 +21,13 @@ int aimd_read_new_chip(aimd_offload *o, const aimd_body *b, aimd_new_chip *out, 
 
 /* The field "age", in seconds; required. */
 int aimd_read_age(const aimd_body *b, double *age, aim_error *err);
-/* The fields of a calibration, in tokens of the model b->scope is of. */
-int aimd_read_calibration(const aimd_body *b, aimd_token_texts *texts, aim_calibration *calibration,
-                          aim_error *err);
+/* A calibration that is asked for. */
+typedef struct aimd_asked_calibration {
+    bool none; /* the method "none": there shall be no calibrated ranges; no texts */
+    aim_calibration how;
+    aimd_token_texts texts;
+} aimd_asked_calibration;
+/* texts are in tokens of the model b->scope is of. */
+int aimd_read_calibration(const aimd_body *b, aimd_asked_calibration *out, aim_error *err);
 
 #endif

@@ -138,6 +138,12 @@ static void saved(aimd_lane_task *t)
         succeed(o);
 }
 
+/* Of a configured chip its ranges are kept and nothing else. */
+static bool is_kept(const aimd_chip_operation *o)
+{
+    return !o->configured || o->state == AIMD_CHIP_CALIBRATING;
+}
+
 /* A new state is kept before it is served: who sees it sees it again after a crash, and
  * what cannot be kept is not served. The first one was kept when it was asked for. */
 static void done(aimd_lane_task *t)
@@ -147,7 +153,7 @@ static void done(aimd_lane_task *t)
         aim_fail(&o->error, AIM_ECANCELED, "the chip was about to be deleted");
     if (o->error.code) {
         fail(o);
-    } else if (o->chip && o->chip->persistent && !o->first && (o->measured || !o->configured)) {
+    } else if (o->chip && o->chip->persistent && !o->first && is_kept(o)) {
         o->task = (aimd_lane_task){.run = save, .done = saved};
         aimd_lane_add(&o->daemon->chips.files, &o->task);
     } else {
@@ -243,10 +249,12 @@ int aimd_chip_calibrate(aimd_chip *c, aimd_model *coming, aimd_token_texts *text
     aimd_chip_operation *o = new_operation(c, "calibrate", coming, err);
     if (!o)
         return AIM_ENOMEM;
-    o->measured = aimd_model_hold(c->model);
+    if (calibration) {
+        o->measured = aimd_model_hold(c->model);
+        o->calibration = *calibration;
+    }
     o->texts = *texts;
     *texts = (aimd_token_texts){0};
-    o->calibration = *calibration;
     begin(o, AIMD_CHIP_CALIBRATING);
     return 0;
 }

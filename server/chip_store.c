@@ -91,8 +91,6 @@ static void write_record(aim_buf *out, const aimd_chip_record *r)
 
 static int save_ranges(const aimd_daemon *d, const aimd_chip_record *r, aim_error *err)
 {
-    if (!r->model->chip->ranges)
-        return 0;
     char *path = path_of(d, r->id, ranges_suffix);
     int rc = path ? aim_input_ranges_save(r->model->chip->ranges, path, err)
                   : aim_fail_nomem(err, "chip");
@@ -110,16 +108,6 @@ static int save_record(const aimd_daemon *d, const aimd_chip_record *r, aim_erro
     aim_buf_free(&text);
     aim_free(path);
     return rc;
-}
-
-/* The ranges first: a chip that says it is calibrated has them. */
-int aimd_chip_store_save(const aimd_daemon *d, const aimd_chip_record *r, bool configured,
-                         aim_error *err)
-{
-    if (!d->chips.folder)
-        return 0;
-    int rc = save_ranges(d, r, err);
-    return rc || configured ? rc : save_record(d, r, err);
 }
 
 static int remove_file(const char *path, aim_error *err)
@@ -140,6 +128,28 @@ static void flush_folder(const aimd_daemon *d)
         return;
     (void)!fsync(fd);
     close(fd);
+}
+
+static int remove_ranges(const aimd_daemon *d, const char *id, aim_error *err)
+{
+    char *path = path_of(d, id, ranges_suffix);
+    int rc = remove_file(path, err);
+    flush_folder(d);
+    aim_free(path);
+    return rc;
+}
+
+/* A chip that says it is calibrated has its ranges: they come first and go last. */
+int aimd_chip_store_save(const aimd_daemon *d, const aimd_chip_record *r, bool configured,
+                         aim_error *err)
+{
+    bool calibrated = r->model->chip->ranges;
+    if (!d->chips.folder)
+        return 0;
+    int rc = calibrated ? save_ranges(d, r, err) : 0;
+    if (rc == 0 && !configured)
+        rc = save_record(d, r, err);
+    return rc || calibrated ? rc : remove_ranges(d, r->id, err);
 }
 
 /* The chip's own file first: without it the ranges belong to nothing. */

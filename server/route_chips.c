@@ -108,15 +108,14 @@ typedef struct chip_post {
     aimd_lane_task save;
     aimd_new_chip asked; /* of a new chip: its model, else the next state; ours until taken over */
     char id[AIMD_CHIP_NAME + 1];
-    aimd_token_texts texts;
-    aim_calibration calibration;
+    aimd_asked_calibration calibration;
 } chip_post;
 
 static void end_post(chip_post *p)
 {
     aimd_offload_end(&p->offload);
     aimd_model_discard(p->asked.model);
-    aimd_token_texts_free(&p->texts);
+    aimd_token_texts_free(&p->calibration.texts);
     aim_free(p);
 }
 
@@ -286,7 +285,7 @@ static void run_calibrate(aimd_offload *o)
     aimd_body b;
     if (aimd_body_read(o, &b) == 0) {
         aimd_body_set_scope(o, &b);
-        if (aimd_read_calibration(&b, &p->texts, &p->calibration, &o->error) == 0)
+        if (aimd_read_calibration(&b, &p->calibration, &o->error) == 0)
             p->asked.model = aimd_chip_next_state(o->model, o->model->chip->age, false, &o->error);
     }
     aimd_body_close(&b);
@@ -312,6 +311,12 @@ static aimd_chip *still_free(chip_post *p, const char **code)
     return o->error.code ? NULL : c;
 }
 
+static void calibrate(aimd_chip *c, aimd_model *coming, aimd_asked_calibration *asked,
+                      aim_error *err)
+{
+    aimd_chip_calibrate(c, coming, &asked->texts, asked->none ? NULL : &asked->how, err);
+}
+
 static void change_done(aimd_offload *o)
 {
     chip_post *p = (chip_post *)o;
@@ -323,7 +328,7 @@ static void change_done(aimd_offload *o)
         if (o->route == AIMD_CHIP_AGE)
             aimd_chip_age(c, coming, &o->error);
         else
-            aimd_chip_calibrate(c, coming, &p->texts, &p->calibration, &o->error);
+            calibrate(c, coming, &p->calibration, &o->error);
     }
     if (c && !o->error.code)
         accept_post(p, c);
@@ -331,20 +336,29 @@ static void change_done(aimd_offload *o)
         fail_post(p, code);
 }
 
-static void start_change(aimd_daemon *d, aimd_exchange *x, enum aimd_body_route route,
-                         void (*run)(aimd_offload *o))
+void aimd_post_chip_age(aimd_daemon *d, aimd_exchange *x)
 {
     const aimd_chip *c = aimd_chip_of_path(d, x);
     if (c && aimd_chip_is_free(c, x))
-        start_post(d, x, route, c, run, change_done);
+        start_post(d, x, AIMD_CHIP_AGE, c, run_age, change_done);
 }
 
-void aimd_post_chip_age(aimd_daemon *d, aimd_exchange *x)
+/* Ranges from texts would have no effect on tiles that take none. */
+static bool has_static_ranges(const aimd_chip *c, aimd_exchange *x)
 {
-    start_change(d, x, AIMD_CHIP_AGE, run_age);
+    char message[256];
+    const aim_profile *p = &c->model->chip->profile;
+    if (p->tile.input_range == AIM_RANGE_STATIC)
+        return true;
+    snprintf(message, sizeof message,
+             "the profile %s has no static input ranges: there is nothing to calibrate", p->name);
+    aimd_respond_status(x, 400, "invalid_request_error", "ranges_not_static", message);
+    return false;
 }
 
 void aimd_post_chip_calibrate(aimd_daemon *d, aimd_exchange *x)
 {
-    start_change(d, x, AIMD_CHIP_CALIBRATE, run_calibrate);
+    const aimd_chip *c = aimd_chip_of_path(d, x);
+    if (c && aimd_chip_is_free(c, x) && has_static_ranges(c, x))
+        start_post(d, x, AIMD_CHIP_CALIBRATE, c, run_calibrate, change_done);
 }

@@ -73,7 +73,7 @@ class Answers(Shared):
 
     def test_misspelt_fields(self):
         """A sweep over "chip_seed" must not draw a seed for each of its chips."""
-        self.daemon.program("f", "ideal")
+        self.daemon.program("f")
         for path, body in (("", {"model": MODEL_ID, "profile": "ideal", "chip_seed": 1}),
                            ("/f/age", {"age": 1, "ages": 2}),
                            ("/f/probe", {"prompt": "a", "text": "b"}),
@@ -157,6 +157,48 @@ class Profiles(StateDirectory):
             self.assertEqual((answer.status, answer.error["param"]), (400, "profile"))
             self.assertIn("254 steps", answer.error["message"])
             daemon.program("exact", "fine", backend="analog-exact")
+
+
+class Calibration(StateDirectory):
+
+    def test_bodies(self):
+        with self.daemon() as daemon:
+            daemon.program("c")
+            for param, body in (("texts[1]", {"texts": ["a", ""]}),
+                                ("value", {"texts": ["a"], "method": "max", "value": 1}),
+                                ("value", {"method": "none", "value": 1}),
+                                ("texts", {"texts": ["a"], "method": "none"}),
+                                ("texts", {"method": "max"})):
+                with self.subTest(body=body):
+                    answer = daemon.post(CHIPS + "/c/calibrate", body)
+                    self.assertEqual((answer.status, answer.error["param"]), (400, param))
+            daemon.program("d", "ideal")
+            answer = daemon.post(CHIPS + "/d/calibrate", {"texts": PROBLEMS})
+            self.assertEqual((answer.status, answer.error["code"]), (400, "ranges_not_static"))
+
+    def test_ranges_are_taken_away(self):
+        chip = ("--backend", "analog", "--profile", "pcm-hermes", "--chip-seed", "4")
+        names = ("c", MODEL_ID)  # one of the API, and the configured one
+        with self.daemon(*chip) as daemon:
+            daemon.program("c", seed=3)
+            answers = {}
+            for name in names:
+                model = daemon.chip(name)["model"]
+                answers[model] = daemon.answers(model)
+                daemon.change(f"/{name}/calibrate", texts=PROBLEMS)
+                self.assertEqual(daemon.wait_chip(name)["input_ranges"], "calibrated")
+                self.assertIn(name + ".ranges.json", self.files())
+                daemon.change(f"/{name}/calibrate", method="none")
+                self.assertEqual(daemon.wait_chip(name)["input_ranges"], "dynamic")
+                self.assertEqual(daemon.answers(model), answers[model])
+            self.assertEqual(self.files(), ["c.json"])
+        with self.daemon(*chip) as daemon:
+            daemon.wait_chip("c")
+            for model, expected in answers.items():
+                self.assertEqual(daemon.answers(model), expected)
+            # Both kinds of chips are told of in the log.
+            warned = {e["model"] for e in daemon.events("input_ranges_missing")}
+            self.assertEqual(warned, set(answers))
 
 
 if __name__ == "__main__":

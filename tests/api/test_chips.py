@@ -333,7 +333,7 @@ class Refusals(Shared):
 
     @unittest.skipIf(THREADS_ONLY, "no threads meet")
     def test_other_bodies(self):
-        self.daemon.program("b", "ideal")
+        self.daemon.program("b")
         table = (("age", {}, "age"), ("age", {"age": None}, "age"), ("age", {"age": True}, "age"),
                  ("age", {"age": "-1d"}, "age"), ("probe", {}, "prompt"),
                  ("probe", {"prompt": 3}, "prompt"), ("calibrate", {}, "texts"),
