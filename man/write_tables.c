@@ -134,7 +134,7 @@ static void print_example(void)
          "#model \"wordmath-2m@chip\" {\n"
          "    #dir = \"/usr/share/analogd/models/wordmath-2m\"\n"
          "    #backend = \"analog\"\n"
-         "    #profile = \"pcm-hermes\"    # analogd-profile(5) tells what one says\n"
+         "    #profile = \"pcm-aihwkit\"   # analogd-profile(5) tells what one says\n"
          "    #chip_seed = 1             # another seed is another chip\n"
          "    #chip_age = 1h             # matters where the profile has drift\n"
          "#}");
