@@ -57,6 +57,36 @@ char *aim_conf_text(const char *text)
     return aim_buf_steal(&whole, NULL);
 }
 
+/* Where a text in quotation marks goes on behind the end of its line, which is nearly
+ * always a mark that was forgotten: everything behind it would be turned inside out.
+ * NULL: nowhere. */
+static const char *find_open_quote(const char *p)
+{
+    while (*p) {
+        const char *start = p++;
+        if (*start != '"' && *start != '\'')
+            continue;
+        while (*p && *p != '\n' && *p != *start)
+            p += *p == '\\' && p[1] ? 2 : 1;
+        if (*p != *start)
+            return start;
+        p++;
+    }
+    return NULL;
+}
+
+static int check_quotes(const char *text, const char *name, aim_error *err)
+{
+    const char *open = find_open_quote(text);
+    int line = 1;
+    if (!open)
+        return AIM_OK;
+    for (; text < open; text++)
+        line += *text == '\n';
+    return aim_fail(err, AIM_EINVAL, "%s:%d: a quotation mark is not closed in its line", name,
+                    line);
+}
+
 /* libconfuse passes no user data to its error function. */
 static _Thread_local struct {
     const char *name;
@@ -74,6 +104,8 @@ __attribute__((format(printf, 2, 0))) static void on_parse_error(cfg_t *cfg, con
 
 int aim_conf_parse(cfg_t *cfg, const char *text, const char *name, aim_error *err)
 {
+    if (check_quotes(text, name, err))
+        return AIM_EINVAL;
     parsing.name = name;
     parsing.err = err;
     cfg_set_error_function(cfg, on_parse_error);

@@ -215,6 +215,8 @@ static const struct {
     {"profile_dir = x\nmodel \"m\" { dir = x\n state_dir = y }\n",
      "test.conf:3: state_dir belongs outside of model sections"},
     {"log_level = \"\"\n", "log_level: \"\" is not one of"},
+    {"log_file = \"x\nlisten = \"127.0.0.1:8080\"\n",
+     "test.conf:1: a quotation mark is not closed in its line"},
     {"listen = \"8080\"\n", "listen: \"8080\" is not ADDRESS:PORT"},
     {"listen = \"127.0.0.1:\"\n", "is not ADDRESS:PORT"},
     {"listen = \"127.0.0.1:70000\"\n", "is not ADDRESS:PORT"},
