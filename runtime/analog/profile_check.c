@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* profile_check.c - do the settings of a profile fit each other? Errors name the key,
  * or the section, in err->param. */
+#include "analog/converter.h"
 #include "analog/profile.h"
+
+#include <math.h>
 
 /* Deviations are looked at in this many places from 0 to the largest conductance. */
 enum { N_SAMPLES = 200 };
@@ -19,6 +22,12 @@ static int check_weights(const aim_profile *p, aim_error *err)
                               "clip_sigma is %g: limiting weights at standard deviations needs "
                               "their number",
                               p->clip_sigma);
+    /* Levels lie on both sides of zero. */
+    double steps = aim_converter_steps(p->tile.weight_res);
+    if (p->tile.weight_quantisation != AIM_WEIGHTS_FLOAT && fmod(rint(steps), 2) != 0)
+        return aim_fail_param(err, AIM_EINVAL, "weight_res",
+                              "weight_res is %g: must be an even number of steps",
+                              p->tile.weight_res);
     if (p->conductance_bits != 8 && p->conductance_bits != 16)
         return aim_fail_param(err, AIM_EINVAL, "conductance_bits",
                               "conductance_bits is %d: must be 8 or 16", p->conductance_bits);
@@ -83,10 +92,17 @@ static int check_curve(const aim_device_curve *c, const char *section, aim_error
     return AIM_OK;
 }
 
+/* Somewhere: a polynomial begins at split, and is not limited. */
+static bool is_above_zero(const aim_device_curve *c)
+{
+    return c->highest > 0 || c->split <= 1.0f;
+}
+
 static int check_times(const aim_profile *p, aim_error *err)
 {
     const aim_device_model *m = &p->device;
-    if (m->n_spreads > 1 && (m->drift_mean.highest > 0 || m->read.highest > 0))
+    if (m->n_spreads > 1 && (is_above_zero(&m->drift_mean) || is_above_zero(&m->drift_deviation) ||
+                             is_above_zero(&m->read)))
         return aim_fail_param(err, AIM_EINVAL, "spread",
                               "devices with several spreads neither drift nor fluctuate");
     if (!p->drift || m->n_spreads > 1)

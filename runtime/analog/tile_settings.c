@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analog/tile_settings.h"
 
+#include "analog/converter.h"
+
 #include <math.h>
 #include <stdbool.h>
 
@@ -55,8 +57,7 @@ int aim_tile_settings_check(const aim_tile_settings *s, aim_error *err)
 
 int aim_tile_settings_check_integer(const aim_tile_settings *s, aim_error *err)
 {
-    double steps = s->inp_res > 1.0 ? s->inp_res : 1.0 / s->inp_res;
-    if (s->inp_res > 0 && (float)steps <= AIM_MAX_INTEGER_STEPS)
+    if (s->inp_res > 0 && (float)aim_converter_steps(s->inp_res) <= AIM_MAX_INTEGER_STEPS)
         return AIM_OK;
     return aim_fail_param(err, AIM_EUNSUPPORTED, "inp_res",
                           "inp_res is %g: integer tiles need a DAC of at most %d steps", s->inp_res,

@@ -54,7 +54,7 @@ static void round_row(float *row, int width, float step, float largest_code)
 
 static float half_step(float largest, double res)
 {
-    return largest / (float)fmax(res, 1.0 / res);
+    return largest / (float)aim_converter_steps(res);
 }
 
 bool aim_discretize_is_reciprocal(const float *largest, int out, double res)
@@ -69,7 +69,7 @@ void aim_discretize_channel(float *weight, int n, float largest, double res, boo
 {
     float half = half_step(largest, res);
     float step = is_reciprocal ? 2.0f / half : 2.0f * half;
-    round_row(weight, n, step, (float)(fmax(res, 1.0 / res) / 2));
+    round_row(weight, n, step, (float)(aim_converter_steps(res) / 2));
 }
 
 void aim_discretize(const aim_weight_window *w, const float *largest, double res)

@@ -23,9 +23,8 @@ static inline bool aim__is_saturated(const aim_tile_settings *s, float sum, floa
         return false;
     if (s->out_res <= 0)
         return fabsf(sum) > full_scale;
-    double steps = s->out_res > 1.0 ? s->out_res : 1.0 / s->out_res;
     float code = aim_converter_code(sum, aim_converter_step(s->out_res, full_scale));
-    return fabsf(code) > (float)(steps / 2);
+    return fabsf(code) > (float)(aim_converter_steps(s->out_res) / 2);
 }
 
 #endif

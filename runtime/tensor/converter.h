@@ -18,6 +18,13 @@ static inline float aim_converter_step(double res, float bound)
     return res > 1.0 ? whole / (float)res : whole * (float)res;
 }
 
+/* Steps over the whole range of a converter of resolution res > 0: what is 1 or less is
+ * the part of the range that a step is. */
+static inline double aim_converter_steps(double res)
+{
+    return res > 1.0 ? res : 1.0 / res;
+}
+
 /* The code, not yet limited. A step of zero stands for a range of zero, where
  * the only value is zero. NaN gives NaN. */
 static inline float aim_converter_code(float value, float step)

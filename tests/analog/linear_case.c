@@ -223,8 +223,7 @@ void linear_case_free(linear_case *c)
 
 void linear_case_limit_codes(const linear_case *c, float *code)
 {
-    double res = c->settings.out_res;
-    float last = rintf((float)(res > 1 ? res : 1 / res) / 2) + 1;
+    float last = rintf((float)aim_converter_steps(c->settings.out_res) / 2) + 1;
     for (size_t i = 0; i < linear_case_readings(c); i++)
         code[i] = aim_limit(code[i], last);
 }

@@ -326,6 +326,10 @@ static const struct {
      "clip: \"learnable\" is not one of none|gaussian|gaussian_per_channel"},
     {GOOD "weights { clip = gaussian }\n", "clip_sigma is 0"},
     {GOOD "weights { weight_quantisation = per_tile }\n", "weight_res is 0"},
+    {GOOD "weights { weight_quantisation = per_tile\n weight_res = 15 }\n",
+     "test.conf:5: weight_res is 15: must be an even number of steps"},
+    {GOOD "weights { weight_quantisation = per_tile\n weight_res = 0.2 }\n",
+     "test.conf:5: weight_res is 0.2: must be an even number of steps"},
     {GOOD "programming = pcm\n", "test.conf:1: pcm: the section is missing"},
     {GOOD PCM "}\n", "test.conf:5: pcm: the section belongs to programming = pcm"},
     {GOOD "programming = gaussian\n" PCM "}\ngaussian { noise_share = 1 }",
@@ -363,6 +367,13 @@ static const struct {
                     "split = 0.5 } }\n",
      "share: split is 0.5, but there is no polynomial"},
     {DEVICES SPREAD "spread { age = 9 polynomial = {1} } t_read = 1 t_0 = 2 }\n" DRIFT,
+     "devices with several spreads neither drift nor fluctuate"},
+    {DEVICES SPREAD "spread { age = 9 polynomial = {1} } t_read = 1 t_0 = 2 }\n"
+                    "flicker_noise { share { lowest = 0 highest = 0 split = 0.5\n"
+                    "polynomial = {1} } }\n",
+     "devices with several spreads neither drift nor fluctuate"},
+    {DEVICES SPREAD "spread { age = 9 polynomial = {1} } t_read = 1 t_0 = 2 }\n"
+                    "drift { mean { lowest = 0 highest = 0 } deviation " CURVE " }\n",
      "devices with several spreads neither drift nor fluctuate"},
     {HEAD "tile { input_range = none }\nread_noise { read_noise = output read_noise_share = 1 }\n",
      "test.conf:4: noise that grows with the range"},
