@@ -156,11 +156,25 @@ static uint64_t memory_left(const aimd_daemon *d)
     return of_start < now ? of_start : now;
 }
 
+static bool can_be_deleted(const aimd_chip *c)
+{
+    return !c->configured && !c->leaving;
+}
+
+/* What would leave more room, beside what the plan says. */
+static const char *advice(const aimd_daemon *d)
+{
+    const aimd_chip *c = d->chips.first;
+    while (c && !can_be_deleted(c))
+        c = c->next;
+    return c ? ", or delete a chip" : "";
+}
+
 int aimd_chip_reserve(aimd_daemon *d, aimd_model *coming, aim_error *err)
 {
     aim_error cause = {0};
     if (aim_memory_plan_fit(&coming->plan, 1, memory_left(d), &cause))
-        return aim_fail(err, AIM_ECONFLICT, "%s", cause.text);
+        return aim_fail(err, AIM_ECONFLICT, "%s%s", cause.text, advice(d));
     return 0;
 }
 

@@ -21,6 +21,16 @@ static void set_kv_blocks(aim_memory_plan *p, int n)
     p->kv_cache = aim_kv_bytes(&p->kv_shape, n);
 }
 
+/* Weights are most of a model: what holds them in fewer bytes. */
+static const char *smaller_than(const aim_backend *backend, const aim_chip *chip)
+{
+    if (backend->on_tiles && strcmp(backend->name, "analog") != 0)
+        return "the backend analog";
+    if (backend->on_tiles)
+        return chip && chip->profile.conductance_bits > 8 ? "8 conductance_bits" : NULL;
+    return strcmp(backend->name, "int8") != 0 ? "the backend int8" : NULL;
+}
+
 int aim_memory_plan_make(const char *name, const aim_hf_config *model, const aim_backend *backend,
                          const aim_chip *chip, const aim_engine_config *config, size_t tokenizer,
                          aim_memory_plan *out, aim_error *err)
@@ -38,7 +48,7 @@ int aim_memory_plan_make(const char *name, const aim_hf_config *model, const aim
         .kv_least = asked ? c.kv_blocks : aim_kv_blocks_for(c.max_context),
         .kv_context = aim_kv_blocks_for(c.max_context),
         .kv_shape = aim_hf_config_kv_shape(model, backend),
-        .less_with_int8 = strcmp(backend->name, "int8") != 0,
+        .smaller = smaller_than(backend, chip),
     };
     set_kv_blocks(out, c.kv_blocks);
     return AIM_OK;
@@ -94,18 +104,28 @@ static void put_models(aim_buf *b, const aim_memory_plan *plans, size_t n, size_
     }
 }
 
+/* Each is told once. */
+static void put_smaller(aim_buf *b, const aim_memory_plan *plans, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool told = !plans[i].smaller;
+        for (size_t j = 0; j < i && !told; j++)
+            told = plans[j].smaller && strcmp(plans[j].smaller, plans[i].smaller) == 0;
+        if (!told)
+            aim_buf_printf(b, ", or use %s", plans[i].smaller);
+    }
+}
+
 /* What would help: only what can, as the caches are sized. */
 static void put_advice(aim_buf *b, const aim_memory_plan *plans, size_t n, size_t need,
                        uint64_t available)
 {
     size_t cacheless = need, least = need; /* least: caches of one context each */
-    bool less_with_int8 = false;
     for (size_t i = 0; i < n; i++) {
         const aim_memory_plan *p = &plans[i];
         size_t planned = aim_kv_bytes(&p->kv_shape, p->kv_least);
         cacheless -= planned;
         least -= planned - aim_kv_bytes(&p->kv_shape, p->kv_context);
-        less_with_int8 |= p->less_with_int8;
     }
     if (cacheless > available)
         aim_buf_puts(b, "; that is too much even without a KV cache");
@@ -113,7 +133,7 @@ static void put_advice(aim_buf *b, const aim_memory_plan *plans, size_t n, size_
         aim_buf_printf(b, "; lower %s%s%s", least < need ? "kv_cache" : "",
                        least < need && least > available ? " and " : "",
                        least > available ? "max_context" : "");
-    aim_buf_puts(b, less_with_int8 ? ", or use the backend int8" : "");
+    put_smaller(b, plans, n);
 }
 
 static int refuse(const aim_memory_plan *plans, size_t n, size_t need, uint64_t available,

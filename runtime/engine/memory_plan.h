@@ -20,7 +20,7 @@ typedef struct aim_memory_plan {
     int kv_least;   /* may be lowered to this; kv_blocks if the size was asked for */
     int kv_context; /* of one full context: no cache can be smaller */
     aim_kv_shape kv_shape;
-    bool less_with_int8; /* the backend is another one */
+    const char *smaller; /* what would take less instead; constant; NULL: nothing */
 } aim_memory_plan;
 
 /* Count one model. name is kept, not copied. chip: of backends on tiles, else NULL.

@@ -382,9 +382,10 @@ class Refusals(Shared):
             kib = next(int(line.split()[1]) for line in f if line.startswith("MemAvailable"))
         limit = min([kib << 10] + [int(text) for text in cgroup_limits()])
         with ChipDaemon("--kv-cache", str(limit * 6 // 10)) as daemon:
-            answer = daemon.post(CHIPS, {"model": MODEL_ID, "profile": "ideal", "name": "big"})
+            answer = daemon.post(CHIPS, {"model": MODEL_ID, "profile": "pcm-hermes"})
             self.assert_error(answer, 409, None, "insufficient_memory",
-                              r"needs .*weights .*KV cache .* are available")
+                              r"needs .*weights .*KV cache .* are available; lower kv_cache, "
+                              r"or use 8 conductance_bits$")
             self.assertEqual(daemon.names(), [])
 
 
@@ -546,6 +547,7 @@ class Restart(StateDirectory):
             daemon.program("b", "ideal")
             answer = daemon.post(CHIPS, third)
             self.assertEqual((answer.status, answer.error["code"]), (409, "insufficient_memory"))
+            self.assertRegex(answer.error["message"], "lower kv_cache, or delete a chip$")
         with self.daemon(*cache) as daemon:
             daemon.wait_chip("a")
             daemon.wait_chip("b")
