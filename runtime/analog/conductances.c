@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analog/conductances.h"
 
+#include "analog/converter.h"
 #include "analog/noise_loops.h"
 #include "base/alloc.h"
+#include "tensor/packed.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -17,7 +19,7 @@ void aim_conductance_codes(const float *weight, int n, int8_t *low, int8_t *high
 {
     const aim__noise_loops *loops = aim__noise_loops_pick();
     float largest_code = high ? AIM_CONDUCTANCE_MAX_16 : AIM_CONDUCTANCE_MAX_8;
-    float largest = loops->max_abs(weight, n);
+    float largest = aim_max_abs(weight, n);
     *step = isfinite(largest) ? largest / largest_code : NAN;
     if (*step > 0.0f) {
         loops->codes(weight, *step, largest_code, n, low, high);
@@ -49,10 +51,10 @@ int aim_conductances_init(aim_conductances *c, int bits, const float *weight, in
     if (bits != 8 && bits != 16)
         return aim_fail_param(err, AIM_EINVAL, "conductance_bits",
                               "conductance_bits is %d: must be 8 or 16", bits);
-    if (out < 1 || width < 1 || width > AIM_CONDUCTANCE_MAX_WIDTH)
+    if (out < 1 || width < 1 || width > AIM_K_MAX)
         return aim_fail(err, AIM_EINVAL,
                         "a tile of %d outputs and %d inputs: at most %d inputs fit", out, width,
-                        AIM_CONDUCTANCE_MAX_WIDTH);
+                        AIM_K_MAX);
     if (reserve(c, bits == 16, err))
         return AIM_ENOMEM;
     for (int o = 0; o < out; o++)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* conductances.h - the weights of one tile as integers: what serves in place of
- * float weights.
+ * float weights. The backend takes its codes from aim_conductance_codes and packs them
+ * for the kernels (tensor/packed.h); the rest here belongs to the plain evaluator that
+ * tests hold the kernels against (integer_linear.h).
  *
  * A column of the tile (one output channel) is held as codes with one float
  * step: weight = code * step. 8 bits are one plane of int8; 16 bits are two, code
@@ -16,8 +18,7 @@
 
 enum {
     AIM_CONDUCTANCE_MAX_8 = 127,
-    AIM_CONDUCTANCE_MAX_16 = 32639,     /* 256 * 127 + 127: both planes fit int8 */
-    AIM_CONDUCTANCE_MAX_WIDTH = 131072, /* 127 * 128 * width stays within int32 */
+    AIM_CONDUCTANCE_MAX_16 = 32639, /* 256 * 127 + 127: both planes fit int8 */
 };
 
 typedef struct aim_conductances {
@@ -33,7 +34,8 @@ typedef struct aim_conductances {
 void aim_conductance_codes(const float *weight, int n, int8_t *low, int8_t *high, float *step);
 
 /* From weights [out, width], rows `stride` floats apart, each as
- * aim_conductance_codes. bits: 8 or 16. AIM_EINVAL (bits, shape) or AIM_ENOMEM. */
+ * aim_conductance_codes. bits: 8 or 16. AIM_EINVAL (bits, a shape that packed.h would
+ * refuse) or AIM_ENOMEM. */
 int aim_conductances_init(aim_conductances *c, int bits, const float *weight, int out, int width,
                           size_t stride, aim_error *err);
 void aim_conductances_fini(aim_conductances *c); /* also of a zeroed one */

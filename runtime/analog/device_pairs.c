@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analog/device_pairs.h"
 
+#include "analog/converter.h"
 #include "analog/noise_loops.h"
 
 #include <math.h>
@@ -59,7 +60,7 @@ static aim_pair_readout run(const aim__pairs_job *job, float *weight, int n)
     for (int first = 0; first < n; first += AIM__PAIRS_CHUNK) {
         int count = n - first < AIM__PAIRS_CHUNK ? n - first : AIM__PAIRS_CHUNK;
         loops->pairs(job, first, count, weight + first, programmed);
-        sums.largest = fmaxf(sums.largest, loops->max_abs(programmed, count));
+        sums.largest = fmaxf(sums.largest, aim_max_abs(programmed, count));
         sums.then += loops->sum_abs(programmed, count);
         sums.now += loops->sum_abs(weight + first, count);
     }
@@ -70,7 +71,7 @@ static aim_pair_readout run(const aim__pairs_job *job, float *weight, int n)
 static void run_pairs(const aim_device_pairs *p, const aim_device_row *row, const double *seconds,
                       float *weight, int n, aim_pair_readout *readout)
 {
-    aim__pairs_job job = new_job(p, row, aim__noise_loops_pick()->max_abs(weight, n));
+    aim__pairs_job job = new_job(p, row, aim_max_abs(weight, n));
     if (seconds)
         set_age(&job, *seconds);
     aim_pair_readout sums = run(&job, weight, n);

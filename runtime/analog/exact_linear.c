@@ -44,12 +44,13 @@ static void add_noise(const struct exact_call *call, const aim__tile_input *in, 
         .codes = call->code,
         .width = in->span.width,
     };
-    for (int o = 0; o < l->out; o++)
+    bool by_weights = call->noise->profile->read_noise == AIM_READ_NOISE_WEIGHTS;
+    for (int o = 0; by_weights && o < l->out; o++)
         call->spread[o] = spread_of(l->weight + (size_t)o * (size_t)l->in + in->span.first,
                                     in->value, in->span.width);
     aim_read_noise_add(call->noise->profile, &call->noise->rows[in->row], &drive, 0, l->out,
-                       l->largest + (size_t)in->tile * (size_t)l->out, call->spread, sum,
-                       call->normals);
+                       l->largest + (size_t)in->tile * (size_t)l->out,
+                       by_weights ? call->spread : NULL, sum, call->normals);
 }
 
 static void exact_sums(const void *evaluator, const aim__tile_input *in, float *sum)

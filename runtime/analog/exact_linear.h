@@ -3,7 +3,8 @@
  * rounding everywhere, plain and slow. With an ADC its outputs are those of
  * aihwkit-lightning to the bit, unless a sum lies within the simulator's own
  * summation error of a tie; without one they agree within that error. What
- * serves is measured against it. */
+ * serves is measured against it. The backend analog-exact calls
+ * aim_exact_forward_noisy, tests both. */
 #ifndef AIM_ANALOG_EXACT_LINEAR_H
 #define AIM_ANALOG_EXACT_LINEAR_H
 

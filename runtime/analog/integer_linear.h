@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* integer_linear.h - the integer evaluator in plain C: DAC codes times
  * conductance codes, exact sums, converters as in the reference evaluator. The
- * arithmetic that serves, written to be read; kernels must give these bits.
+ * arithmetic that serves, written to be read, for tests alone: the kernels that serve
+ * must give these bits.
  *
  * A channel's sum becomes float32 as in the int8 kernel, (float)sum * (DAC step *
  * weight step), and goes through the ADC. Readings differ from those of the

@@ -3,7 +3,6 @@
 
 #include "analog/converter.h"
 #include "analog/device_pairs.h"
-#include "analog/noise_loops.h"
 #include "base/alloc.h"
 
 #include <math.h>
@@ -22,7 +21,7 @@ static bool rounds_to_levels(const aim_profile *profile)
     return profile->tile.weight_quantisation != AIM_WEIGHTS_FLOAT;
 }
 
-static bool compensates(const aim_profile *profile)
+bool aim_layer_program_has_gain(const aim_profile *profile)
 {
     return profile->programming == AIM_PROGRAMMING_DEVICES &&
            profile->compensation != AIM_COMPENSATION_NONE;
@@ -58,7 +57,8 @@ static void *room(bool needed, size_t n, size_t size, bool *missing)
 static int reserve(aim_layer_program *p, aim_error *err)
 {
     const aim_profile *profile = profile_of(p);
-    bool levels = rounds_to_levels(profile), readouts = compensates(profile), missing = false;
+    bool levels = rounds_to_levels(profile), readouts = aim_layer_program_has_gain(profile),
+         missing = false;
     bool moments = profile->tile.clip == AIM_CLIP_GAUSSIAN;
     size_t out = (size_t)p->out, tiles = (size_t)p->tiles, n;
     if (!aim_mul(tiles, out, &n))
@@ -71,6 +71,21 @@ static int reserve(aim_layer_program *p, aim_error *err)
     p->level_range = room(levels, n, sizeof *p->level_range, &missing);
     p->is_reciprocal = room(levels, tiles, sizeof *p->is_reciprocal, &missing);
     return missing ? aim_fail_nomem(err, "programming a layer") : AIM_OK;
+}
+
+size_t aim_layer_program_bytes(const aim_profile *profile, int out, int in)
+{
+    size_t channels = (size_t)out, tiles = (size_t)aim_tile_count(in, profile->tile.max_input_size);
+    size_t arrays = 1, total = 0; /* arrays: of floats [tiles, out] */
+    if (aim_layer_program_has_gain(profile))
+        arrays += 3;
+    if (rounds_to_levels(profile)) {
+        arrays += 1;
+        total += tiles * sizeof(bool);
+    }
+    if (profile->tile.clip == AIM_CLIP_GAUSSIAN)
+        total += channels * sizeof(aim_weight_moments);
+    return total + arrays * tiles * channels * sizeof(float);
 }
 
 int aim_layer_program_init(aim_layer_program *p, const aim_chip *chip, int layer, int out, int in,
@@ -139,7 +154,7 @@ void aim_layer_program_survey(aim_layer_program *p, int channel, const float *we
     float clip = channel_clip(p, weight);
     for (int t = 0; t < p->tiles; t++) {
         aim_tile_span span = aim_layer_program_span(p, t);
-        float largest = aim__noise_loops_pick()->max_abs(weight + span.first, span.width);
+        float largest = aim_max_abs(weight + span.first, span.width);
         p->level_range[place(p, t, channel)] = aim_limit(largest, clip);
     }
 }
@@ -227,11 +242,10 @@ static void program_noise(const aim_profile *profile, const struct tile_channel 
 static void program_tile(aim_layer_program *p, int tile, const struct tile_channel *c)
 {
     const aim_profile *profile = profile_of(p);
-    const aim__noise_loops *loops = aim__noise_loops_pick();
     bool of_target = profile->adc_weights == AIM_ADC_OF_TARGET;
     float *largest = &p->largest[c->place];
     if (of_target)
-        *largest = loops->max_abs(c->weight, c->width);
+        *largest = aim_max_abs(c->weight, c->width);
     if (p->level_range)
         aim_discretize_channel(c->weight, c->width, p->level_range[c->place],
                                profile->tile.weight_res, p->is_reciprocal[tile]);
@@ -242,7 +256,7 @@ static void program_tile(aim_layer_program *p, int tile, const struct tile_chann
     }
     program_noise(profile, c);
     if (!of_target)
-        *largest = loops->max_abs(c->weight, c->width);
+        *largest = aim_max_abs(c->weight, c->width);
 }
 
 void aim_layer_program_channel(aim_layer_program *p, int channel, const float *weight, float *now,

@@ -64,6 +64,11 @@ int aim_layer_program_init(aim_layer_program *p, const aim_chip *chip, int layer
                            aim_error *err);
 void aim_layer_program_fini(aim_layer_program *p); /* also of a zeroed one */
 
+/* Do the chip's layers have gains? */
+bool aim_layer_program_has_gain(const aim_profile *profile);
+/* Bytes that a program takes from init to fini. */
+size_t aim_layer_program_bytes(const aim_profile *profile, int out, int in);
+
 static inline aim_tile_span aim_layer_program_span(const aim_layer_program *p, int tile)
 {
     return aim_tile_span_of(p->in, p->chip->profile.tile.max_input_size, tile);

@@ -3,7 +3,9 @@
  * (aihwkit-lightning, quant_utils.py clip_and_quantize and linear.py clip_weights).
  *
  * A tile's weights are a window into the layer's matrix: `width` columns of each
- * of `out` rows, the rows `stride` floats apart. */
+ * of `out` rows, the rows `stride` floats apart. Functions on windows and whole matrices
+ * are those of the simulator's layers (tiled_linear.h) and of tests; chips are programmed
+ * by channels with the parts of them (program.h). */
 #ifndef AIM_ANALOG_TILE_WEIGHTS_H
 #define AIM_ANALOG_TILE_WEIGHTS_H
 

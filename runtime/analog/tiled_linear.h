@@ -37,7 +37,9 @@ typedef struct aim_tiled_linear {
     float *gain;        /* [tiles, out] digital factor on a channel's readings, or NULL */
 } aim_tiled_linear;
 
-/* NULL on failure: AIM_EINVAL for settings that contradict each other, counts
+/* A layer as the simulator has it, not programmed on a chip: for tests. The backend
+ * analog-exact fills its own from a program (program.h).
+ * NULL on failure: AIM_EINVAL for settings that contradict each other, counts
  * that do not fit the tiles, ranges or clips that are negative or not finite. */
 aim_tiled_linear *aim_tiled_linear_new(const aim_tile_settings *settings,
                                        const aim_layer_source *source, aim_error *err);

@@ -167,6 +167,15 @@ static double share(uint64_t some, uint64_t all)
     return all ? (double)some / (double)all : 0;
 }
 
+/* Of the root mean squares. Outputs that are no numbers are told even where the ideal is
+ * zero throughout. */
+static double relative_error(const squares *s)
+{
+    if (!isfinite(s->error) || !isfinite(s->ideal))
+        return (double)NAN;
+    return s->ideal > 0 ? sqrt(s->error / s->ideal) : 0;
+}
+
 static void finish(prober *p)
 {
     for (size_t i = 0; i < p->probe->n_layers; i++) {
@@ -174,7 +183,7 @@ static void finish(prober *p)
         aim_layer_probe *layer = &p->probe->layers[i];
         layer->dac_clipped = share(s->counts.limited, s->counts.inputs);
         layer->adc_saturated = share(s->counts.saturated, s->counts.readings);
-        layer->rms_error = s->squares.ideal == 0 ? 0 : sqrt(s->squares.error / s->squares.ideal);
+        layer->rms_error = relative_error(&s->squares);
     }
 }
 

@@ -35,8 +35,7 @@ static struct channel_arrays arrays_of(const aim_profile *p, bool fixed_range)
         .full_scale = fixed_range && adc != AIM_ADC_NONE,
         .step = fixed_range && adc == AIM_ADC_ROUND,
         .largest = (!fixed_range && adc != AIM_ADC_NONE) || aim__reads_are_noisy(p),
-        .gain =
-            p->programming == AIM_PROGRAMMING_DEVICES && p->compensation != AIM_COMPENSATION_NONE,
+        .gain = aim_layer_program_has_gain(p),
     };
 }
 

@@ -25,15 +25,18 @@ static size_t weight_bytes(const aim_linear_shape *shape)
     return (size_t)shape->out * (size_t)shape->in * sizeof(float);
 }
 
+/* Weights, and the largest and the gain of each channel of each tile. */
 static size_t exact_load_bytes(const aim_chip *chip, const aim_linear_shape *shape)
 {
-    (void)chip;
-    return weight_bytes(shape);
+    const aim_profile *p = &chip->profile;
+    size_t tiles = (size_t)aim_tile_count(shape->in, p->tile.max_input_size);
+    size_t arrays = aim_layer_program_has_gain(p) ? 2 : 1;
+    return weight_bytes(shape) + arrays * tiles * (size_t)shape->out * sizeof(float);
 }
 
 static size_t exact_bytes(const aim_linear *l)
 {
-    return weight_bytes(&l->shape);
+    return exact_load_bytes(l->chip, &l->shape);
 }
 
 /* ---- loading -------------------------------------------------------------------------- */
@@ -237,7 +240,8 @@ static void count_row(const struct evaluation *e, int part, int row, const aim_t
                           p->input_range ? p->input_range[t] : 0.0f, counts);
     }
     size_t readings = (size_t)p->tiles * (size_t)p->out;
-    for (size_t i = 0; i < readings; i++)
+    bool limited = p->settings.out_bound > 0; /* else nothing is traced */
+    for (size_t i = 0; limited && i < readings; i++)
         counts->saturated +=
             aim__is_saturated(&p->settings, trace->adc_input[i], trace->adc_bound[i]);
     counts->readings += readings;

@@ -29,7 +29,8 @@ aim_decoder *aim_decoder_random(const aim_hf_config *config, const aim_backend *
                                 aim_error *err);
 void aim_decoder_free(aim_decoder *d); /* NULL is fine */
 
-/* Before loading: the bytes that the weights will take in memory. The embedding
+/* Before loading: the bytes that the weights will take in memory, and what programming
+ * the largest layer of a chip takes for a moment. The embedding
  * table is not among them: its rows are read from the mapped file. */
 size_t aim_decoder_load_bytes(const aim_hf_config *config, const aim_backend *backend,
                               const aim_chip *chip);

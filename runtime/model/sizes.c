@@ -2,6 +2,7 @@
 /* Sizes that follow from a configuration alone, so that memory can be counted
  * before any is taken. hf_config.c bounds every factor: widths by 2^17, layers
  * by AIM_MAX_LAYERS; no product here comes near 2^64. */
+#include "analog/program.h"
 #include "model/backend_impl.h"
 #include "model/decoder_impl.h"
 
@@ -64,18 +65,31 @@ static size_t vector_elements(const aim_hf_config *c)
     return (size_t)c->layers * layer + hidden;
 }
 
+/* What programming the parts of a layer takes while it is loaded. */
+static size_t program_bytes(const aim_backend *backend, const aim_chip *chip,
+                            const aim_linear_shape *shape)
+{
+    size_t total = 0;
+    for (int i = 0; backend->on_tiles && i < shape->n_parts; i++)
+        total += aim_layer_program_bytes(&chip->profile, shape->part_out[i], shape->in);
+    return total;
+}
+
 size_t aim_decoder_load_bytes(const aim_hf_config *config, const aim_backend *backend,
                               const aim_chip *chip)
 {
     aim_linear_shape shapes[AIM_LINEARS];
     /* Input ranges, of which only the checkpoint knows, are a few numbers a layer. */
     size_t total = (vector_elements(config) + (size_t)config->rope.dim) * sizeof(float);
+    size_t most_programming = 0;
     aim__linear_shapes(config, shapes);
     for (int i = 0; i < AIM_LINEARS; i++) {
         const aim_backend *b = aim__linear_backend(backend, chip, i);
+        size_t programming = program_bytes(b, chip, &shapes[i]);
         total += count_of(config, i) * b->load_bytes(chip, &shapes[i]);
+        most_programming = programming > most_programming ? programming : most_programming;
     }
-    return total;
+    return total + most_programming;
 }
 
 size_t aim_hf_config_parameters(const aim_hf_config *config)

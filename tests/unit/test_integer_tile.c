@@ -30,7 +30,7 @@ END_TEST
 /* The widest tile with the largest codes and inputs of one sign. */
 START_TEST(the_largest_sums_are_exact)
 {
-    enum { N = AIM_CONDUCTANCE_MAX_WIDTH };
+    enum { N = AIM_K_MAX };
     static float weight[N];
     static int8_t x[N];
     int bits = _i ? 16 : 8;
