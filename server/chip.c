@@ -46,7 +46,7 @@ static aimd_chip *append(aimd_daemon *d, const char *id, const char *base_model,
                          aim_error *err)
 {
     aimd_chip *c = aim_calloc(1, sizeof *c), **end = &d->chips.first;
-    if (!c || !(c->base_model = aim_strdup(base_model))) {
+    if (!c || (base_model && !(c->base_model = aim_strdup(base_model)))) {
         aim_free(c);
         aim_fail_nomem(err, "chip");
         return NULL;
@@ -228,6 +228,14 @@ aimd_model *aimd_chip_model_new(aimd_daemon *d, const aimd_model_options *base, 
     return m;
 }
 
+aimd_model *aimd_chip_unknown_model(aimd_daemon *d, const char *id)
+{
+    aimd_model_options o = {.id = model_id("", id)};
+    aimd_model *m = o.id ? aimd_model_new(d, &o, NULL) : NULL;
+    aim_free(o.id);
+    return m;
+}
+
 static bool copy_chip(aimd_model *to, const aimd_model *of, bool keep_ranges)
 {
     to->chip = aim_malloc(sizeof *to->chip);
@@ -235,7 +243,6 @@ static bool copy_chip(aimd_model *to, const aimd_model *of, bool keep_ranges)
         return false;
     *to->chip = *of->chip;
     to->chip->ranges = NULL;
-    memcpy(to->profile_digest, of->profile_digest, sizeof to->profile_digest);
     if (keep_ranges && of->chip->ranges)
         to->chip->ranges = aim_input_ranges_copy(of->chip->ranges);
     return !keep_ranges || !of->chip->ranges == !to->chip->ranges;
@@ -373,6 +380,6 @@ void aimd_chips_fini(aimd_daemon *d)
         aimd_model_release(c->model);
         free_chip(c);
     }
-    aim_free(d->chips.folder);
+    aimd_chip_store_fini(d);
     d->chips = (aimd_chips){0};
 }

@@ -33,7 +33,7 @@ typedef struct aimd_chip {
     struct aimd_chip *next;
     aimd_daemon *daemon;
     char id[AIMD_CHIP_NAME + 1];
-    char *base_model; /* id of the configured model that it was made from */
+    char *base_model; /* id of the configured model that it was made from; NULL: unknown */
     enum aimd_chip_state state;
     aim_error error;                /* why FAILED, or why the last operation came to nothing */
     bool leaving;                   /* it is being deleted: nothing is begun with it */
@@ -49,7 +49,9 @@ typedef struct aimd_chips {
     aimd_chip_operation *operations; /* all that run or wait, also of deleted chips */
     struct aimd_chip_probe *probes;  /* route_chip_probe.c */
     aimd_lane programming, probing, files;
-    char *folder; /* where chips are kept; NULL: nowhere */
+    char *folder;            /* where chips of the API are kept; NULL: nowhere */
+    char *configured_folder; /* ... and ranges of those of the configuration */
+    int lock;                /* of state_dir, against other daemons; -1: none */
 } aimd_chips;
 
 /* Texts to calibrate with, as tokens. */
@@ -96,6 +98,10 @@ const aimd_model_options *aimd_chip_base(const aimd_options *o, const char *id);
  * BASE_ID@NAME. Any thread. NULL on failure. */
 aimd_model *aimd_chip_model_new(aimd_daemon *d, const aimd_model_options *base, const char *base_id,
                                 const aimd_chip_request *r, aim_error *err);
+
+/* In the place of a chip of which nothing but the name is known. Any thread. NULL when out
+ * of memory. */
+aimd_model *aimd_chip_unknown_model(aimd_daemon *d, const char *id);
 
 /* id need not end with a NUL. NULL: there is no such chip. */
 aimd_chip *aimd_chip_find(const aimd_daemon *d, const char *id, size_t len);

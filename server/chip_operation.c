@@ -58,8 +58,8 @@ static void run(aimd_lane_task *t)
 static void save(aimd_lane_task *t)
 {
     aimd_chip_operation *o = (aimd_chip_operation *)t;
-    aimd_chip_record record = {o->id, o->base_model, o->created, o->coming};
-    aimd_chip_store_save(o->daemon, &record, o->configured, &o->error);
+    aimd_kept_chip chip = {o->id, o->base_model, o->created, o->configured, o->coming};
+    aimd_chip_store_save(o->daemon, &chip, &o->error);
 }
 
 /* ---- on the loop thread -------------------------------------------------- */

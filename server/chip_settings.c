@@ -2,11 +2,8 @@
 #include "server/chip_settings.h"
 
 #include "base/alloc.h"
-#include "base/file.h"
 
 #include <string.h>
-
-enum { MAX_PROFILE_BYTES = 1 << 20 };
 
 static bool is_letter_or_digit(char c)
 {
@@ -33,31 +30,11 @@ static char *profile_path(const aimd_options *o, const char *profile, aim_error 
     return path;
 }
 
-static int digest_file(const char *path, char digest[AIM_SHA256_HEX], aim_error *err)
-{
-    size_t len;
-    aim_sha256 hash;
-    char *text = aim_read_file(path, MAX_PROFILE_BYTES, &len, err);
-    if (!text)
-        return (int)err->code;
-    aim_sha256_init(&hash);
-    aim_sha256_update(&hash, text, len);
-    aim_sha256_final(&hash, digest);
-    aim_free(text);
-    return 0;
-}
-
-/* The digest first: if the file changes between the two, that shows at the next start
- * as a changed profile. */
-static int read_all(const aimd_options *o, const char *profile, aim_profile *out, char *digest,
-                    aim_error *err)
+static int read_profile(const aimd_options *o, const char *profile, aim_profile *out,
+                        aim_error *err)
 {
     char *path = profile_path(o, profile, err);
-    if (!path)
-        return (int)err->code;
-    int rc = digest ? digest_file(path, digest, err) : 0;
-    if (rc == 0)
-        rc = aim_profile_load(path, out, err);
+    int rc = path ? aim_profile_load(path, out, err) : (int)err->code;
     aim_free(path);
     return rc;
 }
@@ -89,11 +66,11 @@ static int check_converters(const aimd_model_options *m, const aim_profile *p, a
 }
 
 int aimd_chip_settings(const aimd_options *o, const aimd_model_options *m, aim_chip *chip,
-                       char digest[AIM_SHA256_HEX], aim_error *err)
+                       aim_error *err)
 {
     aim_error cause = {0};
     *chip = (aim_chip){.seed = m->chip_seed, .age = m->chip_age};
-    if (read_all(o, m->profile, &chip->profile, digest, &cause)) { /* wherever it is wrong */
+    if (read_profile(o, m->profile, &chip->profile, &cause)) { /* wherever it is wrong */
         enum aim_code code = cause.code == AIM_ENOMEM ? AIM_ENOMEM : AIM_EINVAL;
         return aim_fail_param(err, code, "profile", "%s", cause.text);
     }

@@ -5,7 +5,6 @@
 #define AIMD_CHIP_SETTINGS_H
 
 #include "analog/chip.h"
-#include "base/sha256.h"
 #include "server/options.h"
 
 enum { AIMD_CHIP_NAME = 64 }; /* bytes of a chip's name, without NUL */
@@ -20,10 +19,9 @@ enum { AIMD_CHIP_NAME = 64 }; /* bytes of a chip's name, without NUL */
 bool aimd_is_chip_name(const char *name);
 
 /* Read the profile of m, by name from o->profile_dirs or as a file if there is a slash
- * in it, and make the chip that m describes. It has no calibrated ranges. digest (may
- * be NULL) is that of the profile's file. Any thread. Errors: AIM_EINVAL and
- * AIM_ENOTFOUND with file and reason; param is the option at fault, if it is one. */
+ * in it, and make the chip that m describes. It has no calibrated ranges. Any thread. Errors:
+ * AIM_EINVAL and AIM_ENOTFOUND with file and reason; param is the option at fault, if it is one. */
 int aimd_chip_settings(const aimd_options *o, const aimd_model_options *m, aim_chip *chip,
-                       char digest[AIM_SHA256_HEX], aim_error *err);
+                       aim_error *err);
 
 #endif

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HASH_START 0xcbf29ce484222325u
+
 /* FNV-1a, 64 bits: names builds and models apart, protects nothing. */
 static uint64_t hash_bytes(uint64_t h, const void *bytes, size_t n)
 {
@@ -45,21 +47,44 @@ static uint64_t hash_file(uint64_t h, const char *dir, const char *name)
     return h;
 }
 
+static bool ends_in(const char *name, const char *const endings[])
+{
+    size_t len = strlen(name);
+    for (int i = 0; endings[i]; i++) {
+        size_t n = strlen(endings[i]);
+        if (len > n && strcmp(name + len - n, endings[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int is_model_file(const struct dirent *e)
 {
-    static const char *const endings[] = {".safetensors", ".bin", ".json", ".jinja"};
-    size_t len = strlen(e->d_name);
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
-        size_t n = strlen(endings[i]);
-        if (len > n && strcmp(e->d_name + len - n, endings[i]) == 0)
-            return 1;
-    }
-    return 0;
+    static const char *const endings[] = {".safetensors", ".bin", ".json", ".jinja", NULL};
+    return ends_in(e->d_name, endings);
+}
+
+static int is_of_weights(const struct dirent *e)
+{
+    static const char *const endings[] = {".safetensors", ".bin", NULL};
+    return ends_in(e->d_name, endings) || strcmp(e->d_name, "config.json") == 0;
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static uint64_t hash_files(uint64_t h, const char *dir, int (*wanted)(const struct dirent *e))
+{
+    struct dirent **files = NULL;
+    int n = scandir(dir, &files, wanted, by_name);
+    for (int i = 0; i < n; i++) {
+        h = hash_file(h, dir, files[i]->d_name);
+        free(files[i]);
+    }
+    free(files);
+    return h;
 }
 
 static uint64_t hash_chip(uint64_t h, const aim_chip *chip)
@@ -90,16 +115,18 @@ static uint64_t hash_options(uint64_t h, const aimd_model_options *m)
 void aimd_fingerprint(const aimd_model_options *m, const char *kernels, const aim_chip *chip,
                       char out[AIMD_FINGERPRINT_SIZE])
 {
-    struct dirent **files = NULL;
-    uint64_t h = hash_text(0xcbf29ce484222325u, PACKAGE_VERSION);
+    uint64_t h = hash_text(HASH_START, PACKAGE_VERSION);
     h = hash_options(hash_chip(hash_text(h, m->backend), chip), m);
     if (kernels_matter(m->backend))
         h = hash_text(h, kernels);
-    int n = scandir(m->dir, &files, is_model_file, by_name);
-    for (int i = 0; i < n; i++) {
-        h = hash_file(h, m->dir, files[i]->d_name);
-        free(files[i]);
-    }
-    free(files);
+    h = hash_files(h, m->dir, is_model_file);
     snprintf(out, AIMD_FINGERPRINT_SIZE, "fp_%016llx", (unsigned long long)h);
+}
+
+void aimd_weights_digest(const aimd_model_options *m, char out[AIMD_WEIGHTS_DIGEST_SIZE])
+{
+    uint64_t h = hash_text(HASH_START, m->random_weights ? m->random_weights : "");
+    if (!m->random_weights)
+        h = hash_files(h, m->dir, is_of_weights);
+    snprintf(out, AIMD_WEIGHTS_DIGEST_SIZE, "%016llx", (unsigned long long)h);
 }

@@ -16,4 +16,9 @@ enum { AIMD_FINGERPRINT_SIZE = 32 };
 void aimd_fingerprint(const aimd_model_options *m, const char *kernels, const aim_chip *chip,
                       char out[AIMD_FINGERPRINT_SIZE]);
 
+/* 16 hexadecimal digits that tell apart what chips are programmed from: the weights in
+ * the model's folder, sampled likewise, and its configuration; or its random weights. */
+enum { AIMD_WEIGHTS_DIGEST_SIZE = 17 };
+void aimd_weights_digest(const aimd_model_options *m, char out[AIMD_WEIGHTS_DIGEST_SIZE]);
+
 #endif

@@ -10,9 +10,13 @@ server_libserver_a_SOURCES = \
 	server/chip.h \
 	server/chip_body.c \
 	server/chip_body.h \
+	server/chip_files.c \
+	server/chip_files.h \
 	server/chip_json.c \
 	server/chip_operation.c \
 	server/chip_operation.h \
+	server/chip_record.c \
+	server/chip_record.h \
 	server/chip_routes.h \
 	server/chip_settings.c \
 	server/chip_settings.h \

@@ -36,7 +36,7 @@ int aimd_model_make_chip(aimd_model *m, aim_error *err)
     aim_chip *chip = aim_malloc(sizeof *chip);
     if (!chip)
         return aim_fail_nomem(err, "chip");
-    int rc = aimd_chip_settings(m->daemon->options, &m->options, chip, m->profile_digest, err);
+    int rc = aimd_chip_settings(m->daemon->options, &m->options, chip, err);
     if (rc == 0)
         m->chip = chip;
     else

@@ -9,7 +9,6 @@
 #define AIMD_MODEL_TABLE_H
 
 #include "analog/chip.h"
-#include "base/sha256.h"
 #include "engine/served_model.h"
 #include "server/fingerprint.h"
 #include "server/options.h"
@@ -23,11 +22,10 @@ typedef struct aimd_daemon aimd_daemon;
  * private change. */
 typedef struct aimd_model {
     aimd_daemon *daemon;
-    aimd_model_options options;          /* its own */
-    const char *id;                      /* what requests name: options.id */
-    int64_t created;                     /* unix time; of all states of a chip that of the first */
-    aim_chip *chip;                      /* its own, with its ranges; NULL: a digital backend */
-    char profile_digest[AIM_SHA256_HEX]; /* of the chip's profile, as a file */
+    aimd_model_options options; /* its own */
+    const char *id;             /* what requests name: options.id */
+    int64_t created;            /* unix time; of all states of a chip that of the first */
+    aim_chip *chip;             /* its own, with its ranges; NULL: a digital backend */
     char fingerprint[AIMD_FINGERPRINT_SIZE]; /* system_fingerprint */
     aim_memory_plan plan;                    /* of memory; all zero before there is one */
     aim_model *model;                        /* to be looked at if ready */

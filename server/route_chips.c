@@ -183,8 +183,8 @@ static void run_save(aimd_lane_task *t)
 {
     chip_post *p = of_save(t);
     const aimd_model *m = p->offload.model;
-    aimd_chip_record record = {p->asked.name, p->asked.base->id, m->created, m};
-    aimd_chip_store_save(p->offload.daemon, &record, false, &p->offload.error);
+    aimd_kept_chip chip = {p->asked.name, p->asked.base->id, m->created, false, m};
+    aimd_chip_store_save(p->offload.daemon, &chip, &p->offload.error);
 }
 
 static void run_forget(aimd_lane_task *t)

@@ -40,8 +40,25 @@ void aim_chip_digest(const aim_chip *chip, char hex[AIM_SHA256_HEX])
     aim_sha256_init(&h);
     add_profile(&h, &chip->profile);
     aim_sha256_update(&h, &chip->seed, sizeof chip->seed);
-    aim_sha256_update(&h, &age, sizeof age);
+    if (aim_profile_ages(&chip->profile))
+        aim_sha256_update(&h, &age, sizeof age);
     if (chip->profile.tile.input_range == AIM_RANGE_STATIC)
         add_ranges(&h, chip->ranges);
+    aim_sha256_final(&h, hex);
+}
+
+void aim_profile_digest(const aim_profile *profile, char hex[AIM_SHA256_HEX])
+{
+    aim_sha256 h;
+    aim_sha256_init(&h);
+    add_profile(&h, profile);
+    aim_sha256_final(&h, hex);
+}
+
+void aim_input_ranges_digest(const aim_input_ranges_set *set, char hex[AIM_SHA256_HEX])
+{
+    aim_sha256 h;
+    aim_sha256_init(&h);
+    add_ranges(&h, set);
     aim_sha256_final(&h, hex);
 }

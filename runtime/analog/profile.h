@@ -79,6 +79,12 @@ typedef struct aim_profile {
     aim_energy energy;
 } aim_profile;
 
+/* Does the age of a chip matter to what it computes? */
+static inline bool aim_profile_ages(const aim_profile *p)
+{
+    return p->programming == AIM_PROGRAMMING_DEVICES && p->drift;
+}
+
 /* A file by its path, which ends in NAME.conf. Errors name file, line and reason:
  * AIM_EINVAL for what the file says, AIM_ETOOLARGE above 64 KiB, AIM_ENOTFOUND,
  * AIM_EIO, AIM_ENOMEM. On an error *out is as it was. From any thread; they wait for

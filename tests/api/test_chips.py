@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import tempfile
@@ -103,6 +104,14 @@ class StateDirectory(unittest.TestCase):
     def read(self, name):
         with open(os.path.join(self.chips, name), encoding="utf-8") as f:
             return f.read()
+
+    @staticmethod
+    def replace(path, pattern, text):
+        with open(path, encoding="utf-8") as f:
+            content, n = re.subn(pattern, text, f.read())
+        assert n, (path, pattern)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(content)
 
     def write(self, name, content):
         with open(os.path.join(self.chips, name), "wb") as f:
@@ -445,7 +454,9 @@ class Restart(StateDirectory):
             daemon.delete("c")
             chips = self.kept(daemon)
             answers = [daemon.answers(f"{MODEL_ID}@{name}") for name in "ab"]
-        self.assertEqual(self.files(), ["a.json", "b.json", "b.ranges.json"])
+        ranges, = [name for name in self.files() if name.endswith(".ranges.json")]
+        self.assertRegex(ranges, "^b[.][0-9a-f]{16}[.]ranges[.]json$")
+        self.assertEqual(self.files(), sorted(["a.json", "b.json", ranges]))
         other = ["--threads", "3"] + ([] if THREADS_ONLY else ["--kernels", "portable"])
         for more in (["--threads", "1"], other):
             with self.daemon(*more) as daemon:
@@ -495,12 +506,22 @@ class Restart(StateDirectory):
         os.symlink("/dev/zero", os.path.join(self.chips, "device.json"))
         os.mkdir(os.path.join(self.chips, "folder.json"))
         before = self.files()
+        self.write("a.json.Xy12Zz", "half a chip")  # what a crash leaves goes away
         with self.daemon() as daemon:
             daemon.wait_chip("good")
-            self.assertEqual(daemon.names(), ["good"])
-            ignored = {os.path.basename(e["file"])[:-5] for e in daemon.events("chip_file_ignored")}
-            self.assertEqual(ignored, set(wrong) | {"device", "folder"})
-        self.assertEqual(self.files(), before)
+            bad = set(wrong) | {"device", "folder"}
+            self.assertEqual(set(daemon.names()), bad | {"good"})
+            for name in bad:
+                chip = daemon.chip(name)
+                self.assertEqual((chip["state"], chip["id"]), ("failed", name))
+                self.assertIn(name + ".json", chip["error"])
+            self.assertEqual({e["chip"] for e in daemon.events("chip_failed")}, bad)
+            self.assertEqual(self.files(), before)
+            answer = daemon.post(CHIPS, {"model": MODEL_ID, "profile": "ideal", "name": "empty"})
+            self.assertEqual((answer.status, answer.error["code"]), (409, "chip_exists"))
+            self.assertEqual(daemon.request("DELETE", CHIPS + "/folder").status, 500)
+            daemon.delete("empty")
+            daemon.program("empty", "ideal")
 
     @unittest.skipIf(THREADS_ONLY, "no threads meet")
     def test_what_cannot_be_programmed_again(self):
@@ -510,28 +531,40 @@ class Restart(StateDirectory):
         args = ("--profile-dir", profiles)
         with self.daemon(*args) as daemon:
             for name, profile in (("same", "ideal"), ("changed", "gaussian"),
-                                  ("lost", "pcm-hermes"), ("moved", "ideal"), ("torn", "ideal")):
+                                  ("lost", "reram-wan2022"), ("moved", "ideal"),
+                                  ("torn", "pcm-hermes"), ("swapped", "pcm-hermes"),
+                                  ("emptied", "pcm-hermes")):
                 daemon.program(name, profile)
-        with open(os.path.join(profiles, "gaussian.conf"), "a", encoding="utf-8") as f:
-            f.write("# changed\n")
-        os.unlink(os.path.join(profiles, "pcm-hermes.conf"))
+            for name in ("torn", "swapped", "emptied"):
+                daemon.change(f"/{name}/calibrate", texts=PROBLEMS[:1])
+                daemon.wait_chip(name)
+        with open(os.path.join(profiles, "ideal.conf"), "a", encoding="utf-8") as f:
+            f.write("# a comment changes nothing\n")
+        self.replace(os.path.join(profiles, "gaussian.conf"), r"inp_res = \d+", "inp_res = 62")
+        os.unlink(os.path.join(profiles, "reram-wan2022.conf"))
         self.write("moved.json", self.read("moved.json").replace(
             f'"base_model": "{MODEL_ID}"', '"base_model": "other"'))
-        self.write("torn.json", self.read("torn.json").replace(
-            '"calibrated": false', '"calibrated": true'))
-        says = {"changed": "has changed", "lost": "pcm-hermes", "moved": "not configured",
-                "torn": "ranges"}
+        for name in self.files():
+            if name.startswith("torn.") and "ranges" in name:
+                os.truncate(os.path.join(self.chips, name), 100)
+            elif name.startswith("swapped.") and "ranges" in name:
+                self.replace(os.path.join(self.chips, name), r"\[[0-9.]+", "[0.5")
+            elif name.startswith("emptied.") and "ranges" in name:
+                os.unlink(os.path.join(self.chips, name))
+        says = {"changed": "numbers of profile gaussian", "lost": "reram-wan2022",
+                "moved": "not configured", "torn": "ranges.json",
+                "swapped": "not the ranges of the chip", "emptied": "ranges.json"}
         with self.daemon(*args) as daemon:
             daemon.wait_chip("same")
             for name, text in says.items():
                 chip = daemon.chip(name)
                 self.assertEqual(chip["state"], "failed", chip)
-                self.assertIn(text, chip["error"])
+                self.assertRegex(chip["error"], text)
                 body = {"model": chip["model"], "prompt": "a"}
                 self.assertEqual(daemon.post("/v1/completions", body).status, 409)
                 self.assertEqual(daemon.post(f"{CHIPS}/{name}/age", {"age": 1}).status, 409)
                 self.assertEqual(daemon.post(f"{CHIPS}/{name}/probe", {"prompt": "a"}).status, 409)
-            self.assertEqual(daemon.metric("analogd_chips"), 5)
+            self.assertEqual(daemon.metric("analogd_chips"), 7)
             daemon.delete("changed")
             self.assertNotIn("changed.json", self.files())
             self.assertIn("lost.json", self.files())
@@ -642,6 +675,28 @@ class Restart(StateDirectory):
             pass
         with self.assertRaisesRegex(AssertionError, "state_dir"):
             ChipDaemon("--state-dir", path)
+        os.chmod(self.dir, 0o777)
+        with self.assertRaisesRegex(AssertionError, "every user may write"):
+            self.daemon()
+        os.chmod(self.dir, 0o755)
+        with self.daemon():
+            with self.assertRaisesRegex(AssertionError, "in use by another"):
+                self.daemon()
+
+    @unittest.skipIf(THREADS_ONLY, "no threads meet")
+    def test_another_model_in_the_folder(self):
+        model = os.path.join(self.dir, MODEL_ID)
+        shutil.copytree(MODEL, model)
+        with self.daemon(model=model) as daemon:
+            daemon.program("a", "ideal")
+        with open(os.path.join(model, "generation_config.json"), "a", encoding="utf-8") as f:
+            f.write("\n")
+        with self.daemon(model=model) as daemon:
+            daemon.wait_chip("a")
+        with open(os.path.join(model, "config.json"), "a", encoding="utf-8") as f:
+            f.write("\n")
+        with self.daemon(model=model) as daemon:
+            self.assertIn("another model", daemon.wait_chip("a", "failed")["error"])
 
 
 @unittest.skipIf(THREADS_ONLY, "no threads meet")
@@ -672,9 +727,20 @@ class Configured(StateDirectory):
         with self.daemon(*self.ARGS) as daemon:
             self.assertEqual(daemon.chip(MODEL_ID)["input_ranges"], "calibrated")
             self.assertEqual(daemon.answers(MODEL_ID), calibrated)
-        self.write(MODEL_ID + ".ranges.json", "torn")
+        other_seed = self.ARGS[:-1] + ("4",)
+        with self.daemon(*other_seed) as daemon:
+            chip = daemon.chip(MODEL_ID)
+            self.assertEqual((chip["state"], chip["input_ranges"]), ("ready", "dynamic"))
+            self.assertRegex(chip["error"], "ranges are not used: .* the seed 3")
+            self.assertEqual(len(daemon.events("input_ranges_ignored")), 1)
+        with self.daemon() as daemon:  # a chip of the API by the same name is another one
+            daemon.program(MODEL_ID, seed=3)
+            self.assertEqual(daemon.answers(f"{MODEL_ID}@{MODEL_ID}"), expected)
+            daemon.delete(MODEL_ID)
+        self.chips = os.path.join(self.dir, "configured")
+        self.write(MODEL_ID + ".json", "torn")
         with self.daemon(*self.ARGS) as daemon:
-            self.assertEqual(len(daemon.events("chip_file_ignored")), 1)
+            self.assertIn("not used", daemon.chip(MODEL_ID)["error"])
             self.assertEqual(daemon.answers(MODEL_ID), expected)
 
     def test_chips_beside_one(self):

@@ -84,6 +84,17 @@ static const struct {
 #undef FIELD
 };
 
+START_TEST(age_matters_where_devices_drift)
+{
+    aim_chip chip = a_chip(), older = chip;
+    older.age = 86400;
+    chip.profile.drift = older.profile.drift = false;
+    ck_assert_str_eq(digest_of(&chip), digest_of(&older));
+    chip.profile.drift = older.profile.drift = true;
+    ck_assert_str_ne(digest_of(&chip), digest_of(&older));
+}
+END_TEST
+
 START_TEST(each_field_that_matters_changes_the_digest)
 {
     aim_chip chip = a_chip(), other = chip;
@@ -236,6 +247,28 @@ START_TEST(files_of_the_model_count)
 }
 END_TEST
 
+START_TEST(weights_are_what_chips_are_made_of)
+{
+    char before[AIMD_WEIGHTS_DIGEST_SIZE], after[AIMD_WEIGHTS_DIGEST_SIZE];
+    aimd_model_options m = {.dir = dir};
+    aimd_weights_digest(&m, before);
+    ck_assert_uint_eq(strlen(before), AIMD_WEIGHTS_DIGEST_SIZE - 1);
+    write_file("README.md", "of no weight");
+    aimd_weights_digest(&m, after);
+    ck_assert_str_eq(before, after);
+    write_file("config.json", "[]");
+    aimd_weights_digest(&m, after);
+    ck_assert_str_ne(before, after);
+    write_file("config.json", "{}");
+    write_file("model.safetensors", "x");
+    aimd_weights_digest(&m, after);
+    ck_assert_str_ne(before, after);
+    m.random_weights = (char *)"phi-3-mini";
+    aimd_weights_digest(&m, before);
+    ck_assert_str_ne(before, after);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("fingerprint");
@@ -244,10 +277,12 @@ int main(void)
     tcase_add_test(chip, ranges_count);
     tcase_add_test(chip, ranges_count_where_they_are_used);
     tcase_add_test(chip, there_is_one_age_of_zero);
+    tcase_add_test(chip, age_matters_where_devices_drift);
     tcase_add_checked_fixture(whole, setup, teardown);
     tcase_add_test(whole, backend_kernels_and_chip_count_where_they_matter);
     tcase_add_test(whole, options_of_the_model_count);
     tcase_add_test(whole, files_of_the_model_count);
+    tcase_add_test(whole, weights_are_what_chips_are_made_of);
     suite_add_tcase(suite, chip);
     suite_add_tcase(suite, whole);
     SRunner *runner = srunner_create(suite);
