@@ -6,6 +6,9 @@ nobase_dist_doc_DATA = \
 	LICENSE \
 	README.md \
 	docs/README.md \
+	docs/accuracy.json \
+	docs/accuracy.md \
+	docs/accuracy.svg \
 	docs/api.md \
 	docs/benchmarks.md \
 	docs/design.md \
