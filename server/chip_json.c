@@ -23,6 +23,23 @@ static void put_settings(aim_buf *out, const aimd_model *m)
     put_text(out, "backend", o->backend);
 }
 
+/* From which texts ranges were calibrated; null: from none. */
+static void put_calibration(aim_buf *out, const aim_chip *c)
+{
+    const aim_ranges_origin *o = c && c->ranges ? &c->ranges->origin : NULL;
+    if (!o || !o->method[0]) {
+        aim_buf_puts(out, ",\"calibration\":null");
+        return;
+    }
+    aim_buf_printf(out, ",\"calibration\":{\"method\":\"%s\",\"value\":", o->method);
+    if (o->value > 0)
+        aim_buf_printf(out, "%.15g", o->value);
+    else
+        aim_buf_puts(out, "null");
+    aim_buf_printf(out, ",\"texts\":%lld,\"tokens\":%lld}", (long long)o->texts,
+                   (long long)o->tokens);
+}
+
 static void put_memory(aim_buf *out, const aim_memory_plan *p)
 {
     aim_buf_printf(out,
@@ -45,6 +62,7 @@ void aimd_chip_write(aim_buf *out, const aimd_chip *c)
     aim_buf_printf(out, ",\"progress\":%.4f", aimd_chip_progress(c));
     put_text(out, "error", c->error.code ? c->error.text : NULL);
     put_text(out, "input_ranges", ready ? aim_decoder_range_source(m->model->decoder) : NULL);
+    put_calibration(out, m->chip);
     put_memory(out, &m->plan);
     aim_buf_printf(out, ",\"created\":%lld", (long long)c->created);
     put_text(out, "source", c->configured ? "configuration" : "api");

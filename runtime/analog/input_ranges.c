@@ -45,6 +45,8 @@ void aim_input_ranges_free(aim_input_ranges_set *set)
 aim_input_ranges_set *aim_input_ranges_copy(const aim_input_ranges_set *set)
 {
     aim_input_ranges_set *copy = aim_calloc(1, sizeof *copy);
+    if (copy)
+        copy->origin = set->origin;
     for (size_t i = 0; copy && i < set->n_layers; i++) {
         const aim_layer_ranges *from = &set->layers[i];
         float *range = aim_input_ranges_add(copy, from->layer, from->tiles);

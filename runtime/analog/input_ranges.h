@@ -7,6 +7,7 @@
 #include "base/error.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct aim_layer_ranges {
     int layer; /* number of the linear layer, as chip.h counts them */
@@ -14,9 +15,17 @@ typedef struct aim_layer_ranges {
     float *range; /* [tiles], finite, > 0 */
 } aim_layer_ranges;
 
+/* What ranges were made from, for people to read. */
+typedef struct aim_ranges_origin {
+    char method[16]; /* "quantile", "max" or "std"; "": nothing is known */
+    double value;    /* of the method; 0 with max */
+    int64_t texts, tokens;
+} aim_ranges_origin;
+
 typedef struct aim_input_ranges_set {
     aim_layer_ranges *layers; /* ascending numbers */
     size_t n_layers;
+    aim_ranges_origin origin;
 } aim_input_ranges_set;
 
 /* The ranges of a layer, NULL if there are none. set may be NULL. */

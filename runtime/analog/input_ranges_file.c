@@ -2,7 +2,10 @@
 /* input_ranges_file.c - calibrated ranges as JSON:
  *
  *     {"format": "analogd input ranges", "version": 1,
- *      "layers": [{"layer": 0, "ranges": [3.25, 2.5]}, ...]} */
+ *      "origin": {"method": "quantile", "value": 0.9999, "texts": 2, "tokens": 90},
+ *      "layers": [{"layer": 0, "ranges": [3.25, 2.5]}, ...]}
+ *
+ * The origin may be missing. */
 #include "analog/input_ranges.h"
 
 #include "base/alloc.h"
@@ -11,9 +14,11 @@
 #include "base/json.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define FORMAT "analogd input ranges"
+#define MAX_VALUE 1e9
 
 enum {
     VERSION = 1,
@@ -33,10 +38,21 @@ static void write_layer(aim_buf *out, const aim_layer_ranges *l)
     aim_buf_puts(out, "]}");
 }
 
+static void write_origin(aim_buf *out, const aim_ranges_origin *o)
+{
+    if (o->method[0])
+        aim_buf_printf(out,
+                       " \"origin\": {\"method\": \"%s\", \"value\": %.17g, \"texts\": %lld, "
+                       "\"tokens\": %lld},\n",
+                       o->method, o->value, (long long)o->texts, (long long)o->tokens);
+}
+
 int aim_input_ranges_save(const aim_input_ranges_set *set, const char *path, aim_error *err)
 {
     aim_buf out = AIM_BUF_INIT;
-    aim_buf_printf(&out, "{\"format\": \"%s\", \"version\": %d, \"layers\": [\n", FORMAT, VERSION);
+    aim_buf_printf(&out, "{\"format\": \"%s\", \"version\": %d,\n", FORMAT, VERSION);
+    write_origin(&out, &set->origin);
+    aim_buf_puts(&out, " \"layers\": [\n");
     for (size_t i = 0; i < set->n_layers; i++) {
         aim_buf_puts(&out, i ? ",\n" : "");
         write_layer(&out, &set->layers[i]);
@@ -105,10 +121,36 @@ static int read_layer(const json_t *object, aim_input_ranges_set *set, const cha
     return code;
 }
 
+static bool is_method(const char *name)
+{
+    size_t letters = strspn(name, "abcdefghijklmnopqrstuvwxyz");
+    return letters > 0 && !name[letters] && letters < sizeof((aim_ranges_origin *)0)->method;
+}
+
+static int read_origin(const json_t *object, aim_ranges_origin *o, const char *what, aim_error *err)
+{
+    static const char *const known[] = {"method", "value", "texts", "tokens", NULL};
+    const char *method = "";
+    if (!object)
+        return AIM_OK;
+    if (!json_is_object(object))
+        return aim_fail_param(err, AIM_EFORMAT, "origin", "%s: \"origin\" must be an object", what);
+    if (check_keys(object, known, what, err) ||
+        aim_json_string(object, "method", true, what, &method, err) ||
+        aim_json_number(object, "value", 0, MAX_VALUE, true, what, &o->value, err) ||
+        aim_json_int(object, "texts", 0, INT64_MAX, true, what, &o->texts, err) ||
+        aim_json_int(object, "tokens", 0, INT64_MAX, true, what, &o->tokens, err))
+        return (int)AIM_EFORMAT;
+    if (!is_method(method))
+        return aim_fail_param(err, AIM_EFORMAT, "method", "%s: \"method\" must be one word", what);
+    strcpy(o->method, method);
+    return AIM_OK;
+}
+
 static int read_document(const json_t *doc, aim_input_ranges_set *set, const char *what,
                          aim_error *err)
 {
-    static const char *const known[] = {"format", "version", "layers", NULL};
+    static const char *const known[] = {"format", "version", "origin", "layers", NULL};
     const char *format = json_string_value(json_object_get(doc, "format"));
     if (!format || strcmp(format, FORMAT) != 0)
         return aim_fail_param(err, AIM_EFORMAT, "format", "%s: \"format\" must be \"%s\"", what,
@@ -117,6 +159,8 @@ static int read_document(const json_t *doc, aim_input_ranges_set *set, const cha
     int code = aim_json_int(doc, "version", VERSION, VERSION, true, what, &version, err);
     if (code == AIM_OK)
         code = check_keys(doc, known, what, err);
+    if (code == AIM_OK)
+        code = read_origin(json_object_get(doc, "origin"), &set->origin, what, err);
     const json_t *layers = json_object_get(doc, "layers");
     if (code == AIM_OK && !json_is_array(layers))
         code = aim_fail_param(err, AIM_EFORMAT, "layers", "%s: \"layers\" must be a list", what);

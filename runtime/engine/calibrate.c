@@ -7,6 +7,7 @@
 #include "engine/measure_run.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- methods ---------------------------------------------------------------------- */
@@ -134,6 +135,19 @@ static bool add_ranges(aim_input_ranges_set *set, const layer_inputs *l, const a
     return true;
 }
 
+static aim_ranges_origin origin_of(const aim_calibration *how, const aim_token_list *texts,
+                                   size_t n_texts)
+{
+    bool has_value = how->method != AIM_CALIBRATE_MAX;
+    aim_ranges_origin origin = {.value = has_value ? how->value : 0, .texts = (int64_t)n_texts};
+    for (size_t i = 0; i < N_METHODS; i++)
+        if (methods[i].usual.method == how->method)
+            snprintf(origin.method, sizeof origin.method, "%s", methods[i].name);
+    for (size_t i = 0; i < n_texts; i++)
+        origin.tokens += texts[i].n;
+    return origin;
+}
+
 static aim_input_ranges_set *make_ranges(const calibrator *c, const aim_calibration *how,
                                          aim_error *err)
 {
@@ -216,6 +230,8 @@ aim_input_ranges_set *aim_model_calibrate(const aim_model *m, const aim_token_li
     aim_input_ranges_set *set = NULL;
     if (collect(&c, m, texts, n_texts, options, err) == AIM_OK)
         set = make_ranges(&c, calibration, err);
+    if (set)
+        set->origin = origin_of(calibration, texts, n_texts);
     for (size_t i = 0; i < c.n_layers; i++)
         aim_free(c.layers[i].of_tile);
     aim_free(c.layers);

@@ -176,10 +176,25 @@ class Calibration(StateDirectory):
             answer = daemon.post(CHIPS + "/d/calibrate", {"texts": PROBLEMS})
             self.assertEqual((answer.status, answer.error["code"]), (400, "ranges_not_static"))
 
+    def test_what_ranges_are_from(self):
+        counts = {}
+        with self.daemon() as daemon:
+            for name, fields in (("q", {"value": 0.999}), ("m", {"method": "max"})):
+                self.assertIsNone(daemon.program(name)["calibration"])
+                daemon.change(f"/{name}/calibrate", texts=PROBLEMS, **fields)
+                counts[name] = daemon.wait_chip(name)["calibration"]
+            tokens = sum(len(daemon.tokenize(p)) + 1 for p in PROBLEMS)  # and BOS
+            rest = {"texts": len(PROBLEMS), "tokens": tokens}
+            self.assertEqual(counts["q"], {"method": "quantile", "value": 0.999, **rest})
+            self.assertEqual(counts["m"], {"method": "max", "value": None, **rest})
+        with self.daemon() as daemon:
+            for name, expected in counts.items():
+                self.assertEqual(daemon.wait_chip(name)["calibration"], expected)
+
     def test_ranges_are_taken_away(self):
-        chip = ("--backend", "analog", "--profile", "pcm-hermes", "--chip-seed", "4")
+        args = ("--backend", "analog", "--profile", "pcm-hermes", "--chip-seed", "4")
         names = ("c", MODEL_ID)  # one of the API, and the configured one
-        with self.daemon(*chip) as daemon:
+        with self.daemon(*args) as daemon:
             daemon.program("c", seed=3)
             answers = {}
             for name in names:
@@ -189,10 +204,11 @@ class Calibration(StateDirectory):
                 self.assertEqual(daemon.wait_chip(name)["input_ranges"], "calibrated")
                 self.assertIn(name + ".ranges.json", self.files())
                 daemon.change(f"/{name}/calibrate", method="none")
-                self.assertEqual(daemon.wait_chip(name)["input_ranges"], "dynamic")
+                chip = daemon.wait_chip(name)
+                self.assertEqual((chip["input_ranges"], chip["calibration"]), ("dynamic", None))
                 self.assertEqual(daemon.answers(model), answers[model])
             self.assertEqual(self.files(), ["c.json"])
-        with self.daemon(*chip) as daemon:
+        with self.daemon(*args) as daemon:
             daemon.wait_chip("c")
             for model, expected in answers.items():
                 self.assertEqual(daemon.answers(model), expected)

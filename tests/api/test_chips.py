@@ -29,7 +29,7 @@ DRIFTS = "pcm-aihwkit"  # a profile under which age matters
 CHIPS = "/v1/chips"
 HOUR, DAY = 3600, 86400
 FIELDS = {"id", "object", "model", "base_model", "profile", "seed", "age", "conductance_bits",
-          "out_bound", "backend", "state", "progress", "error", "input_ranges", "memory",
+          "out_bound", "backend", "state", "progress", "error", "input_ranges", "calibration", "memory",
           "created", "source", "persistent"}
 PROBLEMS = [p["prompt"] for p in harness.problems()[:2 if THREADS_ONLY else 6]]
 TOKENS = 8 if THREADS_ONLY else 24

@@ -46,12 +46,17 @@ static aim_input_ranges_set *some_ranges(void)
     }
     set->layers[2].range[0] = 1e-45f;
     set->layers[2].range[1] = 3.4028234e38f;
+    set->origin = (aim_ranges_origin){"quantile", 1.0 / 3, 2, INT64_C(1) << 40};
     return set;
 }
 
 static void check_equal(const aim_input_ranges_set *a, const aim_input_ranges_set *b)
 {
     ck_assert_uint_eq(a->n_layers, b->n_layers);
+    ck_assert_str_eq(a->origin.method, b->origin.method);
+    ck_assert_double_eq(a->origin.value, b->origin.value);
+    ck_assert_int_eq(a->origin.texts, b->origin.texts);
+    ck_assert_int_eq(a->origin.tokens, b->origin.tokens);
     for (size_t i = 0; i < a->n_layers; i++) {
         ck_assert_int_eq(a->layers[i].layer, b->layers[i].layer);
         ck_assert_int_eq(a->layers[i].tiles, b->layers[i].tiles);
@@ -117,6 +122,7 @@ START_TEST(empty_set_is_a_file_too)
     aim_input_ranges_set *loaded = load(&err);
     ck_assert_msg(loaded != NULL, "%s", err.text);
     ck_assert_uint_eq(loaded->n_layers, 0);
+    ck_assert_str_eq(loaded->origin.method, "");
     aim_input_ranges_free(loaded);
 }
 END_TEST
@@ -153,6 +159,8 @@ START_TEST(failed_save_leaves_the_old_file)
 }
 END_TEST
 
+#define ORIGIN(fields)                                                                             \
+    "{\"format\":\"analogd input ranges\",\"version\":1,\"origin\":" fields ",\"layers\":[]}"
 #define DOC(layers) "{\"format\":\"analogd input ranges\",\"version\":1,\"layers\":" layers "}"
 
 static const struct {
@@ -165,6 +173,14 @@ static const struct {
     {"{\"format\":\"analogd input ranges\",\"version\":2,\"layers\":[]}", "\"version\" is 2"},
     {"{\"format\":\"analogd input ranges\",\"version\":1}", "\"layers\" must be a list"},
     {"{\"format\":\"analogd input ranges\",\"version\":1,\"layers\":[],\"x\":1}",
+     "unknown field \"x\""},
+    {ORIGIN("1"), "\"origin\" must be an object"},
+    {ORIGIN("{\"method\":\"max\",\"value\":0,\"texts\":1}"), "\"tokens\" is missing"},
+    {ORIGIN("{\"method\":\"m\\\"\",\"value\":0,\"texts\":1,\"tokens\":1}"), "must be one word"},
+    {ORIGIN("{\"method\":\"abcdefghijklmnop\",\"value\":0,\"texts\":1,\"tokens\":1}"),
+     "must be one word"},
+    {ORIGIN("{\"method\":\"max\",\"value\":-1,\"texts\":1,\"tokens\":1}"), "\"value\" is -1"},
+    {ORIGIN("{\"method\":\"max\",\"value\":1,\"texts\":1,\"tokens\":1,\"x\":1}"),
      "unknown field \"x\""},
     {DOC("{}"), "\"layers\" must be a list"},
     {DOC("[1]"), "\"layers\" must be a list of objects"},
