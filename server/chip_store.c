@@ -160,7 +160,7 @@ static int check_names(const aimd_chip_record *r, const char *id, const char *pa
 {
     if (strcmp(r->id, id) != 0)
         return aim_fail(err, AIM_EFORMAT, "%s: \"id\" is not the name of the file", path);
-    if (!aimd_is_chip_name(r->profile))
+    if (strchr(r->profile, '/'))
         return aim_fail(err, AIM_EFORMAT, "%s: \"profile\" is not a name", path);
     return 0;
 }

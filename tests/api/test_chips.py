@@ -561,7 +561,10 @@ class Restart(StateDirectory):
                 self.assertEqual(chip["state"], "failed", chip)
                 self.assertRegex(chip["error"], text)
                 body = {"model": chip["model"], "prompt": "a"}
-                self.assertEqual(daemon.post("/v1/completions", body).status, 409)
+                answer = daemon.post("/v1/completions", body)
+                self.assertEqual((answer.status, answer.error["code"]), (409, "chip_failed"))
+                self.assertIn(text, answer.error["message"])
+                self.assertNotIn("retry-after", answer.headers)
                 self.assertEqual(daemon.post(f"{CHIPS}/{name}/age", {"age": 1}).status, 409)
                 self.assertEqual(daemon.post(f"{CHIPS}/{name}/probe", {"prompt": "a"}).status, 409)
             self.assertEqual(daemon.metric("analogd_chips"), 7)
