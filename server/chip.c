@@ -2,7 +2,6 @@
 #include "server/chip.h"
 
 #include "base/alloc.h"
-#include "base/memory.h"
 #include "server/chip_operation.h"
 #include "server/chip_store.h"
 #include "server/daemon.h"
@@ -18,8 +17,7 @@ const char *aimd_chip_state_name(enum aimd_chip_state state)
     return names[state];
 }
 
-/* Of a model's id: what stands before its last '@', if there is one, else all of it. */
-static size_t base_length(const char *model_id)
+size_t aimd_chip_base_length(const char *model_id)
 {
     const char *at = strrchr(model_id, '@');
     return at && at != model_id ? (size_t)(at - model_id) : strlen(model_id);
@@ -55,7 +53,7 @@ static aimd_chip *append(aimd_daemon *d, const char *id, const char *base_model,
     c->daemon = d;
     c->model = aimd_model_hold(first);
     c->created = first->created;
-    c->persistent = d->chips.folder != NULL;
+    c->kept = d->chips.folder != NULL;
     while (*end)
         end = &(*end)->next;
     return *end = c;
@@ -129,153 +127,6 @@ void aimd_chip_fail(aimd_chip *c, const aim_error *err)
     aimd_log(AIMD_LOG_ERROR, "chip_failed", AIMD_STR("chip", c->id), AIMD_STR("reason", err->text));
 }
 
-/* ---- memory -------------------------------------------------------------- */
-
-/* Of all models, and of all states that are to come. */
-static size_t planned_bytes(const aimd_daemon *d)
-{
-    size_t planned = aimd_models_planned_bytes(&d->models);
-    for (const aimd_chip_operation *o = d->chips.operations; o; o = o->next_operation)
-        if (!o->first)
-            planned = aim_add_saturating(planned, aim_memory_plan_total(&o->coming->plan));
-    return planned;
-}
-
-static uint64_t less(uint64_t from, uint64_t what)
-{
-    return from > what ? from - what : 0;
-}
-
-/* Of what there was at the start the plans are gone; of what there is now, only what of
- * them is not touched yet: others may have taken memory meanwhile. */
-static uint64_t memory_left(const aimd_daemon *d)
-{
-    uint64_t planned = planned_bytes(d);
-    uint64_t of_start = less(d->memory, planned);
-    uint64_t now = less(aim_memory_read("").available, less(planned, aim_memory_anonymous()));
-    return of_start < now ? of_start : now;
-}
-
-static bool can_be_deleted(const aimd_chip *c)
-{
-    return !c->configured && !c->leaving;
-}
-
-/* What would leave more room, beside what the plan says. */
-static const char *advice(const aimd_daemon *d)
-{
-    const aimd_chip *c = d->chips.first;
-    while (c && !can_be_deleted(c))
-        c = c->next;
-    return c ? ", or delete a chip" : "";
-}
-
-int aimd_chip_reserve(aimd_daemon *d, aimd_model *coming, aim_error *err)
-{
-    aim_error cause = {0};
-    if (aim_memory_plan_fit(&coming->plan, 1, memory_left(d), &cause))
-        return aim_fail(err, AIM_ECONFLICT, "%s%s", cause.text, advice(d));
-    return 0;
-}
-
-/* ---- states -------------------------------------------------------------- */
-
-const aimd_model_options *aimd_chip_base(const aimd_options *o, const char *id)
-{
-    for (size_t i = 0; i < o->n_models; i++)
-        if (strcmp(o->models[i].id, id) == 0)
-            return &o->models[i];
-    return NULL;
-}
-
-/* Put a copy of value in the place of a string; false when out of memory. */
-static bool set_text(char **place, const char *value)
-{
-    aim_free(*place);
-    *place = value ? aim_strdup(value) : NULL;
-    return *place;
-}
-
-/* BASE@NAME; of a base that is a chip itself what its own name was made from. */
-static char *model_id(const char *base_id, const char *name)
-{
-    aim_buf b = AIM_BUF_INIT;
-    aim_buf_append(&b, base_id, base_length(base_id));
-    aim_buf_printf(&b, "@%s", name);
-    char *id = aim_buf_steal(&b, NULL);
-    aim_buf_free(&b);
-    return id;
-}
-
-aimd_model *aimd_chip_model_new(aimd_daemon *d, const aimd_model_options *base, const char *base_id,
-                                const aimd_chip_request *r, aim_error *err)
-{
-    aimd_model_options o;
-    if (aimd_model_options_copy(&o, base, err))
-        return NULL;
-    aim_free(o.id);
-    o.id = model_id(base_id, r->name);
-    o.chip_seed = r->seed;
-    o.chip_age = r->age;
-    o.conductance_bits = r->conductance_bits;
-    o.out_bound = r->out_bound;
-    aimd_model *m = NULL;
-    if (o.id && set_text(&o.backend, r->backend) && set_text(&o.profile, r->profile))
-        m = aimd_model_new(d, &o, err);
-    else
-        aim_fail_nomem(err, "chip");
-    aimd_model_options_free(&o);
-    return m;
-}
-
-aimd_model *aimd_chip_unknown_model(aimd_daemon *d, const char *id)
-{
-    aimd_model_options o = {.id = model_id("", id)};
-    aimd_model *m = o.id ? aimd_model_new(d, &o, NULL) : NULL;
-    aim_free(o.id);
-    return m;
-}
-
-static bool copy_chip(aimd_model *to, const aimd_model *of, bool keep_ranges)
-{
-    to->chip = aim_malloc(sizeof *to->chip);
-    if (!to->chip)
-        return false;
-    *to->chip = *of->chip;
-    to->chip->ranges = NULL;
-    if (keep_ranges && of->chip->ranges)
-        to->chip->ranges = aim_input_ranges_copy(of->chip->ranges);
-    return !keep_ranges || !of->chip->ranges == !to->chip->ranges;
-}
-
-/* The cache stays as large as it is: what is served now would not fit a smaller one. */
-static int plan_next(aimd_model *m, const aimd_model *of, aim_error *err)
-{
-    int rc = aimd_model_plan(m, err);
-    m->plan.kv_blocks = m->plan.kv_least = of->plan.kv_blocks;
-    m->plan.kv_cache = of->plan.kv_cache;
-    return rc;
-}
-
-aimd_model *aimd_chip_next_state(const aimd_model *of, double age, bool keep_ranges, aim_error *err)
-{
-    aimd_model *m = aimd_model_new(of->daemon, &of->options, err);
-    if (!m)
-        return NULL;
-    m->created = of->created;
-    m->options.chip_age = age;
-    if (!copy_chip(m, of, keep_ranges)) {
-        aim_fail_nomem(err, "chip");
-        aimd_model_discard(m);
-        return NULL;
-    }
-    m->chip->age = age;
-    if (plan_next(m, of, err) == 0)
-        return m;
-    aimd_model_discard(m);
-    return NULL;
-}
-
 double aimd_chip_progress(const aimd_chip *c)
 {
     if (c->operation)
@@ -283,11 +134,33 @@ double aimd_chip_progress(const aimd_chip *c)
     return c->state == AIMD_CHIP_READY ? 1 : atomic_load(&c->model->progress);
 }
 
+bool aimd_chip_is_persistent(const aimd_chip *c)
+{
+    const aimd_model *m = c->model;
+    if (!c->configured)
+        return c->kept;
+    const aimd_model_options *o = aimd_chip_base(c->daemon->options, m->id);
+    return o && atomic_load(&m->age) == o->chip_age && (c->kept || !m->chip->ranges);
+}
+
+void aimd_chip_log_ready(const aimd_chip *c, const char *operation, double seconds)
+{
+    const aimd_model *m = c->model;
+    const aim_profile *p = &m->chip->profile;
+    aimd_log(AIMD_LOG_INFO, "chip_ready", AIMD_STR("chip", c->id), AIMD_STR("operation", operation),
+             AIMD_STR("model", m->id), AIMD_NUM("seconds", seconds), AIMD_STR("profile", p->name),
+             AIMD_INT("seed", (int64_t)m->chip->seed), AIMD_NUM("age", atomic_load(&m->age)),
+             AIMD_INT("conductance_bits", p->conductance_bits),
+             AIMD_NUM("out_bound", p->tile.out_bound), AIMD_STR("backend", m->options.backend),
+             AIMD_STR("input_ranges", aim_decoder_range_source(m->model->decoder)),
+             AIMD_STR("fingerprint", m->fingerprint));
+}
+
 /* ---- the daemon's life --------------------------------------------------- */
 
 void aimd_chip_name_of_model(const char *model_id, char name[AIMD_CHIP_NAME + 1])
 {
-    size_t base = base_length(model_id), n = 0;
+    size_t base = aimd_chip_base_length(model_id), n = 0;
     const char *from = model_id[base] && model_id[base + 1] ? model_id + base + 1 : model_id;
     for (; *from && n < AIMD_CHIP_NAME; from++) {
         name[n] = *from;
@@ -305,7 +178,7 @@ static int add_configured(aimd_daemon *d, aimd_model *m, aim_error *err)
     aimd_chip_name_of_model(m->id, id);
     if (aimd_chip_find(d, id, strlen(id)))
         return aim_fail(err, AIM_EINVAL, "model %s: another chip is called %s too", m->id, id);
-    char *base = aim_strndup(m->id, base_length(m->id));
+    char *base = aim_strndup(m->id, aimd_chip_base_length(m->id));
     aimd_chip *c = base ? append(d, id, base, m, err) : NULL;
     aim_free(base);
     if (!c)
@@ -329,8 +202,10 @@ int aimd_chips_init(aimd_daemon *d, aim_error *err)
 
 void aimd_chips_loaded(aimd_daemon *d)
 {
-    for (aimd_chip *c = d->chips.first; c; c = c->next)
+    for (aimd_chip *c = d->chips.first; c; c = c->next) {
         c->state = AIMD_CHIP_READY;
+        aimd_chip_log_ready(c, "load", c->model->load_seconds);
+    }
 }
 
 /* The reservation before the chip is added: from then on it counts itself. */

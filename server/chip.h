@@ -38,7 +38,7 @@ typedef struct aimd_chip {
     aim_error error;                /* why FAILED, or why the last operation came to nothing */
     bool leaving;                   /* it is being deleted: nothing is begun with it */
     bool configured;                /* a model of the configuration: it cannot be deleted */
-    bool persistent;                /* it, or of a configured one its ranges, outlive the process */
+    bool kept;                      /* there is a folder for it, or for its ranges */
     int64_t created;                /* unix time */
     aimd_model *model;              /* as it is served, or will be; held */
     aimd_chip_operation *operation; /* under way; NULL: none */
@@ -92,6 +92,8 @@ typedef struct aimd_chip_request {
 /* The name of the chip that a configured model of this id stands on: what follows its last
  * '@', else all of it; what a chip's name may not hold becomes '-'. */
 void aimd_chip_name_of_model(const char *model_id, char name[AIMD_CHIP_NAME + 1]);
+/* The length of what stands before that '@', else of all of it. */
+size_t aimd_chip_base_length(const char *model_id);
 /* The options of the configured model of this id; NULL: there is none. */
 const aimd_model_options *aimd_chip_base(const aimd_options *o, const char *id);
 /* The first state of a chip, without its profile: base with other options, called
@@ -128,9 +130,11 @@ void aimd_chip_fail(aimd_chip *c, const aim_error *err);
 int aimd_chip_reserve(aimd_daemon *d, aimd_model *coming, aim_error *err);
 /* Program the first state. */
 int aimd_chip_program(aimd_chip *c, aim_error *err);
-/* Put coming, which is held for the operation, in the place of what is served. */
+/* Put coming, which is held for the operation, in the place of what is served; if it
+ * computes alike, only the age that is told changes. */
 int aimd_chip_age(aimd_chip *c, aimd_model *coming, aim_error *err);
-/* The same, with ranges from these texts, which are taken over. calibration NULL: without
+/* The same, with ranges from these texts, which are taken over. They are measured on the
+ * chip without calibrated ranges, whatever it has now. calibration NULL: without
  * calibrated ranges, and without texts. */
 int aimd_chip_calibrate(aimd_chip *c, aimd_model *coming, aimd_token_texts *texts,
                         const aim_calibration *calibration, aim_error *err);
@@ -139,10 +143,18 @@ int aimd_chip_calibrate(aimd_chip *c, aimd_model *coming, aimd_token_texts *text
 aimd_model *aimd_chip_next_state(const aimd_model *of, double age, bool keep_ranges,
                                  aim_error *err);
 
+/* Would coming, from aimd_chip_next_state with the ranges kept, compute what served does?
+ * It need not be made then. */
+bool aimd_chip_computes_alike(const aimd_model *served, const aimd_model *coming);
+
 /* ---- what is told -------------------------------------------------------- */
 
 /* Of the operation under way; 1 if there is none, 0 if the chip failed. */
 double aimd_chip_progress(const aimd_chip *c);
+/* Does a restart bring it back as it is? */
+bool aimd_chip_is_persistent(const aimd_chip *c);
+/* Log that a state is served, with all that makes the same chip again. */
+void aimd_chip_log_ready(const aimd_chip *c, const char *operation, double seconds);
 /* The chip object of the API (chip_json.c). */
 void aimd_chip_write(aim_buf *out, const aimd_chip *c);
 

@@ -146,6 +146,14 @@ static int make_chip(aimd_model *m, aim_error *err)
     return aim_fail_param(err, code, cause.param, "%s", cause.text);
 }
 
+/* The base's, if none was asked for and the profile has output converters. */
+static void inherit_out_bound(aimd_model *m, double of_base)
+{
+    aim_tile_settings *tile = &m->chip->profile.tile;
+    if (m->options.out_bound == 0 && of_base > 0 && tile->out_bound > 0)
+        tile->out_bound = m->options.out_bound = of_base;
+}
+
 int aimd_read_new_chip(aimd_offload *o, const aimd_body *b, aimd_new_chip *out, aim_error *err)
 {
     aimd_chip_request r;
@@ -161,7 +169,10 @@ int aimd_read_new_chip(aimd_offload *o, const aimd_body *b, aimd_new_chip *out, 
     if (!out->model)
         return (int)err->code;
     rc = make_chip(out->model, err);
-    return rc ? rc : aimd_model_plan(out->model, err);
+    if (rc)
+        return rc;
+    inherit_out_bound(out->model, out->base->out_bound);
+    return aimd_model_plan(out->model, err);
 }
 
 /* ---- a calibration ------------------------------------------------------- */

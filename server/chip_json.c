@@ -17,7 +17,7 @@ static void put_settings(aim_buf *out, const aimd_model *m)
     const aim_profile *p = m->chip ? &m->chip->profile : NULL;
     put_text(out, "profile", p ? p->name : o->profile);
     aim_buf_printf(out, ",\"seed\":%llu,\"age\":%.15g,\"conductance_bits\":%d,\"out_bound\":%.15g",
-                   (unsigned long long)o->chip_seed, o->chip_age,
+                   (unsigned long long)o->chip_seed, atomic_load(&m->age),
                    p ? p->conductance_bits : o->conductance_bits,
                    p ? p->tile.out_bound : o->out_bound);
     put_text(out, "backend", o->backend);
@@ -66,5 +66,5 @@ void aimd_chip_write(aim_buf *out, const aimd_chip *c)
     put_memory(out, &m->plan);
     aim_buf_printf(out, ",\"created\":%lld", (long long)c->created);
     put_text(out, "source", c->configured ? "configuration" : "api");
-    aim_buf_printf(out, ",\"persistent\":%s}", c->persistent ? "true" : "false");
+    aim_buf_printf(out, ",\"persistent\":%s}", aimd_chip_is_persistent(c) ? "true" : "false");
 }

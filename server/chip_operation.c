@@ -25,15 +25,34 @@ static void on_measured(void *arg, double done)
     atomic_store_explicit(&o->measure_progress, done, memory_order_relaxed);
 }
 
-static int measure(aimd_chip_operation *o)
+static int measure_on(aimd_chip_operation *o, const aim_model *m)
 {
     aim_measure_options options = {.threads = o->measured->options.engine.threads,
                                    .cancelled = &o->cancelled,
                                    .progress = on_measured,
                                    .progress_arg = o};
-    o->coming->chip->ranges = aim_model_calibrate(o->measured->model, o->texts.texts, o->texts.n,
-                                                  &o->calibration, &options, &o->error);
+    o->coming->chip->ranges =
+        aim_model_calibrate(m, o->texts.texts, o->texts.n, &o->calibration, &options, &o->error);
     return (int)o->error.code;
+}
+
+/* On the chip as it was before it was calibrated: ranges follow from the chip and the
+ * texts, not from ranges. */
+static int measure_anew(aimd_chip_operation *o)
+{
+    aimd_model *m = aimd_chip_next_state(o->coming, o->coming->chip->age, false, &o->error);
+    if (!m)
+        return (int)o->error.code;
+    if (aimd_model_open(m, &o->cancelled, &o->error) == 0)
+        measure_on(o, m->model);
+    aim_model_close(m->model);
+    aimd_model_discard(m);
+    return (int)o->error.code;
+}
+
+static int measure(aimd_chip_operation *o)
+{
+    return o->measured->chip->ranges ? measure_anew(o) : measure_on(o, o->measured->model);
 }
 
 /* What was opened in vain gives its memory back at once. */
@@ -58,7 +77,7 @@ static void run(aimd_lane_task *t)
 static void save(aimd_lane_task *t)
 {
     aimd_chip_operation *o = (aimd_chip_operation *)t;
-    aimd_kept_chip chip = {o->id, o->base_model, o->created, o->configured, o->coming};
+    aimd_kept_chip chip = {o->id, o->base_model, o->created, o->configured, o->age, o->coming};
     aimd_chip_store_save(o->daemon, &chip, &o->error);
 }
 
@@ -117,14 +136,13 @@ static void succeed(aimd_chip_operation *o)
     aimd_chip *c = o->chip;
     if (c) {
         double seconds = (double)(aim_now_ns() - o->start_ns) / 1e9;
-        serve(c, o->coming);
+        if (!o->alike)
+            serve(c, o->coming);
+        atomic_store(&c->model->age, o->age);
         c->state = AIMD_CHIP_READY;
         c->error = (aim_error){0};
         aimd_observe_label(o->daemon->metrics, AIMD_M_CHIP_OPERATION, NULL, o->name, seconds);
-        aimd_log(AIMD_LOG_INFO, "chip_ready", AIMD_STR("chip", c->id),
-                 AIMD_STR("operation", o->name), AIMD_STR("model", c->model->id),
-                 AIMD_NUM("seconds", seconds), AIMD_NUM("age", c->model->chip->age),
-                 AIMD_STR("fingerprint", c->model->fingerprint));
+        aimd_chip_log_ready(c, o->name, seconds);
     }
     end(o);
 }
@@ -153,7 +171,7 @@ static void done(aimd_lane_task *t)
         aim_fail(&o->error, AIM_ECANCELED, "the chip was about to be deleted");
     if (o->error.code) {
         fail(o);
-    } else if (o->chip && o->chip->persistent && !o->first && is_kept(o)) {
+    } else if (o->chip && o->chip->kept && !o->first && is_kept(o)) {
         o->task = (aimd_lane_task){.run = save, .done = saved};
         aimd_lane_add(&o->daemon->chips.files, &o->task);
     } else {
@@ -199,6 +217,7 @@ static aimd_chip_operation *new_operation(aimd_chip *c, const char *name, aimd_m
     o->daemon = c->daemon;
     o->chip = c;
     o->coming = coming;
+    o->age = coming->chip->age;
     o->name = name;
     o->created = c->created;
     o->configured = c->configured;
@@ -206,7 +225,7 @@ static aimd_chip_operation *new_operation(aimd_chip *c, const char *name, aimd_m
     return o;
 }
 
-static void begin(aimd_chip_operation *o, enum aimd_chip_state state)
+static void add(aimd_chip_operation *o, enum aimd_chip_state state)
 {
     aimd_chips *chips = &o->daemon->chips;
     const aimd_model *m = o->coming;
@@ -218,10 +237,16 @@ static void begin(aimd_chip_operation *o, enum aimd_chip_state state)
     aimd_log(AIMD_LOG_INFO, "chip_operation", AIMD_STR("chip", o->id),
              AIMD_STR("operation", o->name), AIMD_STR("model", m->id),
              AIMD_STR("profile", m->chip->profile.name), AIMD_INT("seed", (int64_t)m->chip->seed),
-             AIMD_NUM("age", m->chip->age),
+             AIMD_NUM("age", o->age), AIMD_STR("backend", m->options.backend),
              AIMD_INT("conductance_bits", m->chip->profile.conductance_bits),
+             AIMD_NUM("out_bound", m->chip->profile.tile.out_bound),
              AIMD_INT("needed_bytes", (int64_t)aim_memory_plan_total(&m->plan)));
-    aimd_lane_add(&chips->programming, &o->task);
+}
+
+static void begin(aimd_chip_operation *o, enum aimd_chip_state state)
+{
+    add(o, state);
+    aimd_lane_add(&o->daemon->chips.programming, &o->task);
 }
 
 int aimd_chip_program(aimd_chip *c, aim_error *err)
@@ -234,8 +259,28 @@ int aimd_chip_program(aimd_chip *c, aim_error *err)
     return 0;
 }
 
+/* There is nothing to compute. */
+static int tell_age(aimd_chip *c, double age, aim_error *err)
+{
+    aimd_chip_operation *o = new_operation(c, "age", aimd_model_hold(c->model), err);
+    if (!o)
+        return AIM_ENOMEM;
+    o->alike = true;
+    o->age = age;
+    o->start_ns = aim_now_ns();
+    add(o, AIMD_CHIP_AGEING);
+    on_turn(&o->task);
+    done(&o->task);
+    return 0;
+}
+
 int aimd_chip_age(aimd_chip *c, aimd_model *coming, aim_error *err)
 {
+    if (aimd_chip_computes_alike(c->model, coming)) {
+        double age = coming->chip->age;
+        aimd_model_release(coming);
+        return tell_age(c, age, err);
+    }
     aimd_chip_operation *o = new_operation(c, "age", coming, err);
     if (!o)
         return AIM_ENOMEM;

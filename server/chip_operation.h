@@ -14,6 +14,8 @@ struct aimd_chip_operation {
     aimd_model *coming;         /* the new state; held */
     bool first;                 /* ... which stands in the model table already */
     const char *name;           /* "program", "age" or "calibrate" */
+    double age;                 /* of it */
+    bool alike;                 /* it is what is served already, but for the age that is told */
     enum aimd_chip_state state; /* of the chip once it is its turn */
     uint64_t start_ns;
     atomic_bool cancelled;

@@ -20,7 +20,7 @@ void aimd_chip_record_make(const aimd_kept_chip *chip, aimd_chip_record *out)
         .seed = (int64_t)m->chip->seed,
         .conductance_bits = m->options.conductance_bits,
         .created = chip->created,
-        .age = m->chip->age,
+        .age = chip->age,
         .out_bound = m->options.out_bound,
     };
     aim_profile_digest(&m->chip->profile, out->profile_digest);

@@ -15,6 +15,7 @@ typedef struct aimd_kept_chip {
     const char *id, *base_model;
     int64_t created;
     bool configured;
+    double age;              /* as it is told */
     const aimd_model *model; /* a state of it */
 } aimd_kept_chip;
 

@@ -20,6 +20,7 @@ server_libserver_a_SOURCES = \
 	server/chip_routes.h \
 	server/chip_settings.c \
 	server/chip_settings.h \
+	server/chip_state.c \
 	server/chip_store.c \
 	server/chip_store.h \
 	server/choice.c \

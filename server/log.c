@@ -163,7 +163,9 @@ static void put_field(aim_buf *b, const aimd_field *f)
         aim_buf_printf(b, "%lld", (long long)f->integer);
         break;
     case AIMD_FIELD_NUMBER:
-        if (isfinite(f->number))
+        if (f->number == rint(f->number) && fabs(f->number) < 1e15)
+            aim_buf_printf(b, "%.0f", f->number);
+        else if (isfinite(f->number))
             aim_buf_printf(b, "%.6g", f->number);
         else
             aim_buf_puts(b, "null");

@@ -23,6 +23,7 @@ aimd_model *aimd_model_new(aimd_daemon *d, const aimd_model_options *options, ai
     m->id = m->options.id;
     m->created = (int64_t)time(NULL);
     m->references = 1;
+    atomic_init(&m->age, m->options.chip_age);
     return m;
 }
 

@@ -18,7 +18,7 @@
 
 typedef struct aimd_daemon aimd_daemon;
 
-/* A model, or one state of a chip. Once it is ready only progress and what is
+/* A model, or one state of a chip. Once it is ready only progress, age and what is
  * private change. */
 typedef struct aimd_model {
     aimd_daemon *daemon;
@@ -29,6 +29,7 @@ typedef struct aimd_model {
     char fingerprint[AIMD_FINGERPRINT_SIZE]; /* system_fingerprint */
     aim_memory_plan plan;                    /* of memory; all zero before there is one */
     aim_model *model;                        /* to be looked at if ready */
+    _Atomic double age; /* of the chip, in seconds: as it is told, where it does not matter */
     double load_seconds;
     atomic_bool ready;  /* loaded and tested; set on the loop thread */
     atomic_bool failed; /* it never will be, for this reason: */

@@ -183,7 +183,7 @@ static void run_save(aimd_lane_task *t)
 {
     chip_post *p = of_save(t);
     const aimd_model *m = p->offload.model;
-    aimd_kept_chip chip = {p->asked.name, p->asked.base->id, m->created, false, m};
+    aimd_kept_chip chip = {p->asked.name, p->asked.base->id, m->created, false, m->chip->age, m};
     aimd_chip_store_save(p->offload.daemon, &chip, &p->offload.error);
 }
 
@@ -286,9 +286,16 @@ static void run_calibrate(aimd_offload *o)
     if (aimd_body_read(o, &b) == 0) {
         aimd_body_set_scope(o, &b);
         if (aimd_read_calibration(&b, &p->calibration, &o->error) == 0)
-            p->asked.model = aimd_chip_next_state(o->model, o->model->chip->age, false, &o->error);
+            p->asked.model =
+                aimd_chip_next_state(o->model, atomic_load(&o->model->age), false, &o->error);
     }
     aimd_body_close(&b);
+}
+
+/* Is what is asked for served already? */
+static bool is_there(const chip_post *p, const aimd_chip *c)
+{
+    return p->offload.route == AIMD_CHIP_AGE && aimd_chip_computes_alike(c->model, p->asked.model);
 }
 
 /* Is the chip the one that the body was read for, and free still? */
@@ -305,7 +312,7 @@ static aimd_chip *still_free(chip_post *p, const char **code)
     } else if (c->operation || c->leaving || c->model != o->model) {
         aim_fail(&o->error, AIM_ECONFLICT, "the chip is being aged or calibrated");
         *code = "chip_busy";
-    } else if (aimd_chip_reserve(o->daemon, p->asked.model, &o->error)) {
+    } else if (!is_there(p, c) && aimd_chip_reserve(o->daemon, p->asked.model, &o->error)) {
         *code = "insufficient_memory";
     }
     return o->error.code ? NULL : c;

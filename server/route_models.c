@@ -21,12 +21,12 @@ static void send_json(aimd_exchange *x, aim_buf *out)
 
 /* ---- /v1/models --------------------------------------------------------- */
 
-static void write_chip(aim_buf *out, const aim_chip *c)
+static void write_chip(aim_buf *out, const aim_chip *c, double age)
 {
     aim_buf_puts(out, ",\"profile\":");
     aimd_json_cstring(out, c->profile.name);
     aim_buf_printf(out, ",\"seed\":%llu,\"age\":%.15g,\"conductance_bits\":%d",
-                   (unsigned long long)c->seed, c->age, c->profile.conductance_bits);
+                   (unsigned long long)c->seed, age, c->profile.conductance_bits);
 }
 
 /* What llama-server and vLLM say beyond OpenAI's four fields. */
@@ -43,7 +43,7 @@ static void write_loaded(aim_buf *out, const aimd_model *m)
     aim_buf_puts(out, ",\"chat_template\":");
     aimd_json_cstring(out, loaded->chat ? aim_chat_template_name(loaded->chat) : NULL);
     if (m->chip)
-        write_chip(out, m->chip);
+        write_chip(out, m->chip, atomic_load(&m->age));
     aim_buf_puts(out, "}");
 }
 

@@ -221,6 +221,45 @@ class Lifecycle(Shared):
         self.assertEqual(daemon.age("k", 0)["input_ranges"], "calibrated")
         self.assertEqual(daemon.answers(model), after)
 
+    @unittest.skipIf(THREADS_ONLY, "no threads meet")
+    def test_calibrations_do_not_depend_on_each_other(self):
+        daemon, model = self.daemon, MODEL_ID + "@k"
+        daemon.program("k", seed=2)
+        answers = []
+        for texts in (PROBLEMS, PROBLEMS[:1], PROBLEMS):
+            daemon.change("/k/calibrate", texts=texts, method="max")
+            daemon.wait_chip("k")
+            answers.append(daemon.answers(model))
+        self.assertNotEqual(answers[0], answers[1])
+        self.assertEqual(answers[0], answers[2])
+
+    @unittest.skipIf(THREADS_ONLY, "no threads meet")
+    def test_an_age_that_changes_nothing(self):
+        daemon = self.daemon
+        daemon.program("timeless", "gaussian")
+        before = daemon.answers(MODEL_ID + "@timeless")
+        self.assertEqual(daemon.change("/timeless/age", age="30d")["state"], "ready")
+        self.assertEqual(daemon.chip("timeless")["age"], 30 * DAY)
+        self.assertEqual(daemon.get("/v1/models").json()["data"][1]["meta"]["age"], 30 * DAY)
+        self.assertEqual(daemon.answers(MODEL_ID + "@timeless"), before)
+        daemon.program("drifting", DRIFTS, age="1d")
+        self.assertEqual(daemon.change("/drifting/age", age=DAY)["state"], "ready")
+
+    @unittest.skipIf(THREADS_ONLY, "no threads meet")
+    def test_a_line_of_the_log_makes_the_chip_again(self):
+        daemon = self.daemon
+        daemon.change("", model=MODEL_ID, profile=DRIFTS, name="l", age=1234567,
+                      conductance_bits=8, out_bound=9.5)
+        daemon.wait_chip("l")
+        line = [e for e in daemon.events("chip_ready") if e["chip"] == "l"][-1]
+        self.assertEqual((line["operation"], line["input_ranges"]), ("program", "dynamic"))
+        daemon.program("again", line["profile"], seed=int(line["seed"]), age=float(line["age"]),
+                       conductance_bits=int(line["conductance_bits"]),
+                       out_bound=float(line["out_bound"]), backend=line["backend"])
+        answers = daemon.answers(MODEL_ID + "@again")
+        self.assertEqual(answers, daemon.answers(MODEL_ID + "@l"))
+        self.assertEqual(answers[0], line["fingerprint"])
+
     def test_probe(self):
         self.daemon.program("p")
         answer = self.daemon.post(CHIPS + "/p/probe", {"prompt": PROMPT})
@@ -721,7 +760,10 @@ class Configured(StateDirectory):
             self.assertEqual((answer.status, answer.error["code"]), (409, "chip_configured"))
             self.assertEqual(
                 daemon.post(f"{CHIPS}/{MODEL_ID}/probe", {"prompt": "a"}).status, 200)
-            self.assertEqual(daemon.age(MODEL_ID, "1h")["age"], HOUR)
+            self.assertTrue(chip["persistent"])
+            self.assertIn(MODEL_ID, [e["chip"] for e in daemon.events("chip_ready")])
+            chip = daemon.age(MODEL_ID, "1h")
+            self.assertEqual((chip["age"], chip["persistent"]), (HOUR, False))
             daemon.age(MODEL_ID, 0)
             self.assertEqual(daemon.answers(MODEL_ID), expected)
             daemon.change(f"/{MODEL_ID}/calibrate", texts=PROBLEMS)
@@ -747,8 +789,10 @@ class Configured(StateDirectory):
             self.assertEqual(daemon.answers(MODEL_ID), expected)
 
     def test_chips_beside_one(self):
-        with self.daemon(*self.ARGS) as daemon:
+        with self.daemon(*self.ARGS, "--out-bound", "9") as daemon:
             self.assertEqual(daemon.program("d", "ideal")["model"], MODEL_ID + "@d")
+            self.assertEqual(daemon.program("e")["out_bound"], 9)
+            self.assertEqual(daemon.program("f", out_bound=10)["out_bound"], 10)
 
     def test_profiles_of_ones_own(self):
         """They stand beside those of other folders, and a broken one is no error of ours."""
