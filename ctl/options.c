@@ -13,14 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum type { FLAG, TEXT, INTEGER, NUMBER };
+enum type { FLAG, TEXT, INTEGER, COUNT /* from 1 */, NUMBER, DURATION /* above 0 */ };
 
 static const struct row {
     const char *name, *argument, *help;
     enum actl_option_group group;
     enum type type;
     char letter;
-    bool positive; /* 0 makes no sense */
 } rows[ACTL_N_OPTIONS] = {
     [ACTL_URL] = {"url", "URL", "address of the server [$ANALOGD_URL, else http://127.0.0.1:8080]",
                   ACTL_GROUP_ALL, TEXT, 0},
@@ -28,7 +27,7 @@ static const struct row {
                            "file that holds an admin key [the key in $ANALOGCTL_API_KEY]",
                            ACTL_GROUP_ALL, TEXT, 0},
     [ACTL_TIMEOUT] = {"timeout", "SECONDS", "how long an answer may take [60, probe: 600]",
-                      ACTL_GROUP_ALL, NUMBER, 0, true},
+                      ACTL_GROUP_ALL, DURATION, 0},
     [ACTL_JSON] = {"json", NULL, "print the server's objects, one a line", ACTL_GROUP_ALL, FLAG, 0},
     [ACTL_HELP] = {"help", NULL, "print this text, then exit", ACTL_GROUP_ALL, FLAG, 'h'},
     [ACTL_VERSION] = {"version", NULL, "print the version, then exit", ACTL_GROUP_ALL, FLAG, 'V'},
@@ -54,7 +53,7 @@ static const struct row {
     [ACTL_VALUE] = {"value", "X", "the quantile, or the factor on the standard deviation",
                     ACTL_GROUP_CALIBRATE, NUMBER, 0},
     [ACTL_LIMIT] = {"limit", "N", "take no more than the first N texts", ACTL_GROUP_CALIBRATE,
-                    INTEGER, 0, true},
+                    COUNT, 0},
     [ACTL_NO_WAIT] = {"no-wait", NULL, "do not wait until the server is done", ACTL_GROUP_WAIT,
                       FLAG, 0},
 };
@@ -115,11 +114,12 @@ static bool is_number(const char *text)
 
 static int keep(actl_options *o, const struct row *row, const char *value, aim_error *err)
 {
-    if (row->type == INTEGER && !is_integer(value))
+    bool above_zero = row->type == COUNT || row->type == DURATION;
+    if ((row->type == INTEGER || row->type == COUNT) && !is_integer(value))
         return aim_fail(err, AIM_EINVAL, "--%s: '%s' is not an integer", row->name, value);
-    if (row->type == NUMBER && !is_number(value))
+    if ((row->type == NUMBER || row->type == DURATION) && !is_number(value))
         return aim_fail(err, AIM_EINVAL, "--%s: '%s' is not a number", row->name, value);
-    if (row->positive && !(strtod(value, NULL) > 0))
+    if (above_zero && !(strtod(value, NULL) > 0))
         return aim_fail(err, AIM_EINVAL, "--%s: must be more than 0", row->name);
     o->values[row - rows] = value ? value : "";
     return 0;
