@@ -15,7 +15,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { GREEDY = TSAN ? 2 : 40, MIX = TSAN ? 5 : ASAN ? 8 : 24 };
+enum { GREEDY = TSAN ? 2 : 40, MIX = TSAN ? 3 : ASAN ? 8 : 24 };
 
 static char model_dir[4096];
 
@@ -363,6 +363,8 @@ START_TEST(answers_do_not_depend_on_load)
     bool f32 = strcmp(subject->backend, "f32") == 0;
     if (TSAN && (f32 || subject->chip) && way > 0) /* the engine is the same, layers are slow */
         return;
+    if (TSAN && subject->open == open_stretched && ways[way].kernels)
+        return;
     if (ways[way].kernels && (f32 || !aim_kernels_pick(ways[way].kernels, NULL)))
         return; /* f32 promises nothing across instruction sets */
     static client alone[MIX], other[MIX];
@@ -459,6 +461,9 @@ static aim_model *open_chip(aim_chip chip)
     return open_model(&o);
 }
 
+/* Tokens of such answers: more than a block. */
+enum { ANSWER = TSAN ? AIM_KV_BLOCK + 1 : 40 };
+
 /* The most likely answer to a problem, with the digits of its logprobs. */
 static void answer_greedily(const aim_model *m, client *c, int i, uint64_t seed)
 {
@@ -468,7 +473,7 @@ static void answer_greedily(const aim_model *m, client *c, int i, uint64_t seed)
     r->sampling.temperature = 0;
     r->sampling.ignore_eos = true;
     r->logprobs = 1;
-    r->max_tokens = 40;
+    r->max_tokens = ANSWER;
     r->seed = seed;
     submit(m, c, r);
     wait_end(c);
@@ -511,9 +516,9 @@ START_TEST(noise_of_answers_stays_out_of_prompts)
         problem(0, &prompt, &greedy);
         aim_request *r = new_request(m, c, prompt);
         int n = r->n_tokens;
-        r->tokens = aim_rearray(r->tokens, (size_t)(n + 40), sizeof *r->tokens);
+        r->tokens = aim_rearray(r->tokens, (size_t)(n + ANSWER), sizeof *r->tokens);
         const char *line = first.answers[0].trace.data;
-        for (int i = 0; i < 40; i++, line = strchr(line, '\n') + 1)
+        for (int i = 0; i < ANSWER; i++, line = strchr(line, '\n') + 1)
             r->tokens[r->n_tokens++] = (int32_t)strtol(line, NULL, 10);
         r->seed = 5;
         r->logprobs = 1;
@@ -521,7 +526,7 @@ START_TEST(noise_of_answers_stays_out_of_prompts)
         submit(m, c, r);
         wait_end(c);
         if (round == 0) {
-            int most = noisy ? n : n + 39;
+            int most = noisy ? n : n + ANSWER - 1;
             ck_assert_int_eq(c->cached, most / AIM_KV_BLOCK * AIM_KV_BLOCK);
             close_model(m);
             m = open_chip(chip);
