@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "server/auth.h"
 #include "server/chip.h"
+#include "server/chip_files.h"
 #include "server/load.h"
 #include "server/log.h"
 
@@ -25,21 +26,11 @@ static int check_keys(const char *file, aim_error *err)
 
 /* ---- state_dir ----------------------------------------------------------- */
 
-static int fail_folder(const char *path, aim_error *err)
+static int check_folder(const char *path, bool *exists, aim_error *err)
 {
-    return aim_fail(err, AIM_EINVAL, "state_dir: %s: %s", path, strerror(errno));
-}
-
-/* The slash at the end makes sure that it is a folder. */
-static int check_folder(const char *path, int mode, bool *exists, aim_error *err)
-{
-    char *folder = aim_path_join(path, "");
-    if (!folder)
-        return aim_fail_nomem(err, "state_dir");
-    *exists = access(folder, mode) == 0;
-    int rc = *exists || errno == ENOENT ? 0 : fail_folder(path, err);
-    aim_free(folder);
-    return rc;
+    aim_error cause = {0};
+    *exists = aimd_chip_folder_check(path, &cause) == 0;
+    return *exists || cause.code == AIM_ENOTFOUND ? 0 : aim_fail(err, AIM_EINVAL, "%s", cause.text);
 }
 
 /* It could be made if the folder that it stands in can be written. */
@@ -54,25 +45,26 @@ static int check_parent(const char *path, aim_error *err)
     char *slash = strrchr(parent, '/');
     if (slash)
         slash[slash == parent] = '\0';
-    int rc = access(slash ? parent : ".", W_OK | X_OK) ? fail_folder(path, err) : 0;
+    int rc = 0;
+    if (access(slash ? parent : ".", W_OK | X_OK))
+        rc = aim_fail(err, AIM_EINVAL, "state_dir: %s: %s", path, strerror(errno));
     aim_free(parent);
     return rc;
 }
 
-/* As a start finds it (chip_store.h), which makes it and a folder in it. */
+/* As a start finds it (chip_store.h), which makes it and folders in it. */
 static int check_state_dir(const char *path, aim_error *err)
 {
-    bool exists, has_chips;
-    int rc = check_folder(path, X_OK, &exists, err);
+    static const char *const inside[] = {"chips", "configured"};
+    bool exists, unused;
+    int rc = check_folder(path, &exists, err);
     if (rc || !exists)
         return rc ? rc : check_parent(path, err);
-    char *chips = aim_path_join(path, "chips");
-    if (!chips)
-        return aim_fail_nomem(err, "state_dir");
-    rc = check_folder(chips, R_OK | W_OK | X_OK, &has_chips, err);
-    if (rc == 0 && !has_chips)
-        rc = check_parent(chips, err);
-    aim_free(chips);
+    for (size_t i = 0; rc == 0 && i < sizeof inside / sizeof inside[0]; i++) {
+        char *folder = aim_path_join(path, inside[i]);
+        rc = folder ? check_folder(folder, &unused, err) : aim_fail_nomem(err, "state_dir");
+        aim_free(folder);
+    }
     return rc;
 }
 

@@ -121,19 +121,30 @@ void aimd_chip_ranges_remove(const char *folder, const char *id, const char *dig
 
 /* ---- the folder ---------------------------------------------------------- */
 
-int aimd_chip_folder_make(const char *path, aim_error *err)
+static int fail_folder(const char *path, int reason, aim_error *err)
+{
+    return aim_fail(err, reason == ENOENT ? AIM_ENOTFOUND : AIM_EINVAL, "state_dir: %s: %s", path,
+                    strerror(reason));
+}
+
+int aimd_chip_folder_check(const char *path, aim_error *err)
 {
     struct stat info;
-    if ((mkdir(path, 0700) != 0 && errno != EEXIST) || stat(path, &info) != 0)
-        return aim_fail(err, AIM_EINVAL, "state_dir: %s: %s", path, strerror(errno));
+    if (stat(path, &info) != 0)
+        return fail_folder(path, errno, err);
     if (!S_ISDIR(info.st_mode))
-        return aim_fail(err, AIM_EINVAL, "state_dir: %s: %s", path, strerror(ENOTDIR));
+        return fail_folder(path, ENOTDIR, err);
     if (info.st_mode & S_IWOTH)
         return aim_fail(err, AIM_EINVAL,
                         "state_dir: %s: every user may write to it; chmod o-w makes it safe", path);
-    if (access(path, R_OK | W_OK | X_OK))
+    return access(path, R_OK | W_OK | X_OK) ? fail_folder(path, errno, err) : 0;
+}
+
+int aimd_chip_folder_make(const char *path, aim_error *err)
+{
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
         return aim_fail(err, AIM_EINVAL, "state_dir: %s: %s", path, strerror(errno));
-    return 0;
+    return aimd_chip_folder_check(path, err);
 }
 
 void aimd_chip_folder_sweep(const char *path)

@@ -22,9 +22,12 @@ int aimd_chip_record_remove(const char *folder, const char *id, aim_error *err);
  * harm: no record names it. */
 void aimd_chip_ranges_remove(const char *folder, const char *id, const char *digest);
 
-/* Make a folder that only we write to, if there is none, and remove what a crash left of
- * files that were being written. AIM_EINVAL if it cannot be used, or others may write. */
+/* Can a folder be used, and not every user write to it? AIM_EINVAL; AIM_ENOTFOUND if there
+ * is none. */
+int aimd_chip_folder_check(const char *path, aim_error *err);
+/* The same, and make it if there is none. */
 int aimd_chip_folder_make(const char *path, aim_error *err);
+/* Remove what a crash left of files that were being written. */
 void aimd_chip_folder_sweep(const char *path);
 /* Lock a folder against other processes: a descriptor to be closed in the end, or -1 with
  * AIM_EINVAL. */

@@ -31,7 +31,7 @@ void aimd_chip_record_make(const aimd_kept_chip *chip, aimd_chip_record *out)
 
 /* ---- writing ------------------------------------------------------------- */
 
-static void put_text(aim_buf *out, const char *key, const char *value)
+static void put_line(aim_buf *out, const char *key, const char *value)
 {
     aim_buf_printf(out, "  \"%s\": ", key);
     aimd_json_cstring(out, value);
@@ -41,13 +41,13 @@ static void put_text(aim_buf *out, const char *key, const char *value)
 void aimd_chip_record_write(const aimd_chip_record *r, aim_buf *out)
 {
     aim_buf_printf(out, "{\n  \"version\": %d,\n", VERSION);
-    put_text(out, "id", r->id);
-    put_text(out, "base_model", r->base_model);
-    put_text(out, "weights", r->weights);
-    put_text(out, "backend", r->backend);
-    put_text(out, "profile", r->profile);
-    put_text(out, "profile_sha256", r->profile_digest);
-    put_text(out, "ranges_sha256", r->ranges[0] ? r->ranges : NULL);
+    put_line(out, "id", r->id);
+    put_line(out, "base_model", r->base_model);
+    put_line(out, "weights", r->weights);
+    put_line(out, "backend", r->backend);
+    put_line(out, "profile", r->profile);
+    put_line(out, "profile_sha256", r->profile_digest);
+    put_line(out, "ranges_sha256", r->ranges[0] ? r->ranges : NULL);
     aim_buf_printf(out, "  \"seed\": %lld,\n  \"age\": %.17g,\n", (long long)r->seed, r->age);
     aim_buf_printf(out, "  \"conductance_bits\": %d,\n  \"out_bound\": %.17g,\n",
                    (int)r->conductance_bits, r->out_bound);

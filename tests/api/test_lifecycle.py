@@ -204,7 +204,9 @@ class Options(Folder):
                 (f'state_dir = "{self.dir}/gone/state"\nmodel "m" {{ dir = "{MODEL}" }}\n',
                  "state_dir: "),
                 (f'state_dir = "{self.dir}/file"\nmodel "m" {{ dir = "{MODEL}" }}\n',
-                 "state_dir: ")):
+                 "state_dir: "),
+                (f'state_dir = "/tmp"\nmodel "m" {{ dir = "{MODEL}" }}\n',
+                 "every user may write")):
             path = self.file("analogd.conf", f'profile_dir = "{profiles}"\n{text}')
             for more in (["--listen", "127.0.0.1:0"], ["--check-config"]):
                 with self.subTest(text=text, more=more):
