@@ -4,6 +4,7 @@ noinst_LIBRARIES += runtime/libanalog.a
 ANALOG_LIBS = runtime/libanalog.a
 runtime_libanalog_a_CFLAGS = $(AM_CFLAGS) $(KERNEL_CFLAGS)
 runtime_libanalog_a_SOURCES = \
+	runtime/analog/chip.h \
 	runtime/analog/chip_digest.c runtime/analog/chip_digest.h \
 	runtime/analog/conductances.c runtime/analog/conductances.h \
 	runtime/analog/converter.c runtime/analog/converter.h \
