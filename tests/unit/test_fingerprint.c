@@ -16,7 +16,7 @@
 
 static float first_ranges[] = {1, 2}, second_ranges[] = {3};
 static aim_layer_ranges layers[] = {{0, 2, first_ranges}, {3, 1, second_ranges}};
-static aim_input_ranges_set ranges = {layers, 2};
+static aim_input_ranges_set ranges = {.layers = layers, .n_layers = 2};
 
 static aim_chip a_chip(void)
 {
