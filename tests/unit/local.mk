@@ -7,7 +7,6 @@ THREADED_TESTS = \
 	tests/unit/test_analog_layer \
 	tests/unit/test_analog_model \
 	tests/unit/test_engine \
-	tests/unit/test_families \
 	tests/unit/test_matmul_f32 \
 	tests/unit/test_memory_plan \
 	tests/unit/test_metrics \
