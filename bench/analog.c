@@ -26,7 +26,7 @@ enum { CONTESTANTS = sizeof contestants / sizeof contestants[0] };
 static const struct size {
     int sequences, tokens; /* tokens of an answer: on the big shape, on the shipped model */
     int tokens_shipped;
-} sizes[] = {{1, 48, 400}, {8, 24, 400}, {32, 16, 300}};
+} sizes[] = {{1, 64, 400}, {8, 64, 400}, {32, 32, 300}};
 enum { SIZES = sizeof sizes / sizeof sizes[0] };
 
 /* ---- drawing normals ---------------------------------------------------------- */
