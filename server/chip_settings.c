@@ -58,7 +58,7 @@ static int set_out_bound(double out_bound, aim_profile *p, aim_error *err)
 static int check_converters(const aimd_model_options *m, const aim_profile *p, aim_error *err)
 {
     aim_error cause = {0};
-    bool noisy = p->read_noise != AIM_READ_NOISE_NONE && p->read_noise_share > 0;
+    bool noisy = aim_profile_reads_are_noisy(p);
     if ((!noisy && strcmp(m->backend, "analog-exact") == 0) ||
         aim_tile_settings_check_integer(&p->tile, &cause) == 0)
         return 0;

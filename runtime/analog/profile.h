@@ -79,6 +79,12 @@ typedef struct aim_profile {
     aim_energy energy;
 } aim_profile;
 
+/* Is noise drawn anew for every token? */
+static inline bool aim_profile_reads_are_noisy(const aim_profile *p)
+{
+    return p->read_noise != AIM_READ_NOISE_NONE && p->read_noise_share > 0;
+}
+
 /* Does the age of a chip matter to what it computes? */
 static inline bool aim_profile_ages(const aim_profile *p)
 {

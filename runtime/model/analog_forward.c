@@ -75,7 +75,7 @@ size_t aim__tile_scratch(const aim_chip *chip, const aim_linear_shape *shape, in
     for (int i = 0; i < shape->n_parts; i++)
         n_panels += aim__panels(shape->part_out[i]);
     struct room room = room_for((size_t)drives * row_codes, drives * tiles, n_panels,
-                                aim__reads_are_noisy(&chip->profile), max_rows);
+                                aim_profile_reads_are_noisy(&chip->profile), max_rows);
     return room.codes + 3 * room.rows + room.noise;
 }
 
@@ -96,7 +96,7 @@ aim__tile_call aim__tile_call_start(const aim_linear *l, const aim_compute *c, c
                                     int rows, const aim_row_noise *noise, float *y, void *scratch)
 {
     aim__tile_call call = {.l = l, .kernels = c->kernels, .x = x, .rows = rows, .y = y};
-    call.noise = aim__reads_are_noisy(l->profile) ? noise : NULL;
+    call.noise = aim_profile_reads_are_noisy(l->profile) ? noise : NULL;
     place(&call, scratch);
     aim__for_rows(c->pool, convert_row, &call, rows, l->shape.in);
     return call;

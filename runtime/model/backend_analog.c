@@ -34,7 +34,7 @@ static struct channel_arrays arrays_of(const aim_profile *p, bool fixed_range)
     return (struct channel_arrays){
         .full_scale = fixed_range && adc != AIM_ADC_NONE,
         .step = fixed_range && adc == AIM_ADC_ROUND,
-        .largest = (!fixed_range && adc != AIM_ADC_NONE) || aim__reads_are_noisy(p),
+        .largest = (!fixed_range && adc != AIM_ADC_NONE) || aim_profile_reads_are_noisy(p),
         .gain = aim_layer_program_has_gain(p),
     };
 }

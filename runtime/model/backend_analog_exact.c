@@ -131,7 +131,7 @@ static int program(aim_linear *l, const aim_linear_source *source, const aim_com
 
 static bool is_noisy(const aim_chip *chip)
 {
-    return aim__reads_are_noisy(&chip->profile);
+    return aim_profile_reads_are_noisy(&chip->profile);
 }
 
 static aim_linear *exact_load(const aim_compute *c, const aim_linear_source *source, aim_error *err)

@@ -11,12 +11,6 @@ extern const aim_backend aim__backend_f32;
 extern const aim_backend aim__backend_analog;
 extern const aim_backend aim__backend_analog_exact;
 
-/* Does the profile have noise of reads? */
-static inline bool aim__reads_are_noisy(const aim_profile *p)
-{
-    return p->read_noise != AIM_READ_NOISE_NONE && p->read_noise_share > 0;
-}
-
 /* Panels that hold so many channels. */
 static inline int aim__panels(int channels)
 {

@@ -3,7 +3,6 @@
 #include "model/decoder_impl.h"
 
 #include "base/alloc.h"
-#include "model/backend_impl.h"
 
 #include <stdio.h>
 
@@ -33,7 +32,7 @@ const aim_chip *aim_decoder_chip(const aim_decoder *d)
 
 bool aim_decoder_has_read_noise(const aim_decoder *d)
 {
-    return d->chip && aim__reads_are_noisy(&d->chip->profile);
+    return d->chip && aim_profile_reads_are_noisy(&d->chip->profile);
 }
 
 /* ---- input ranges ----------------------------------------------------------------- */
