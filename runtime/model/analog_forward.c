@@ -200,11 +200,12 @@ void aim__tile_multiply(const aim__tile_call *call, const aim__tile_part *part, 
 {
     const aim__tile *t = &part->tile[tile];
     const float *step = call->step + (size_t)t->inputs * (size_t)call->rows;
+    const aim_output out = {
+        .y = call->y + part->first_output, .ldy = (size_t)call->l->shape.out, .first = first};
     if (call->noise)
         draw_all_noise(call, part, tile, panels);
     call->kernels->matmul_tile(&t->w, panels.first, panels.end, codes_of(call, t->inputs, 0),
-                               (size_t)t->w.in_padded, step, call->rows, adc, first,
-                               call->y + part->first_output, (size_t)call->l->shape.out);
+                               (size_t)t->w.in_padded, step, call->rows, adc, &out);
 }
 
 static void multiply(void *arg, int task, int worker)

@@ -102,8 +102,9 @@ static void multiply(void *arg, int task, int worker)
     (void)worker;
     const struct product *p = arg;
     int first = task * p->panels_a_task, end = first + p->panels_a_task;
+    const aim_output out = {.y = p->y, .ldy = (size_t)p->w->out, .first = true};
     p->kernels->matmul_i8(p->w, first, end < p->w->n_panels ? end : p->w->n_panels, p->codes,
-                          (size_t)p->w->in_padded, p->x_scale, p->rows, p->y, (size_t)p->w->out);
+                          (size_t)p->w->in_padded, p->x_scale, p->rows, &out);
 }
 
 static void multiply_panels(struct product *p, aim_pool *pool)

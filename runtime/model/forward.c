@@ -8,6 +8,7 @@
  * cannot change a result. */
 #include "model/decoder_impl.h"
 
+#include "model/attention.h"
 #include "model/rope.h"
 
 #include <assert.h>
@@ -210,39 +211,24 @@ static void swiglu_row(const struct pass *p, int r)
 
 /* ---- attention --------------------------------------------------------------- */
 
-/* The first position that row r attends to in this layer. */
-static int first_position(const struct pass *p, int r)
-{
-    int window = p->d->layers[p->layer].window, position = p->b->position[r];
-    return window > 0 && position >= window ? position + 1 - window : 0;
-}
-
-/* Task: one row and the query heads that share one key-value head.
- * h [heads, dim] = softmax(q K^T / sqrt(dim)) V over positions [first, position]. */
-static void attend_group(void *arg, int task, int worker)
-{
-    const struct pass *p = arg;
-    const aim_hf_config *f = &p->d->config;
-    int r = task / f->kv_heads, group = task % f->kv_heads, per_group = f->heads / f->kv_heads;
-    const float *q = row_of(p->w->qkv, r, (f->heads + 2 * f->kv_heads) * f->head_dim);
-    float *out = row_of(p->w->h, r, f->heads * f->head_dim);
-    p->c->kernels->attend(&p->attention, p->b->blocks[r], first_position(p, r),
-                          p->b->position[r] + 1, q, out, group * per_group, (group + 1) * per_group,
-                          p->w->attend + (size_t)worker * p->w->attend_room);
-}
-
+/* h [heads, dim] = softmax(q K^T / sqrt(dim)) V of every row. */
 static void attention(const struct pass *p)
 {
     const aim_hf_config *f = &p->d->config;
-    int tasks = p->b->n_rows * f->kv_heads;
-    int64_t positions = 0;
-    for (int r = 0; r < p->b->n_rows; r++)
-        positions += p->b->position[r] + 1 - first_position(p, r);
-    if (positions * f->heads * f->head_dim > SMALL_STEP)
-        aim_pool_run(p->c->pool, attend_group, (void *)p, tasks);
-    else
-        for (int i = 0; i < tasks; i++)
-            attend_group((void *)p, i, 0);
+    size_t dim = (size_t)f->head_dim;
+    const aim_attention_call call = {
+        .geometry = &p->attention,
+        .compute = p->c,
+        .batch = p->b,
+        .window = p->d->layers[p->layer].window,
+        .q = p->w->qkv,
+        .ldq = (size_t)(f->heads + 2 * f->kv_heads) * dim,
+        .out = p->w->h,
+        .ldout = (size_t)f->heads * dim,
+        .scratch = p->w->attend,
+        .scratch_room = p->w->attend_room,
+    };
+    aim__attention(&call);
 }
 
 /* ---- the pass ------------------------------------------------------------------ */

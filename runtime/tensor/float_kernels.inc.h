@@ -77,10 +77,10 @@ static float dac_row(const float *x, int n, int n_padded, float range, float ste
 
 /* Products without converters behind them are a tile without ADC. */
 static void matmul_i8(const aim_packed *w, int panel0, int panel1, const int8_t *x, size_t ldx,
-                      const float *x_scale, int rows, float *y, size_t ldy)
+                      const float *x_scale, int rows, const aim_output *out)
 {
     static const aim_adc none = {.kind = AIM_ADC_NONE};
-    ROW_MATMUL_TILE(w, panel0, panel1, x, ldx, x_scale, rows, &none, true, y, ldy);
+    ROW_MATMUL_TILE(w, panel0, panel1, x, ldx, x_scale, rows, &none, out);
 }
 
 static float dot(const float *a, const float *b, int n)

@@ -13,7 +13,7 @@ extern const aim_kernels aim__kernels_avx512vnni;
 /* The member matmul_tile of aim_kernels, once an instruction set. */
 typedef void aim__matmul_tile_fn(const aim_packed *w, int panel0, int panel1, const int8_t *x,
                                  size_t ldx, const float *x_step, int rows, const aim_adc *adc,
-                                 bool first, float *y, size_t ldy);
+                                 const aim_output *out);
 aim__matmul_tile_fn aim__matmul_tile_portable;
 aim__matmul_tile_fn aim__matmul_tile_avx2;
 aim__matmul_tile_fn aim__matmul_tile_avx512vnni;

@@ -45,6 +45,19 @@ typedef struct aim_adc {
     const float *gain;       /* of each channel, a digital factor on its reading; NULL: none */
 } aim_adc;
 
+/* Where the products of a tile go. */
+typedef struct aim_output {
+    float *y; /* [rows] of channels, the sum of the readings of a layer's tiles */
+    size_t ldy;
+    bool first; /* y is written; else it is added to */
+    /* Behind the last tile: */
+    const float *bias; /* of each channel, n_panels * 16 floats, added to the sum; NULL: none */
+    /* [rows] of channels that the sum (with its bias) is added to, instead of being
+     * stored in y, which is then only read and only unless `first`; NULL: none. */
+    float *residual;
+    size_t ld_residual;
+} aim_output;
+
 /* ---- the table ---------------------------------------------------------- */
 
 /* Geometry of the attention of one query row over a paged cache. */
@@ -60,28 +73,26 @@ typedef struct aim_attention {
 } aim_attention;
 
 typedef struct aim_kernels {
-    const char *name;  /* "portable", "avx2", "avx512vnni" */
-    unsigned needs;    /* bits of enum aim_cpu_feature */
+    const char *name; /* "portable", "avx2", "avx512vnni" */
+    unsigned needs;   /* bits of enum aim_cpu_feature */
 
     /* y[r, c] = (float)sum_k(x[r, k] * code[c, k]) * (x_scale[r] * scale[c])
      * for the channels of panels [panel0, panel1), the sum exact in int32, the
      * product in exactly this order. x: [rows, in_padded] int8 codes in
      * [-127, 127], zero behind `in`, row stride ldx bytes (a multiple of 64,
-     * 64-byte aligned). y: row stride ldy floats; channels >= out are not
-     * written. */
+     * 64-byte aligned). Channels >= out are not written. */
     void (*matmul_i8)(const aim_packed *w, int panel0, int panel1, const int8_t *x, size_t ldx,
-                      const float *x_scale, int rows, float *y, size_t ldy);
+                      const float *x_scale, int rows, const aim_output *out);
 
     /* One tile of a layer. With v = (float)sum * (x_step[r] * scale[c]), the sum
      * exact (of 40 bits with two planes) and rounded once:
      * reading = ADC(v + noise) * gain, y = reading (first) or y + reading, which
-     * is 0 + reading too: a negative zero becomes positive. Everything in float32
-     * in exactly this order, without contraction, division a division. A row whose
-     * x_step is NaN reads NaN. Other arguments as of matmul_i8, which is a tile
-     * without ADC and noise. */
+     * is 0 + reading too: a negative zero becomes positive. Then, where there are such,
+     * y + bias, and residual = residual + y. Everything in float32 in exactly this
+     * order, without contraction, division a division. A row whose x_step is NaN reads
+     * NaN. Other arguments as of matmul_i8, which is a tile without ADC and noise. */
     void (*matmul_tile)(const aim_packed *w, int panel0, int panel1, const int8_t *x, size_t ldx,
-                        const float *x_step, int rows, const aim_adc *adc, bool first, float *y,
-                        size_t ldy);
+                        const float *x_step, int rows, const aim_adc *adc, const aim_output *out);
 
     /* The DAC of a row of inputs: code = rint(limit(x, range) / step) (ties to
      * even), codes behind n up to n_padded zero. Returns the step. If a code is
@@ -121,7 +132,7 @@ typedef struct aim_kernels {
     void (*attend)(const aim_attention *a, const int32_t *blocks, int first, int length,
                    const float *q, float *out, int head0, int head1, float *scratch);
 
-    float (*max)(const float *x, int n);             /* NaN if any is NaN */
+    float (*max)(const float *x, int n);                 /* NaN if any is NaN */
     double (*sum_exp)(const float *x, int n, float max); /* sum of exp(x - max) */
 
     void (*f32_to_bf16)(uint16_t *y, const float *x, int n); /* round to nearest even */

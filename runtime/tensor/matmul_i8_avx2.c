@@ -104,10 +104,9 @@ static void tile(const struct product *p, int row, int panel, int rows)
 }
 
 void aim__matmul_tile_avx2(const aim_packed *w, int panel0, int panel1, const int8_t *x, size_t ldx,
-                           const float *x_step, int rows, const aim_adc *adc, bool first, float *y,
-                           size_t ldy)
+                           const float *x_step, int rows, const aim_adc *adc, const aim_output *out)
 {
-    const struct product product = {w, x, ldx, x_step, adc, first, y, ldy};
+    const struct product product = {w, x, ldx, x_step, adc, out};
     int tiles = (rows + MAX_ROWS - 1) / MAX_ROWS;
     for (int p = panel0; p < panel1; p++)
         for (int t = 0; t < tiles; t++) {

@@ -47,7 +47,7 @@ INLINE __m512i broadcast_group(const int8_t *x)
 static bool is_plain(const struct product *p)
 {
     return p->w->planes == 1 && p->adc->kind == AIM_ADC_NONE && !p->adc->noise && !p->adc->gain &&
-           p->first;
+           p->out->first && !p->out->bias && !p->out->residual;
 }
 
 INLINE void store_scaled(const struct product *p, int row, int panel, __m512i sums)
@@ -56,7 +56,7 @@ INLINE void store_scaled(const struct product *p, int row, int panel, __m512i su
     __m512 scales = _mm512_mul_ps(_mm512_set1_ps(p->x_step[row]), _mm512_loadu_ps(scale));
     __m512 v = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), scales);
     __mmask16 mask = (__mmask16)((1u << aim__panel_channels(p->w, panel)) - 1);
-    float *y = p->y + (size_t)row * p->ldy + (size_t)panel * AIM_PANEL;
+    float *y = p->out->y + (size_t)row * p->out->ldy + (size_t)panel * AIM_PANEL;
     _mm512_mask_storeu_ps(y, mask, _mm512_add_ps(_mm512_setzero_ps(), v));
 }
 
@@ -231,9 +231,9 @@ static void block_all(const struct chunk *c, int panel0, int panel1)
 
 void aim__matmul_tile_avx512vnni(const aim_packed *w, int panel0, int panel1, const int8_t *x,
                                  size_t ldx, const float *x_step, int rows, const aim_adc *adc,
-                                 bool first, float *y, size_t ldy)
+                                 const aim_output *out)
 {
-    const struct product product = {w, x, ldx, x_step, adc, first, y, ldy};
+    const struct product product = {w, x, ldx, x_step, adc, out};
     struct chunk c;
     c.product = &product;
     c.plain = is_plain(&product);

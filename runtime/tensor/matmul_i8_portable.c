@@ -16,9 +16,9 @@ static void dot_panel(const int8_t *codes, const int8_t *x, int n_groups, int32_
 
 void aim__matmul_tile_portable(const aim_packed *w, int panel0, int panel1, const int8_t *x,
                                size_t ldx, const float *x_step, int rows, const aim_adc *adc,
-                               bool first, float *y, size_t ldy)
+                               const aim_output *out)
 {
-    const struct product product = {w, x, ldx, x_step, adc, first, y, ldy};
+    const struct product product = {w, x, ldx, x_step, adc, out};
     for (int p = panel0; p < panel1; p++)
         for (int r = 0; r < rows; r++) {
             struct sums sums;

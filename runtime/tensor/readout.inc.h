@@ -17,9 +17,7 @@ struct product {
     size_t ldx;
     const float *x_step;
     const aim_adc *adc;
-    bool first;
-    float *y;
-    size_t ldy;
+    const aim_output *out;
 };
 
 /* Of one row and the channels of a panel; of two planes the first is the high one. */
@@ -35,6 +33,7 @@ struct readout {
     const struct sums *sums; /* [rows] */
     size_t channel, bytes;   /* the first channel, and what those that exist take in y */
     const float *scale, *full_scale, *step, *largest, *gain;
+    const float *bias; /* NULL: none */
 };
 
 /* The same for one row. What is not there is zeros or ones, so that the way of a
@@ -79,6 +78,31 @@ INLINE void read_row(const struct readout *out, const struct row_readout *r, boo
     }
 }
 
+INLINE void add_row(const struct readout *out, const float *x, float *restrict sum)
+{
+    float padded[AIM_PANEL] = {0};
+    memcpy(padded, x, out->bytes);
+    for (int i = 0; i < AIM_PANEL; i++)
+        sum[i] = padded[i] + sum[i];
+}
+
+/* The sums [16] of a row leave. */
+INLINE void store_row(const struct readout *out, size_t row, float *sum)
+{
+    const aim_output *to = out->product->out;
+    float *y = to->y + row * to->ldy + out->channel;
+    if (out->bias)
+        add_row(out, out->bias, sum);
+    if (to->residual) {
+        y = to->residual + row * to->ld_residual + out->channel;
+        add_row(out, y, sum);
+    }
+    if (out->bytes == AIM_PANEL * sizeof(float))
+        memcpy(y, sum, AIM_PANEL * sizeof(float));
+    else
+        memcpy(y, sum, out->bytes);
+}
+
 INLINE void read_rows(const struct readout *out, bool two_planes, enum aim_adc_kind kind,
                       bool by_row)
 {
@@ -88,19 +112,16 @@ INLINE void read_rows(const struct readout *out, bool two_planes, enum aim_adc_k
     float before[AIM_PANEL] = {0}, after[AIM_PANEL];
     for (int i = 0; i < out->rows; i++) {
         const size_t row = (size_t)(out->row + i);
-        float *y = p->y + row * p->ldy + out->channel;
+        float *y = p->out->y + row * p->out->ldy + out->channel;
         struct row_readout r = {&out->sums[i], p->x_step[row], 0, zeros, zeros};
         if (by_row)
             r.row_factor = adc->row_factor[row];
         if (adc->noise)
             r.noise = adc->noise + row * adc->noise_stride + out->channel;
-        if (!p->first)
+        if (!p->out->first)
             r.before = whole ? y : memcpy(before, y, out->bytes);
         read_row(out, &r, two_planes, kind, by_row, after);
-        if (whole)
-            memcpy(y, after, sizeof after);
-        else
-            memcpy(y, after, out->bytes);
+        store_row(out, row, after);
     }
 }
 
@@ -148,6 +169,7 @@ static void read_out(const struct product *p, int panel, int row, int rows, cons
         .step = from(adc->step, channel),
         .largest = from(adc->largest, channel),
         .gain = adc->gain ? adc->gain + channel : unity,
+        .bias = from(p->out->bias, channel),
     };
     if (p->w->planes == 1)
         read_planes(&out, false);

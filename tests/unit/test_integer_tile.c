@@ -99,7 +99,8 @@ static void int8_kernel(float *y)
     }
     for (int r = 0; r < ROWS; r++)
         k->quantise_row(inputs + r * IN, IN, PADDED, codes + r * PADDED, scale + r);
-    k->matmul_i8(&w, 0, w.n_panels, codes, PADDED, scale, ROWS, y, OUT);
+    const aim_output out = {.y = y, .ldy = OUT, .first = true};
+    k->matmul_i8(&w, 0, w.n_panels, codes, PADDED, scale, ROWS, &out);
     aim_packed_fini(&w);
 }
 

@@ -99,7 +99,8 @@ static void check_product(const aim_kernels *k, const aim_packed *w, int p0, int
     for (int r = 0; r < MAX_ROWS; r++)
         for (int c = 0; c < MAX_OUT; c++)
             got[r][c] = UNTOUCHED;
-    k->matmul_i8(w, p0, p1, inputs[0], MAX_IN, x_scale, rows, got[0], MAX_OUT);
+    const aim_output out = {.y = got[0], .ldy = MAX_OUT, .first = true};
+    k->matmul_i8(w, p0, p1, inputs[0], MAX_IN, x_scale, rows, &out);
     for (int r = 0; r < MAX_ROWS; r++)
         for (int c = 0; c < MAX_OUT; c++) {
             bool written = r < rows && c < w->out && c >= p0 * AIM_PANEL && c < p1 * AIM_PANEL;
@@ -169,7 +170,8 @@ START_TEST(longest_rows_do_not_overflow)
     aim_packed_set_channel(&w, 0, 0, c);
     aim_packed_set_scale(&w, 0, 1.0f);
     float one = 1.0f, y;
-    k->matmul_i8(&w, 0, 1, x, AIM_K_MAX, &one, 1, &y, 1);
+    const aim_output out = {.y = &y, .ldy = 1, .first = true};
+    k->matmul_i8(&w, 0, 1, x, AIM_K_MAX, &one, 1, &out);
     ck_assert_float_eq(y, 127.0f * 128.0f * (float)AIM_K_MAX);
     aim_big_free(x, AIM_K_MAX);
     aim_free(c);

@@ -186,8 +186,8 @@ static void check_panels(const aim_kernels *k, const struct tile *t, const aim_p
 {
     aim_adc adc = adc_of(t);
     memcpy(got, before, sizeof got);
-    k->matmul_tile(w, p0, p1, inputs[0], MAX_IN, x_step, t->rows, &adc, !t->further, got[0],
-                   MAX_OUT);
+    const aim_output out = {.y = got[0], .ldy = MAX_OUT, .first = !t->further};
+    k->matmul_tile(w, p0, p1, inputs[0], MAX_IN, x_step, t->rows, &adc, &out);
     for (int r = 0; r < MAX_ROWS; r++)
         for (int c = 0; c < MAX_OUT; c++) {
             bool written = r < t->rows && c < t->out && c / AIM_PANEL >= p0 && c / AIM_PANEL < p1;
@@ -319,7 +319,8 @@ START_TEST(the_longest_rows_are_exact)
     const float one = 1.0f;
     const aim_adc none = {.kind = AIM_ADC_NONE};
     float y[CHANNELS];
-    k->matmul_tile(&w, 0, 1, x, AIM_K_MAX, &one, 1, &none, true, y, CHANNELS);
+    const aim_output out = {.y = y, .ldy = CHANNELS, .first = true};
+    k->matmul_tile(&w, 0, 1, x, AIM_K_MAX, &one, 1, &none, &out);
     for (int c = 0; c < CHANNELS; c++)
         ck_assert_float_eq(y[c], (float)sum[c]);
     aim_big_free(x, AIM_K_MAX);
@@ -345,9 +346,10 @@ START_TEST(ties_go_to_the_even_code)
         lsb[c] = 1.0f;
     }
     const aim_adc adc = {.kind = AIM_ADC_ROUND, .res = 6, .full_scale = bound, .step = lsb};
+    const aim_output out = {.y = y, .ldy = AIM_PANEL, .first = true};
     const float one = 1.0f;
     if (k)
-        k->matmul_tile(&w, 0, 1, x, AIM_K_ALIGN, &one, 1, &adc, true, y, AIM_PANEL);
+        k->matmul_tile(&w, 0, 1, x, AIM_K_ALIGN, &one, 1, &adc, &out);
     for (int c = 0; k && c < AIM_PANEL; c++)
         ck_assert_float_eq(y[c], expect[c]);
     aim_packed_fini(&w);
@@ -366,7 +368,8 @@ START_TEST(a_tile_without_adc_is_the_int8_product)
         fill_rows(&t);
         aim_packed_set_scale(&w, 7, 1e-45f); /* products that vanish: no negative zeros */
         memcpy(want, before, sizeof want);
-        k->matmul_i8(&w, 0, w.n_panels, inputs[0], MAX_IN, x_step, t.rows, want[0], MAX_OUT);
+        const aim_output out = {.y = want[0], .ldy = MAX_OUT, .first = true};
+        k->matmul_i8(&w, 0, w.n_panels, inputs[0], MAX_IN, x_step, t.rows, &out);
         for (int r = 0; r < t.rows; r++)
             ck_assert(isnan(x_step[r]) || !signbit(want[r][7]));
         for (int c = 0; c < MAX_OUT; c++)
