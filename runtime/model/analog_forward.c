@@ -124,10 +124,10 @@ static void spread_of(const aim_tile_drive *drive, const aim_packed *w, int firs
     size_t plane = (size_t)w->in_padded * AIM_PANEL;
     for (int i = 0; i < n; i += AIM_PANEL) {
         const int8_t *codes =
-            w->codes + (size_t)((first + i) / AIM_PANEL) * (size_t)w->planes * plane;
-        const int8_t *low = w->planes == 2 ? codes + plane : codes;
-        aim_read_noise_spread(drive, low, w->planes == 2 ? codes : NULL, w->scale + first + i,
-                              spread + i);
+            w->codes + (size_t)((first + i) / AIM_PANEL) * (size_t)aim_packed_planes(w) * plane;
+        const int8_t *low = aim_packed_planes(w) == 2 ? codes + plane : codes;
+        aim_read_noise_spread(drive, low, aim_packed_planes(w) == 2 ? codes : NULL,
+                              w->scale + first + i, spread + i);
     }
 }
 

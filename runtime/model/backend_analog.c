@@ -11,11 +11,6 @@
 
 /* ---- sizes -------------------------------------------------------------------------- */
 
-static int planes_of(const aim_profile *p)
-{
-    return p->conductance_bits == 16 ? 2 : 1;
-}
-
 static enum aim_adc_kind adc_of(const aim_tile_settings *s)
 {
     if (s->out_bound <= 0)
@@ -56,7 +51,8 @@ static size_t part_bytes(const aim_profile *p, bool fixed_range, int out, int in
 {
     size_t total = 0, floats = array_floats(arrays_of(p, fixed_range), out);
     for (int t = 0; t < aim_tile_count(in, p->tile.max_input_size); t++)
-        total += aim_packed_bytes(out, width_of(p, in, t), planes_of(p)) + floats * sizeof(float);
+        total +=
+            aim_packed_bytes(out, width_of(p, in, t), p->conductance_bits) + floats * sizeof(float);
     return total;
 }
 
@@ -106,14 +102,14 @@ static float *next_array(float **piece, bool wanted, size_t n)
 static int place_tile(const aim_linear *l, aim__tile *tile, struct channel_arrays a, int out,
                       int width, unsigned char *memory, aim_error *err)
 {
-    int planes = planes_of(l->profile);
-    float *at = (float *)(void *)(memory + aim_packed_bytes(out, width, planes));
+    int bits = l->profile->conductance_bits;
+    float *at = (float *)(void *)(memory + aim_packed_bytes(out, width, bits));
     size_t n = (size_t)aim__panels(out) * AIM_PANEL;
     tile->full_scale = next_array(&at, a.full_scale, n);
     tile->step = next_array(&at, a.step, n);
     tile->largest = next_array(&at, a.largest, n);
     tile->gain = next_array(&at, a.gain, n);
-    return aim_packed_place(&tile->w, out, width, planes, memory, err);
+    return aim_packed_place(&tile->w, out, width, bits, memory, err);
 }
 
 /* The tiles of a part lie together: they are read one after the other. */
@@ -126,8 +122,8 @@ static int place_tiles(const aim_linear *l, aim__tile_part *part, int out, aim_e
     for (int t = 0; t < part->tiling.tiles && !code; t++) {
         int width = width_of(p, l->shape.in, t);
         code = place_tile(l, &part->tile[t], arrays, out, width, at, err);
-        at +=
-            aim_packed_bytes(out, width, planes_of(p)) + array_floats(arrays, out) * sizeof(float);
+        at += aim_packed_bytes(out, width, p->conductance_bits) +
+              array_floats(arrays, out) * sizeof(float);
     }
     return code;
 }
@@ -212,7 +208,7 @@ static void hold_channel(void *arg, int part, int channel, const float *now, voi
     for (int t = 0; t < l->part[part].tiling.tiles; t++) {
         aim__tile *tile = &l->part[part].tile[t];
         const float *weight = now + l->inputs[tile->inputs].span.first;
-        int8_t *low = scratch, *high = tile->w.planes == 2 ? low + tile->w.in : NULL;
+        int8_t *low = scratch, *high = aim_packed_planes(&tile->w) == 2 ? low + tile->w.in : NULL;
         float step;
         aim_conductance_codes(weight, tile->w.in, low, high, &step);
         if (high)

@@ -45,7 +45,7 @@ static aim_linear *int8_load(const aim_compute *c, const aim_linear_source *sour
     aim_weight_rows rows = aim__weight_rows_of(source);
     struct packing packing = {&l->w, c->kernels};
     aim_row_store store = {store_row, &packing, aim_packed_row_bytes(rows.in)};
-    if (aim_packed_init(&l->w, rows.rows, rows.in, 1, err) != AIM_OK ||
+    if (aim_packed_init(&l->w, rows.rows, rows.in, 8, err) != AIM_OK ||
         aim__weight_rows_load(&rows, c, &store, err) != AIM_OK) {
         int8_free(l);
         return NULL;
@@ -56,12 +56,12 @@ static aim_linear *int8_load(const aim_compute *c, const aim_linear_source *sour
 static size_t int8_load_bytes(const aim_chip *chip, const aim_linear_shape *shape)
 {
     (void)chip;
-    return aim_packed_bytes(shape->out, shape->in, 1);
+    return aim_packed_bytes(shape->out, shape->in, 8);
 }
 
 static size_t int8_bytes(const aim_linear *l)
 {
-    return aim_packed_bytes(l->w.out, l->w.in, 1);
+    return aim_packed_bytes(l->w.out, l->w.in, 8);
 }
 
 /* The codes of x come first, their scales behind them. */

@@ -23,11 +23,16 @@ enum {
     AIM__ATTEND_GROUP = 4,                    /* query heads that share one pass over the cache */
 };
 
-/* One plane of panel p: [in_padded / 4][16][4]. */
+static inline size_t aim__panel_bytes(const aim_packed *w)
+{
+    return (size_t)w->in_padded * AIM_PANEL * (size_t)w->bits / 8;
+}
+
+/* One plane of panel p, as packed.h has it. */
 static inline const int8_t *aim__plane(const aim_packed *w, int p, int plane)
 {
-    size_t before = (size_t)p * (size_t)w->planes + (size_t)plane;
-    return w->codes + before * (size_t)w->in_padded * AIM_PANEL;
+    return w->codes + (size_t)p * aim__panel_bytes(w) +
+           (size_t)plane * (size_t)w->in_padded * AIM_PANEL;
 }
 
 /* Channels of panel p that exist: 16 except in the last panel. */

@@ -74,7 +74,7 @@ INLINE void panel_tile(const struct product *p, int row, int panel, const int ro
                        const int unroll)
 {
     struct sums sums[MAX_ROWS];
-    for (int plane = 0; plane < p->w->planes; plane++) {
+    for (int plane = 0; plane < aim_packed_planes(p->w); plane++) {
         struct accumulator acc[MAX_ROWS];
         plane_sums(aim__plane(p->w, panel, plane), p->x + (size_t)row * p->ldx, p->ldx,
                    p->w->in_padded, rows, unroll, acc);
@@ -106,6 +106,10 @@ static void tile(const struct product *p, int row, int panel, int rows)
 void aim__matmul_tile_avx2(const aim_packed *w, int panel0, int panel1, const int8_t *x, size_t ldx,
                            const float *x_step, int rows, const aim_adc *adc, const aim_output *out)
 {
+    if (w->bits == 4) {
+        aim__matmul_tile_portable(w, panel0, panel1, x, ldx, x_step, rows, adc, out);
+        return;
+    }
     const struct product product = {w, x, ldx, x_step, adc, out};
     int tiles = (rows + MAX_ROWS - 1) / MAX_ROWS;
     for (int p = panel0; p < panel1; p++)

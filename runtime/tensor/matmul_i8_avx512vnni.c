@@ -46,7 +46,7 @@ INLINE __m512i broadcast_group(const int8_t *x)
  * y = 0 + v. */
 static bool is_plain(const struct product *p)
 {
-    return p->w->planes == 1 && p->adc->kind == AIM_ADC_NONE && !p->adc->noise && !p->adc->gain &&
+    return aim_packed_planes(p->w) == 1 && p->adc->kind == AIM_ADC_NONE && !p->adc->noise && !p->adc->gain &&
            p->out->first && !p->out->bias && !p->out->residual;
 }
 
@@ -104,7 +104,7 @@ INLINE void stream_plane(const struct chunk *c, int panel, int plane, const int 
 INLINE void stream_tile(const struct chunk *c, int panel, const int rows, const int unroll)
 {
     struct sums sums[STREAM_ROWS];
-    for (int plane = 0; plane < c->product->w->planes; plane++)
+    for (int plane = 0; plane < aim_packed_planes(c->product->w); plane++)
         stream_plane(c, panel, plane, rows, unroll, sums);
     if (!c->plain)
         read_out(c->product, panel, c->row0, rows, sums);
@@ -120,8 +120,7 @@ INLINE void block_plane(const struct chunk *c, int row, int panel, int plane, co
         for (int p = 0; p < panels; p++)
             acc[r][p] = _mm512_setzero_si512();
     const int8_t *codes = aim__plane(product->w, panel, plane);
-    const size_t panel_bytes =
-        (size_t)product->w->planes * (size_t)product->w->in_padded * AIM_PANEL;
+    const size_t panel_bytes = aim__panel_bytes(product->w);
     const int8_t *x = product->x + (size_t)(c->row0 + row) * product->ldx;
     for (int k = 0; k < product->w->in_padded; k += AIM_K_GROUP) {
         for (int p = 0; p < panels; p++)
@@ -141,7 +140,7 @@ INLINE void block_plane(const struct chunk *c, int row, int panel, int plane, co
 INLINE void block_tile(const struct chunk *c, int row, int panel, const int rows, const int panels)
 {
     struct sums sums[MAX_PANELS][MAX_ROWS];
-    for (int plane = 0; plane < c->product->w->planes; plane++)
+    for (int plane = 0; plane < aim_packed_planes(c->product->w); plane++)
         block_plane(c, row, panel, plane, rows, panels, sums);
     for (int p = 0; !c->plain && p < panels; p++)
         read_out(c->product, panel + p, c->row0 + row, rows, sums[p]);
@@ -233,6 +232,10 @@ void aim__matmul_tile_avx512vnni(const aim_packed *w, int panel0, int panel1, co
                                  size_t ldx, const float *x_step, int rows, const aim_adc *adc,
                                  const aim_output *out)
 {
+    if (w->bits == 4) {
+        aim__matmul_tile_portable(w, panel0, panel1, x, ldx, x_step, rows, adc, out);
+        return;
+    }
     const struct product product = {w, x, ldx, x_step, adc, out};
     struct chunk c;
     c.product = &product;

@@ -2,7 +2,10 @@
 /* The integer kernel in plain C: the reference of the others. */
 #include "tensor/readout.inc.h"
 
-/* sums[c] = sum_k x[k] * code[c, k] for the 16 channels of a plane of a panel. */
+/* sums[c] = sum_k x[k] * code[c, k] for the 16 channels of a plane of a panel, k below
+ * 4 * n_groups. */
+typedef void dot_fn(const int8_t *codes, const int8_t *x, int n_groups, int32_t *sums);
+
 static void dot_panel(const int8_t *codes, const int8_t *x, int n_groups, int32_t *sums)
 {
     int32_t acc[AIM_PANEL] = {0};
@@ -14,17 +17,31 @@ static void dot_panel(const int8_t *codes, const int8_t *x, int n_groups, int32_
     memcpy(sums, acc, sizeof acc);
 }
 
+/* The same of a panel of 4-bit codes. */
+static void dot_nibbles(const int8_t *codes, const int8_t *x, int n_groups, int32_t *sums)
+{
+    int32_t acc[AIM_PANEL] = {0};
+    for (int g = 0; g < n_groups; g += 2, codes += AIM__PANEL_ROW, x += 2 * AIM_K_GROUP)
+        for (int i = 0; i < AIM__PANEL_ROW; i++) {
+            int pair = (uint8_t)codes[i], j = i % AIM_K_GROUP;
+            acc[i / AIM_K_GROUP] +=
+                ((pair & 15) - 8) * x[j] + ((pair >> 4) - 8) * x[AIM_K_GROUP + j];
+        }
+    memcpy(sums, acc, sizeof acc);
+}
+
 void aim__matmul_tile_portable(const aim_packed *w, int panel0, int panel1, const int8_t *x,
                                size_t ldx, const float *x_step, int rows, const aim_adc *adc,
                                const aim_output *out)
 {
     const struct product product = {w, x, ldx, x_step, adc, out};
+    dot_fn *dot = w->bits == 4 ? dot_nibbles : dot_panel;
     for (int p = panel0; p < panel1; p++)
         for (int r = 0; r < rows; r++) {
             struct sums sums;
-            for (int plane = 0; plane < w->planes; plane++)
-                dot_panel(aim__plane(w, p, plane), x + (size_t)r * ldx, w->in_padded / AIM_K_GROUP,
-                          sums.plane[plane]);
+            for (int plane = 0; plane < aim_packed_planes(w); plane++)
+                dot(aim__plane(w, p, plane), x + (size_t)r * ldx, w->in_padded / AIM_K_GROUP,
+                    sums.plane[plane]);
             read_out(&product, p, r, 1, &sums);
         }
 }

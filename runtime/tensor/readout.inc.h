@@ -171,7 +171,7 @@ static void read_out(const struct product *p, int panel, int row, int rows, cons
         .gain = adc->gain ? adc->gain + channel : unity,
         .bias = from(p->out->bias, channel),
     };
-    if (p->w->planes == 1)
+    if (aim_packed_planes(p->w) == 1)
         read_planes(&out, false);
     else
         read_planes(&out, true);

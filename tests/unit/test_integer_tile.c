@@ -91,7 +91,7 @@ static void int8_kernel(float *y)
     static int8_t codes[ROWS * PADDED] __attribute__((aligned(64)));
     float scale[ROWS];
     aim_packed w;
-    ck_assert_int_eq(aim_packed_init(&w, OUT, IN, 1, NULL), AIM_OK);
+    ck_assert_int_eq(aim_packed_init(&w, OUT, IN, 8, NULL), AIM_OK);
     for (int o = 0; o < OUT; o++) {
         k->quantise_row(weights + o * IN, IN, PADDED, codes, scale);
         aim_packed_set_channel(&w, o, 0, codes);

@@ -30,17 +30,18 @@ static uint32_t random_bits(uint64_t seed, uint64_t i)
 
 enum fill { RANDOM, LOWEST, HIGHEST, ALTERNATE, N_FILLS };
 
-static int8_t weight_code(enum fill fill, uint64_t i)
+static int8_t weight_code(enum fill fill, int bits, uint64_t i)
 {
+    int lowest = bits == 4 ? -8 : -128, highest = -1 - lowest;
     switch (fill) {
     case LOWEST:
-        return -128;
+        return (int8_t)lowest;
     case HIGHEST:
-        return 127;
+        return (int8_t)highest;
     case ALTERNATE:
-        return i & 1 ? -128 : 127;
+        return (int8_t)(i & 1 ? lowest : highest);
     default:
-        return (int8_t)(random_bits(1, i) & 255);
+        return (int8_t)((int)(random_bits(1, i) & (bits == 4 ? 15 : 255)) + lowest);
     }
 }
 
@@ -64,13 +65,14 @@ static float x_scale[MAX_ROWS];
 static float got[MAX_ROWS][MAX_OUT], want[MAX_ROWS][MAX_OUT];
 static const float UNTOUCHED = -12345.0f;
 
-static void fill_case(aim_packed *w, int out, int in, int rows, enum fill wf, enum fill xf)
+static void fill_case(aim_packed *w, int out, int in, int bits, int rows, enum fill wf,
+                      enum fill xf)
 {
-    ck_assert_int_eq(aim_packed_init(w, out, in, 1, NULL), AIM_OK);
+    ck_assert_int_eq(aim_packed_init(w, out, in, bits, NULL), AIM_OK);
     memset(inputs, 0, sizeof inputs);
     for (int c = 0; c < out; c++) {
         for (int k = 0; k < in; k++)
-            codes[c][k] = weight_code(wf, (uint64_t)(c * in + k));
+            codes[c][k] = weight_code(wf, bits, (uint64_t)(c * in + k));
         aim_packed_set_channel(w, c, 0, codes[c]);
         aim_packed_set_scale(w, c, 0.001f * (float)(c + 1));
     }
@@ -106,20 +108,28 @@ static void check_product(const aim_kernels *k, const aim_packed *w, int p0, int
             bool written = r < rows && c < w->out && c >= p0 * AIM_PANEL && c < p1 * AIM_PANEL;
             float expect = written ? want[r][c] : UNTOUCHED;
             if (memcmp(&got[r][c], &expect, sizeof expect) != 0)
-                ck_abort_msg("%s %dx%d rows %d panels %d-%d: y[%d][%d] is %a, not %a", k->name,
-                             w->out, w->in, rows, p0, p1, r, c, got[r][c], expect);
+                ck_abort_msg("%s %dx%d bits %d rows %d panels %d-%d: y[%d][%d] is %a, not %a",
+                             k->name, w->out, w->in, w->bits, rows, p0, p1, r, c, got[r][c],
+                             expect);
         }
 }
 
-static void run_case(const aim_kernels *k, int out, int in, int rows, enum fill wf, enum fill xf)
+static void run_width(const aim_kernels *k, int out, int in, int bits, int rows, enum fill wf,
+                      enum fill xf)
 {
     aim_packed w;
-    fill_case(&w, out, in, rows, wf, xf);
+    fill_case(&w, out, in, bits, rows, wf, xf);
     multiply_plainly(&w, rows);
     check_product(k, &w, 0, w.n_panels, rows);
     if (w.n_panels > 1)
         check_product(k, &w, 1, w.n_panels, rows);
     aim_packed_fini(&w);
+}
+
+static void run_case(const aim_kernels *k, int out, int in, int rows, enum fill wf, enum fill xf)
+{
+    run_width(k, out, in, 4, rows, wf, xf);
+    run_width(k, out, in, 8, rows, wf, xf);
 }
 
 START_TEST(product_is_exact_at_every_width)
@@ -157,54 +167,86 @@ START_TEST(product_is_exact_for_extreme_codes)
 END_TEST
 
 /* 127 * 128 * AIM_K_MAX is the largest sum there can be: below 2^31. */
-START_TEST(longest_rows_do_not_overflow)
+static void run_longest(const aim_kernels *k, int bits, int code)
 {
-    const aim_kernels *k = row_or_skip(_i);
-    if (!k)
-        return;
     aim_packed w;
-    ck_assert_int_eq(aim_packed_init(&w, 1, AIM_K_MAX, 1, NULL), AIM_OK);
+    ck_assert_int_eq(aim_packed_init(&w, 1, AIM_K_MAX, bits, NULL), AIM_OK);
     int8_t *x = aim_big_alloc(AIM_K_MAX), *c = aim_malloc(AIM_K_MAX);
     memset(x, -127, AIM_K_MAX);
-    memset(c, -128, AIM_K_MAX);
+    memset(c, code, AIM_K_MAX);
     aim_packed_set_channel(&w, 0, 0, c);
     aim_packed_set_scale(&w, 0, 1.0f);
     float one = 1.0f, y;
     const aim_output out = {.y = &y, .ldy = 1, .first = true};
     k->matmul_i8(&w, 0, 1, x, AIM_K_MAX, &one, 1, &out);
-    ck_assert_float_eq(y, 127.0f * 128.0f * (float)AIM_K_MAX);
+    ck_assert_float_eq(y, -127.0f * (float)code * (float)AIM_K_MAX);
     aim_big_free(x, AIM_K_MAX);
     aim_free(c);
     aim_packed_fini(&w);
 }
+
+START_TEST(longest_rows_do_not_overflow)
+{
+    const aim_kernels *k = row_or_skip(_i);
+    if (!k)
+        return;
+    run_longest(k, 8, -128);
+    run_longest(k, 4, -8);
+    run_longest(k, 4, 7);
+}
 END_TEST
+
+/* Where code k of channel c lies, among bytes or among halves of bytes. */
+static size_t place_of(int c, int k, int groups)
+{
+    return ((size_t)(c / 16 * groups + k) * 16 + (size_t)(c % 16)) * 4;
+}
 
 START_TEST(packed_layout_is_the_documented_one)
 {
     aim_packed w;
-    fill_case(&w, 37, 70, 1, RANDOM, RANDOM);
+    fill_case(&w, 37, 70, 8, 1, RANDOM, RANDOM);
     ck_assert_int_eq(w.n_panels, 3);
     ck_assert_int_eq(w.in_padded, 128);
     ck_assert_uint_eq((uintptr_t)w.codes % 64, 0);
     for (int c = 0; c < 48; c++) {
         for (int k = 0; k < 128; k++) {
             int8_t expect = c < 37 && k < 70 ? codes[c][k] : 0;
-            size_t at = ((size_t)(c / 16 * 32 + k / 4) * 16 + (size_t)(c % 16)) * 4 + (size_t)k % 4;
-            ck_assert_int_eq(w.codes[at], expect);
+            ck_assert_int_eq(w.codes[place_of(c, k / 4, 32) + (size_t)k % 4], expect);
         }
     }
-    ck_assert_uint_eq(aim_packed_bytes(37, 70, 1), 3 * 16 * 128 + 48 * 4);
+    ck_assert_uint_eq(aim_packed_bytes(37, 70, 8), 3 * 16 * 128 + 48 * 4);
+    ck_assert_uint_eq(aim_packed_bytes(37, 70, 16), 2 * 3 * 16 * 128 + 48 * 4);
+    aim_packed_fini(&w);
+}
+END_TEST
+
+START_TEST(packed_layout_of_4_bits_is_the_documented_one)
+{
+    aim_packed w;
+    fill_case(&w, 37, 70, 4, 1, RANDOM, RANDOM);
+    ck_assert_int_eq(w.in_padded, 128);
+    for (int c = 0; c < 37; c++)
+        for (int k = 0; k < 128; k++) {
+            int expect = k < 70 ? codes[c][k] : 0;
+            int pair = (uint8_t)w.codes[place_of(c, k / 8, 16) + (size_t)k % 4];
+            ck_assert_int_eq((k / 4 % 2 ? pair >> 4 : pair & 15) - 8, expect);
+        }
+    ck_assert_uint_eq(aim_packed_bytes(37, 70, 4), 3 * 16 * 64 + 48 * 4);
     aim_packed_fini(&w);
 }
 END_TEST
 
 START_TEST(packed_refuses_impossible_shapes)
 {
-    static const int shapes[][2] = {{0, 1}, {1, 0}, {-1, 5}, {5, -1}, {1, AIM_K_MAX + 1}};
+    static const int shapes[][3] = {
+        {0, 1, 8}, {1, 0, 8}, {-1, 5, 8}, {5, -1, 4}, {1, AIM_K_MAX + 1, 8},
+        {1, 1, 0}, {1, 1, 2}, {1, 1, 5},  {1, 1, 32}};
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         aim_error err = {0};
         aim_packed w;
-        ck_assert_int_eq(aim_packed_init(&w, shapes[i][0], shapes[i][1], 1, &err), AIM_EINVAL);
+        ck_assert_int_eq(aim_packed_init(&w, shapes[i][0], shapes[i][1], shapes[i][2], &err),
+                         AIM_EINVAL);
         aim_packed_fini(&w);
     }
 }
@@ -217,7 +259,7 @@ START_TEST(packed_survives_lack_of_memory)
     do {
         aim_error err = {0};
         aim_alloc_fail_after(n++);
-        code = aim_packed_init(&w, 20, 100, 1, &err);
+        code = aim_packed_init(&w, 20, 100, 8, &err);
         aim_alloc_fail_after(-1);
         ck_assert_int_eq(code, err.code);
         ck_assert(code == AIM_OK || code == AIM_ENOMEM);
@@ -329,6 +371,7 @@ int main(void)
     tcase_add_loop_test(integer, product_is_exact_for_extreme_codes, 0, n);
     tcase_add_loop_test(integer, longest_rows_do_not_overflow, 0, n);
     tcase_add_test(integer, packed_layout_is_the_documented_one);
+    tcase_add_test(integer, packed_layout_of_4_bits_is_the_documented_one);
     tcase_add_test(integer, packed_refuses_impossible_shapes);
     tcase_add_test(integer, packed_survives_lack_of_memory);
     tcase_add_loop_test(integer, rows_quantise_by_the_rule, 0, n);

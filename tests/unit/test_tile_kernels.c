@@ -43,22 +43,39 @@ static bool same(float a, float b)
 
 enum fill { RANDOM, LOWEST, HIGHEST, ALTERNATE, N_FILLS };
 
-static int8_t code_of(enum fill fill, int lowest, uint64_t seed, uint64_t i)
+/* The codes there are of one kind. */
+struct codes {
+    int lowest, highest;
+};
+
+static int8_t code_of(enum fill fill, struct codes all, uint64_t seed, uint64_t i)
 {
+    uint32_t n = (uint32_t)(all.highest - all.lowest + 1);
     switch (fill) {
     case LOWEST:
-        return (int8_t)lowest;
+        return (int8_t)all.lowest;
     case HIGHEST:
-        return 127;
+        return (int8_t)all.highest;
     case ALTERNATE:
-        return (int8_t)(i & 1 ? lowest : 127);
+        return (int8_t)(i & 1 ? all.lowest : all.highest);
     default:
-        return (int8_t)((int)(random_bits(seed, i) % (uint32_t)(128 - lowest)) + lowest);
+        return (int8_t)((int)(random_bits(seed, i) % n) + all.lowest);
     }
 }
 
+static const struct codes input_codes = {-127, 127};
+
+/* Of one plane. */
+static struct codes weight_codes(int bits)
+{
+    return bits == 4 ? (struct codes){-8, 7} : (struct codes){-128, 127};
+}
+
+static const int widths[] = {4, 8, 16};
+enum { N_WIDTHS = sizeof widths / sizeof widths[0] };
+
 struct tile {
-    int out, in, rows, planes;
+    int out, in, rows, bits;
     enum fill weights, inputs;
     enum aim_adc_kind kind;
     double res;
@@ -99,7 +116,10 @@ static float step_of(double res, float bound)
 
 static void fill_channels(const struct tile *t, aim_packed *w)
 {
-    float typical = 3.0f * sqrtf((float)t->in) * (t->planes == 1 ? 70.0f : 18000.0f);
+    float typical = 3.0f * sqrtf((float)t->in) *
+                    (t->bits == 4   ? 4.5f
+                     : t->bits == 8 ? 70.0f
+                                    : 18000.0f);
     for (int c = 0; c < MAX_OUT; c++) {
         largest[c] = bound_of(c, typical * 0.001f);
         full_scale[c] = 0.3f * largest[c];
@@ -108,10 +128,10 @@ static void fill_channels(const struct tile *t, aim_packed *w)
     }
     for (int c = 0; c < t->out; c++) {
         aim_packed_set_scale(w, c, 0.001f * (1.0f + 0.5f * random_unit(6, (uint64_t)c)));
-        for (int p = 0; p < t->planes; p++) {
+        for (int p = 0; p < aim_packed_planes(w); p++) {
             for (int k = 0; k < t->in; k++)
-                codes[p][c][k] =
-                    code_of(t->weights, -128, (uint64_t)p + 1, (uint64_t)(c * t->in + k));
+                codes[p][c][k] = code_of(t->weights, weight_codes(t->bits), (uint64_t)p + 1,
+                                         (uint64_t)(c * t->in + k));
             aim_packed_set_channel(w, c, p, codes[p][c]);
         }
     }
@@ -124,7 +144,7 @@ static void fill_rows(const struct tile *t)
         x_step[r] = r == 5 ? NAN : r == 6 ? 0.0f : 0.37f / (float)(r % 9 + 1);
         row_factor[r] = x_step[r];
         for (int k = 0; k < t->in; k++)
-            inputs[r][k] = code_of(t->inputs, -127, 3, (uint64_t)(r * t->in + k));
+            inputs[r][k] = code_of(t->inputs, input_codes, 3, (uint64_t)(r * t->in + k));
         for (int c = 0; c < MAX_OUT; c++) {
             noise[r][c] = 0.05f * random_unit(7, (uint64_t)(r * MAX_OUT + c));
             before[r][c] = random_unit(8, (uint64_t)(r * MAX_OUT + c));
@@ -148,7 +168,7 @@ static float plain_reading(const struct tile *t, const aim_packed *w, int r, int
     int64_t sum = 0;
     for (int k = 0; k < t->in; k++) {
         int code = codes[0][c][k];
-        if (t->planes == 2)
+        if (t->bits == 16)
             code = 256 * code + codes[1][c][k];
         sum += (int64_t)code * inputs[r][k];
     }
@@ -193,9 +213,9 @@ static void check_panels(const aim_kernels *k, const struct tile *t, const aim_p
             bool written = r < t->rows && c < t->out && c / AIM_PANEL >= p0 && c / AIM_PANEL < p1;
             float expect = written ? want[r][c] : before[r][c];
             if (!same(got[r][c], expect))
-                ck_abort_msg("%s %dx%d rows %d planes %d kind %d res %g by row %d panels %d-%d: "
+                ck_abort_msg("%s %dx%d rows %d bits %d kind %d res %g by row %d panels %d-%d: "
                              "y[%d][%d] is %a, not %a",
-                             k->name, t->out, t->in, t->rows, t->planes, t->kind, t->res, t->by_row,
+                             k->name, t->out, t->in, t->rows, t->bits, t->kind, t->res, t->by_row,
                              p0, p1, r, c, got[r][c], expect);
         }
 }
@@ -203,7 +223,7 @@ static void check_panels(const aim_kernels *k, const struct tile *t, const aim_p
 static void run_tile(const aim_kernels *k, struct tile t)
 {
     aim_packed w;
-    ck_assert_int_eq(aim_packed_init(&w, t.out, t.in, t.planes, NULL), AIM_OK);
+    ck_assert_int_eq(aim_packed_init(&w, t.out, t.in, t.bits, NULL), AIM_OK);
     fill_channels(&t, &w);
     fill_rows(&t);
     for (int r = 0; r < t.rows; r++)
@@ -229,32 +249,33 @@ START_TEST(readings_are_exact_whatever_stands_behind_a_tile)
     const aim_kernels *k = row_or_skip(_i);
     for (int kind = AIM_ADC_NONE; k && kind <= AIM_ADC_ROUND; kind++)
         for (int res = 0; res < (kind == AIM_ADC_ROUND ? N_RESOLUTIONS : 1); res++)
-            for (int i = 0; i < 32; i++)
+            for (int i = 0; i < 16 * N_WIDTHS; i++)
                 run_tile(k, (struct tile){.out = 37,
                                           .in = 70,
                                           .rows = 7,
-                                          .planes = 1 + bit(i, 0),
+                                          .bits = widths[i / 16],
                                           .kind = (enum aim_adc_kind)kind,
                                           .res = resolutions[res],
-                                          .by_row = bit(i, 1),
-                                          .noise = bit(i, 2),
-                                          .gain = bit(i, 3),
-                                          .further = bit(i, 4)});
+                                          .by_row = bit(i, 0),
+                                          .noise = bit(i, 1),
+                                          .gain = bit(i, 2),
+                                          .further = bit(i, 3)});
 }
 END_TEST
 
 /* Every width, depth and number of rows, with what changes from case to case. */
 static void run_shape(const aim_kernels *k, int out, int in, int rows, int i)
 {
-    run_tile(k, (struct tile){.out = out,
-                              .in = in,
-                              .rows = rows,
-                              .planes = 1 + bit(i, 0),
-                              .kind = AIM_ADC_ROUND,
-                              .res = resolutions[i % N_RESOLUTIONS],
-                              .by_row = bit(i, 1),
-                              .further = bit(i, 2),
-                              .gain = bit(i, 3)});
+    for (int b = 0; b < N_WIDTHS; b++)
+        run_tile(k, (struct tile){.out = out,
+                                  .in = in,
+                                  .rows = rows,
+                                  .bits = widths[b],
+                                  .kind = (i + b) % 4 ? AIM_ADC_ROUND : AIM_ADC_NONE,
+                                  .res = resolutions[i % N_RESOLUTIONS],
+                                  .by_row = bit(i, 1),
+                                  .further = bit(i, 2),
+                                  .gain = bit(i, 3)});
 }
 
 START_TEST(readings_are_exact_in_every_shape)
@@ -272,14 +293,14 @@ END_TEST
 START_TEST(readings_are_exact_for_extreme_codes)
 {
     const aim_kernels *k = row_or_skip(_i);
-    for (int i = 0; k && i < N_FILLS * N_FILLS * 4; i++)
+    for (int i = 0; k && i < N_FILLS * N_FILLS * 2 * N_WIDTHS; i++)
         run_tile(k, (struct tile){.out = 33,
                                   .in = MAX_IN,
                                   .rows = 1 + i % 9,
-                                  .planes = 1 + bit(i, 0),
-                                  .by_row = bit(i, 1),
-                                  .weights = (enum fill)(i / 4 % N_FILLS),
-                                  .inputs = (enum fill)(i / 4 / N_FILLS),
+                                  .bits = widths[i / 2 % N_WIDTHS],
+                                  .by_row = bit(i, 0),
+                                  .weights = (enum fill)(i / 2 / N_WIDTHS % N_FILLS),
+                                  .inputs = (enum fill)(i / 2 / N_WIDTHS / N_FILLS),
                                   .kind = AIM_ADC_LIMIT,
                                   .res = 254});
 }
@@ -301,7 +322,7 @@ START_TEST(the_longest_rows_are_exact)
     if (!k)
         return;
     aim_packed w;
-    ck_assert_int_eq(aim_packed_init(&w, CHANNELS, AIM_K_MAX, 2, NULL), AIM_OK);
+    ck_assert_int_eq(aim_packed_init(&w, CHANNELS, AIM_K_MAX, 16, NULL), AIM_OK);
     int8_t *x = aim_big_alloc(AIM_K_MAX), *row = aim_malloc(AIM_K_MAX);
     memset(x, -127, AIM_K_MAX);
     int64_t sum[CHANNELS] = {0};
@@ -330,14 +351,13 @@ START_TEST(the_longest_rows_are_exact)
 END_TEST
 
 /* Sums from -8 to 7 in halves of a step, full scale 3 steps of 6. */
-START_TEST(ties_go_to_the_even_code)
+static void check_ties(const aim_kernels *k, int bits)
 {
     static const float expect[] = {-3, -3, -3, -2, -2, -2, -1, -0.0f, 0, 0, 1, 2, 2, 2, 3, 3};
-    const aim_kernels *k = row_or_skip(_i);
     float bound[AIM_PANEL], lsb[AIM_PANEL], y[AIM_PANEL];
     _Alignas(64) int8_t x[AIM_K_ALIGN] = {1};
     aim_packed w;
-    ck_assert_int_eq(aim_packed_init(&w, AIM_PANEL, 1, 1, NULL), AIM_OK);
+    ck_assert_int_eq(aim_packed_init(&w, AIM_PANEL, 1, bits, NULL), AIM_OK);
     for (int c = 0; c < AIM_PANEL; c++) {
         int8_t code = (int8_t)(c - 8);
         aim_packed_set_channel(&w, c, 0, &code);
@@ -348,22 +368,29 @@ START_TEST(ties_go_to_the_even_code)
     const aim_adc adc = {.kind = AIM_ADC_ROUND, .res = 6, .full_scale = bound, .step = lsb};
     const aim_output out = {.y = y, .ldy = AIM_PANEL, .first = true};
     const float one = 1.0f;
-    if (k)
-        k->matmul_tile(&w, 0, 1, x, AIM_K_ALIGN, &one, 1, &adc, &out);
-    for (int c = 0; k && c < AIM_PANEL; c++)
+    k->matmul_tile(&w, 0, 1, x, AIM_K_ALIGN, &one, 1, &adc, &out);
+    for (int c = 0; c < AIM_PANEL; c++)
         ck_assert_float_eq(y[c], expect[c]);
     aim_packed_fini(&w);
+}
+
+START_TEST(ties_go_to_the_even_code)
+{
+    const aim_kernels *k = row_or_skip(_i);
+    for (int b = 0; k && b < 2; b++)
+        check_ties(k, widths[b]);
 }
 END_TEST
 
 /* A tile without ADC is the product of the digital kernel, and sets every bit alike. */
-START_TEST(a_tile_without_adc_is_the_int8_product)
+START_TEST(a_tile_without_adc_is_the_digital_product)
 {
     const aim_kernels *k = row_or_skip(_i);
-    struct tile t = {.out = 53, .in = 150, .planes = 1};
+    struct tile t = {.out = 53, .in = 150};
     for (t.rows = 1; k && t.rows <= MAX_ROWS; t.rows += 3) {
         aim_packed w;
-        ck_assert_int_eq(aim_packed_init(&w, t.out, t.in, 1, NULL), AIM_OK);
+        t.bits = widths[t.rows % 2];
+        ck_assert_int_eq(aim_packed_init(&w, t.out, t.in, t.bits, NULL), AIM_OK);
         fill_channels(&t, &w);
         fill_rows(&t);
         aim_packed_set_scale(&w, 7, 1e-45f); /* products that vanish: no negative zeros */
@@ -487,7 +514,7 @@ int main(void)
     tcase_add_loop_test(t, readings_are_exact_for_extreme_codes, 0, n);
     tcase_add_loop_test(t, the_longest_rows_are_exact, 0, n);
     tcase_add_loop_test(t, ties_go_to_the_even_code, 0, n);
-    tcase_add_loop_test(t, a_tile_without_adc_is_the_int8_product, 0, n);
+    tcase_add_loop_test(t, a_tile_without_adc_is_the_digital_product, 0, n);
     tcase_add_loop_test(t, inputs_become_codes_by_the_rule, 0, n);
     tcase_add_loop_test(t, the_largest_magnitude_keeps_a_nan, 0, n);
     suite_add_tcase(s, t);
