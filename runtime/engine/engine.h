@@ -24,6 +24,8 @@ typedef struct aim_engine_config {
     int max_sequences;    /* sequences decoded together */
     int max_batch_tokens; /* rows of one step */
     int prefill_chunk;    /* prompt rows of one step, at most */
+    int prefill_beside;   /* of a step in which others decode; 0: as many as about double
+                             the time of that step */
     int max_context;      /* tokens of prompt and answer; 0: the model's */
     int kv_blocks;        /* blocks of the cache; 0: from kv_bytes */
     size_t kv_bytes;      /* 0: room for 16 full contexts, or 1/4 of memory if less */

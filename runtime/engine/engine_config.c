@@ -58,10 +58,11 @@ int aim__engine_resolve_config(aim_engine_config *c, const aim_hf_config *model,
     if (c->max_context > positions)
         return aim_fail(err, AIM_EINVAL, "max_context %d is more than the model's %d positions",
                         c->max_context, positions);
-    if (c->max_sequences < 1 || c->prefill_chunk < 1)
+    if (c->max_sequences < 1 || c->prefill_chunk < 1 || c->prefill_beside < 0)
         return aim_fail(err, AIM_EINVAL,
-                        "max_sequences (%d) and prefill_chunk (%d) must be at least 1",
-                        c->max_sequences, c->prefill_chunk);
+                        "max_sequences (%d) and prefill_chunk (%d) must be at least 1, "
+                        "prefill_beside (%d) at least 0",
+                        c->max_sequences, c->prefill_chunk, c->prefill_beside);
     if (c->max_batch_tokens < c->max_sequences)
         return aim_fail(err, AIM_EINVAL,
                         "max_batch_tokens (%d) must be at least max_sequences (%d)",

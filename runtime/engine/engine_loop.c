@@ -160,6 +160,7 @@ static bool run_step(aim_engine *e)
     atomic_store(&e->busy, rows > 0);
     if (rows > 0) {
         aim__stepper_run(e->stepper, &e->scheduler, &e->heartbeat, &e->events, &times);
+        aim__scheduler_took(&e->scheduler, (double)(aim_now_ns() - start) * 1e-9);
         aim__scheduler_sweep(&e->scheduler);
         atomic_fetch_add(&e->heartbeat, 1);
     }

@@ -12,6 +12,7 @@ runtime_libengine_a_SOURCES = \
 	runtime/engine/measure_run.c runtime/engine/measure_run.h \
 	runtime/engine/memory_plan.c runtime/engine/memory_plan.h \
 	runtime/engine/model_facts.c runtime/engine/model_facts.h \
+	runtime/engine/pace.c runtime/engine/pace.h \
 	runtime/engine/probe.c runtime/engine/probe.h \
 	runtime/engine/random_shapes.c runtime/engine/random_shapes.h \
 	runtime/engine/request.c \

@@ -210,7 +210,6 @@ static void plan_one(aim_scheduler *s, aim_sequence *q, budget *b)
         b->score -= rows;
 }
 
-/* Rows kept back for sequences that decode, so that prompts cannot starve them. */
 static int decoding(const aim_scheduler *s)
 {
     int n = 0;
@@ -219,9 +218,18 @@ static int decoding(const aim_scheduler *s)
     return n;
 }
 
+/* Rows are kept back for sequences that decode, so that prompts cannot starve them. */
+static int prefill_rows(const aim_scheduler *s)
+{
+    const aim_engine_config *c = s->config;
+    int others = decoding(s), most = min_int(c->prefill_chunk, c->max_batch_tokens - others);
+    if (others > 0 && c->prefill_beside > 0)
+        return min_int(c->prefill_beside, most);
+    return aim__pace_rows(&s->pace, others, most);
+}
+
 static void plan_running(aim_scheduler *s, budget *b)
 {
-    b->prefill = min_int(b->prefill, b->rows - decoding(s));
     for (aim_sequence *q = s->running.head; q; q = q->next) {
         plan_one(s, q, b);
         if (q->state != AIM_SEQ_RUNNING) /* gave itself up: it was the last */
@@ -242,12 +250,15 @@ static void restart_outgrown(aim_scheduler *s)
     }
 }
 
-static int planned_rows(const aim_scheduler *s)
+static int count_planned(aim_scheduler *s)
 {
-    int n = 0;
-    for (const aim_sequence *q = s->running.head; q; q = q->next)
-        n += q->step_rows;
-    return n;
+    s->decode_rows = s->prompt_rows = 0;
+    for (const aim_sequence *q = s->running.head; q; q = q->next) {
+        bool decodes = q->n_tokens - q->computed == 1;
+        s->decode_rows += decodes ? q->step_rows : 0;
+        s->prompt_rows += decodes ? 0 : q->step_rows;
+    }
+    return s->decode_rows + s->prompt_rows;
 }
 
 static bool has_room(const budget *b)
@@ -257,9 +268,9 @@ static bool has_room(const budget *b)
 
 int aim__scheduler_plan(aim_scheduler *s, uint64_t now_ns, aim_start_fn *start, void *arg)
 {
-    budget b = {s->config->max_batch_tokens, s->config->prefill_chunk, s->score_rows};
     restart_outgrown(s);
     resume_preempted(s);
+    budget b = {s->config->max_batch_tokens, prefill_rows(s), s->score_rows};
     plan_running(s, &b);
     while (s->waiting.head && !*first_to_resume(s) && has_room(&b) &&
            can_start(s, s->waiting.head)) {
@@ -267,7 +278,12 @@ int aim__scheduler_plan(aim_scheduler *s, uint64_t now_ns, aim_start_fn *start, 
         if (leader)
             plan_one(s, leader, &b);
     }
-    return planned_rows(s);
+    return count_planned(s);
+}
+
+void aim__scheduler_took(aim_scheduler *s, double seconds)
+{
+    aim__pace_observe(&s->pace, s->decode_rows, s->prompt_rows, seconds);
 }
 
 /* ---- what a step leads to -------------------------------------------------- */

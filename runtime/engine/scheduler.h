@@ -4,14 +4,15 @@
  * Groups wait in order of arrival. A group starts when a slot for each of its
  * candidates and the blocks of its prompt are there. Running sequences are
  * served oldest first: one row each while decoding, and together at most
- * prefill_chunk prompt rows a step, so that a long prompt does not hold up the
- * answers of others. When blocks run out, a sequence whose reader is slow, else
- * the youngest, gives its blocks up and is recomputed later, to the same bits.
- * A slow reader keeps its slot, but no blocks that others want. A sequence whose
+ * prefill_chunk prompt rows a step, and beside decoding sequences as many as pace.h
+ * has it, so that a long prompt does not hold up the answers of others. When blocks run out, a
+ * sequence whose reader is slow, else the youngest, gives its blocks up and is recomputed later, to
+ * the same bits. A slow reader keeps its slot, but no blocks that others want. A sequence whose
  * length comes to need other rotary factors is recomputed in the same way. */
 #ifndef AIM_ENGINE_SCHEDULER_H
 #define AIM_ENGINE_SCHEDULER_H
 
+#include "engine/pace.h"
 #include "engine/sequence.h"
 
 typedef struct aim_sequence_list {
@@ -32,6 +33,8 @@ typedef struct aim_scheduler {
     aim_sequence_list running;   /* oldest first */
     aim_sequence_list preempted; /* oldest first */
     int slots_used;
+    aim_pace pace;
+    int decode_rows, prompt_rows; /* of the planned step */
     uint64_t preemptions, prefix_queries, prefix_hits;
 } aim_scheduler;
 
@@ -44,6 +47,8 @@ void aim__scheduler_add(aim_scheduler *s, aim_group *g);
  * queue; false: it could not start and has ended. */
 typedef bool aim_start_fn(void *arg, aim_group *g);
 int aim__scheduler_plan(aim_scheduler *s, uint64_t now_ns, aim_start_fn *start, void *arg);
+/* The planned step took so long. */
+void aim__scheduler_took(aim_scheduler *s, double seconds);
 /* Logit rows of sequence q in the planned step. */
 int aim__step_logits(const aim_sequence *q);
 

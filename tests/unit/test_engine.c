@@ -328,17 +328,18 @@ END_TEST
  * with neutral settings. kv_blocks of 33 forces preemption. */
 static const struct {
     const char *name, *kernels;
-    int threads, chunk, sequences, batch, kv_blocks;
+    int threads, chunk, beside, sequences, batch, kv_blocks;
     bool cache, together;
 } ways[] = {
-    {"together", NULL, 2, 256, 64, 512, 0, true, true},
-    {"one thread", NULL, 1, 256, 64, 512, 0, true, true},
-    {"chunk of 1", NULL, 2, 1, 64, 64, 0, false, true},
-    {"chunk of 7", NULL, 2, 7, 8, 16, 0, true, true},
-    {"little cache memory", NULL, 2, 64, 16, 64, 33, true, true},
-    {"little cache memory, no prefix cache", NULL, 2, 64, 16, 64, 33, false, true},
-    {"portable kernels", "portable", 2, 32, 32, 64, 0, true, true},
-    {"avx2 kernels", "avx2", 2, 32, 32, 64, 0, true, true},
+    {"together", NULL, 2, 256, 0, 64, 512, 0, true, true},
+    {"one thread", NULL, 1, 256, 0, 64, 512, 0, true, true},
+    {"chunk of 1", NULL, 2, 1, 0, 64, 64, 0, false, true},
+    {"chunk of 7", NULL, 2, 7, 0, 8, 16, 0, true, true},
+    {"11 prompt rows beside others", NULL, 2, 256, 11, 64, 512, 0, true, true},
+    {"little cache memory", NULL, 2, 64, 0, 16, 64, 33, true, true},
+    {"little cache memory, no prefix cache", NULL, 2, 64, 0, 16, 64, 33, false, true},
+    {"portable kernels", "portable", 2, 32, 0, 32, 64, 0, true, true},
+    {"avx2 kernels", "avx2", 2, 32, 0, 32, 64, 0, true, true},
 };
 
 /* Stretched answers seldom end early, noise is drawn for every row; portable kernels
@@ -383,6 +384,7 @@ START_TEST(answers_do_not_depend_on_load)
     o.kernels = ways[way].kernels;
     o.engine.threads = ways[way].threads;
     o.engine.prefill_chunk = ways[way].chunk;
+    o.engine.prefill_beside = ways[way].beside;
     o.engine.max_sequences = ways[way].sequences;
     o.engine.max_batch_tokens = ways[way].batch;
     o.engine.kv_blocks = ways[way].kv_blocks;
