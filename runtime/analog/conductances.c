@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "tensor/packed.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -30,6 +31,18 @@ void aim_conductance_codes(const float *weight, int n, int8_t *low, int8_t *high
         memset(high, 0, (size_t)n);
 }
 
+void aim_round_to_4_bits(const float *weight, int n, int8_t *codes, float *step)
+{
+    float largest = aim_max_abs(weight, n);
+    float half_step = largest / (2.0f * AIM_CONDUCTANCE_MAX_4);
+    *step = isfinite(largest) ? 2.0f * half_step : NAN;
+    if (*step > 0.0f)
+        aim__noise_loops_pick()->codes(weight, fmaxf(*step, FLT_MIN), AIM_CONDUCTANCE_MAX_4, n,
+                                       codes, NULL);
+    else
+        memset(codes, 0, (size_t)n);
+}
+
 static int reserve(aim_conductances *c, bool two_planes, aim_error *err)
 {
     size_t codes;
@@ -48,18 +61,23 @@ int aim_conductances_init(aim_conductances *c, int bits, const float *weight, in
                           size_t stride, aim_error *err)
 {
     *c = (aim_conductances){.out = out, .width = width};
-    if (bits != 8 && bits != 16)
+    if (bits != 4 && bits != 8 && bits != 16)
         return aim_fail_param(err, AIM_EINVAL, "conductance_bits",
-                              "conductance_bits is %d: must be 8 or 16", bits);
+                              "conductance_bits is %d: must be 4, 8 or 16", bits);
     if (out < 1 || width < 1 || width > AIM_K_MAX)
         return aim_fail(err, AIM_EINVAL,
                         "a tile of %d outputs and %d inputs: at most %d inputs fit", out, width,
                         AIM_K_MAX);
     if (reserve(c, bits == 16, err))
         return AIM_ENOMEM;
-    for (int o = 0; o < out; o++)
-        aim_conductance_codes(weight + (size_t)o * stride, width, plane_row(c->low, c, o),
-                              plane_row(c->high, c, o), &c->step[o]);
+    for (int o = 0; o < out; o++) {
+        const float *channel = weight + (size_t)o * stride;
+        int8_t *low = plane_row(c->low, c, o), *high = plane_row(c->high, c, o);
+        if (bits == 4)
+            aim_round_to_4_bits(channel, width, low, &c->step[o]);
+        else
+            aim_conductance_codes(channel, width, low, high, &c->step[o]);
+    }
     return AIM_OK;
 }
 

@@ -15,7 +15,8 @@
 
 typedef struct aim_integer_linear aim_integer_linear;
 
-/* The layer is borrowed and must outlive the result. conductance_bits: 8 or 16.
+/* The layer is borrowed and must outlive the result. conductance_bits: 8 or 16, or 4,
+ * which rounds the layer's weights: they have not been rounded before.
  * NULL on failure: AIM_EUNSUPPORTED without a DAC, or with one of more than 254
  * steps (its codes must fit int8); AIM_EINVAL for a tile too wide; AIM_ENOMEM. */
 aim_integer_linear *aim_integer_linear_new(const aim_tiled_linear *layer, int conductance_bits,

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tally.h"
 
+#include "analog/conductances.h"
+#include "analog/converter.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,4 +27,11 @@ void tally_compare(tally *t, vector_source from, const char *name, const float *
                    (double)expected[i]);
     }
     t->mismatches += wrong;
+}
+
+bool rounds_to_4_bits(const aim_tile_settings *s, const float *weight, size_t n)
+{
+    enum { STEPS = 2 * AIM_CONDUCTANCE_MAX_4 };
+    return s->weight_quantisation == AIM_WEIGHTS_DISCRETIZE_PER_CHANNEL &&
+           aim_converter_steps(s->weight_res) == STEPS && aim_max_abs(weight, (int)n) <= STEPS;
 }

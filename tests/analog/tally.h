@@ -3,8 +3,10 @@
 #ifndef AIM_TESTS_TALLY_H
 #define AIM_TESTS_TALLY_H
 
+#include "analog/tile_settings.h"
 #include "vector_file.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Outputs of the integer evaluator against the reference evaluator's. */
@@ -21,6 +23,8 @@ typedef struct tally {
     long with_converters; /* linear cases with a DAC and an ADC, read without an error */
     integer_tally bits8, bits16;
     integer_tally ties; /* 16 bits over the cases made of exact ties, counted apart */
+    long four_bits;     /* cases whose weights are 4-bit codes, which the integer evaluator must
+                           reproduce as the files have them: what differs is a mismatch */
 } tally;
 
 /* How close two numbers must be: |got - expected| <= absolute + relative * |expected|. */
@@ -31,6 +35,10 @@ typedef struct tolerance {
 /* Compare n numbers, count those that differ as mismatches and print the first. */
 void tally_compare(tally *t, vector_source from, const char *name, const float *got,
                    const float *expected, size_t n, tolerance within);
+
+/* Are weights [n] rounded as the backend int4 does it? Beyond 14 the simulator may take
+ * other steps (analog/conductances.h). */
+bool rounds_to_4_bits(const aim_tile_settings *s, const float *weight, size_t n);
 
 /* One file of vectors; adds to the tally. AIM_OK also with mismatches. */
 int run_linear_case(vector_source file, tally *t, aim_error *err);

@@ -81,6 +81,7 @@ class Good(FolderTest):
         self.assertIn(f"16 bits: cases {with_ints} ", text)
         self.assertIn(f"16 bits, exact ties: cases {ties} ", text)
         self.assertIn(f"8 bits: cases {with_ints} ", text)
+        self.assertIn("4 bits: cases 5\n", text)  # lin_22, lin_23, and three of weights
 
     def test_a_dac_that_integer_tiles_do_not_have_is_no_failure(self):
         def change(vectors):
@@ -111,6 +112,12 @@ class Wrong(FolderTest):
     def test_output_without_an_adc(self):
         self.change_one("lin_09_no_adc_static.json", "y", lambda y: y + 1e-6)
 
+    def test_output_of_4_bits(self):
+        """Both evaluators of the same weights."""
+        def change(vectors):
+            vectors["expect"]["y"][0] = next_float(vectors["expect"]["y"][0])
+        self.check_fails(self.run_changed("lin_23_rtn_w4_si8_adc.json", change), "mismatches 2 ")
+
     def test_codes(self):
         for key in ("dac_codes", "adc_codes"):
             self.change_one("lin_02_afm_static_per_channel.json", key, lambda code: code + 1)
@@ -123,13 +130,13 @@ class Wrong(FolderTest):
                          "mismatches 4 ")  # both, in both rows
 
     def test_quantised_and_clipped_weights(self):
-        for name, key in (("quantize_weights.json", "w_quantized"),
-                          ("clip_weights.json", "w_clipped")):
+        for name, key, evaluators in (("quantize_weights.json", "w_quantized", 2),
+                                      ("clip_weights.json", "w_clipped", 1)):
             def change(vectors, key=key):
                 values = vectors["cases"][1][key]
                 values[2] = values[2] * (1 + 1e-5) + 1e-9
             self.check_fails(self.run_changed(name, change), name + " case 1: " + key + "[2]",
-                             "mismatches 1 ")
+                             f"mismatches {evaluators} ")
             os.remove(os.path.join(self.folder, name))
 
     def test_split(self):

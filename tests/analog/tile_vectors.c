@@ -108,6 +108,7 @@ static int report(const tally *t, int bad_files)
     print_integer("16 bits", &t->bits16);
     print_integer("16 bits, exact ties", &t->ties);
     print_integer("8 bits", &t->bits8);
+    printf("integer evaluator, 4 bits: cases %ld\n", t->four_bits);
     if (!integer_ok)
         printf("integer evaluator, 16 bits: more than %g of the outputs are off, or one by more "
                "than an ADC step\n",

@@ -3,6 +3,7 @@
  * tile, and of the split into tiles. */
 #include "tally.h"
 
+#include "analog/conductances.h"
 #include "analog/tile_settings.h"
 #include "analog/tiled_linear.h"
 #include "analog/tile_weights.h"
@@ -88,6 +89,42 @@ static int clip_case(vector_source from, tally *t, aim_error *err)
     return code;
 }
 
+/* The rows of a matrix, tile by tile, as the backend int4 holds them. */
+static int round_to_4_bits(const struct weight_case *c, int max_input_size, float *rounded,
+                           aim_error *err)
+{
+    int8_t *codes = aim_malloc((size_t)c->in);
+    if (!codes)
+        return aim_fail_nomem(err, "codes");
+    for (int o = 0; o < c->out; o++)
+        for (int t = 0; t < aim_tile_count(c->in, max_input_size); t++) {
+            aim_tile_span span = aim_tile_span_of(c->in, max_input_size, t);
+            size_t first = (size_t)o * (size_t)c->in + (size_t)span.first;
+            float step;
+            aim_round_to_4_bits(c->weight + first, span.width, codes, &step);
+            for (int j = 0; j < span.width; j++)
+                rounded[first + (size_t)j] = (float)codes[j] * step;
+        }
+    aim_free(codes);
+    return AIM_OK;
+}
+
+static int compare_four_bits(vector_source from, const struct weight_case *c,
+                             const aim_tile_settings *s, tally *t, aim_error *err)
+{
+    size_t n = (size_t)c->out * (size_t)c->in;
+    if (!rounds_to_4_bits(s, c->weight, n))
+        return AIM_OK;
+    float *rounded = aim_array(n, sizeof *rounded);
+    int code = rounded ? round_to_4_bits(c, s->max_input_size, rounded, err)
+                       : aim_fail_nomem(err, from.what);
+    if (!code)
+        compare_weights(from, "w_quantized", rounded, c, 0, t);
+    aim_free(rounded);
+    t->four_bits++;
+    return code;
+}
+
 /* Through a whole layer, as a model's weights go. */
 static int quantise(vector_source from, const struct weight_case *c, const aim_tile_settings *s,
                     tally *t, aim_error *err)
@@ -120,6 +157,8 @@ static int quantise_case(vector_source from, tally *t, aim_error *err)
         s.weight_quantisation = (enum aim_weight_quantisation)quantisation;
         code = quantise(from, &c, &s, t, err);
     }
+    if (!code)
+        code = compare_four_bits(from, &c, &s, t, err);
     free_weights(&c);
     return code;
 }

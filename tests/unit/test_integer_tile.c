@@ -51,13 +51,41 @@ START_TEST(weights_that_are_no_numbers)
 {
     const float weight[4][2] = {{0, 0}, {1, NAN}, {INFINITY, 1}, {1, -0.5f}};
     const int8_t x[2] = {3, 4};
+    const int bits = _i ? 4 : 8, most = _i ? 7 : 127, half = _i ? 3 : 64;
     aim_conductances c;
-    ck_assert_int_eq(aim_conductances_init(&c, 8, weight[0], 4, 2, 2, NULL), AIM_OK);
+    ck_assert_int_eq(aim_conductances_init(&c, bits, weight[0], 4, 2, 2, NULL), AIM_OK);
     ck_assert(c.step[0] == 0.0f && isnan(c.step[1]) && isnan(c.step[2]));
     for (int o = 0; o < 3; o++)
         ck_assert_int_eq(aim_conductance_sum(&c, o, x), 0);
-    ck_assert_int_eq(aim_conductance_sum(&c, 3, x), 3 * 127 - 4 * 64);
+    ck_assert_int_eq(aim_conductance_sum(&c, 3, x), 3 * most - 4 * half);
     aim_conductances_fini(&c);
+}
+END_TEST
+
+/* 15 levels, ties to even; weights too small for a step of their own as the simulator
+ * has them, which divides by no less than FLT_MIN. */
+static const struct four_bits_case {
+    float weight[6], step;
+    int8_t codes[6];
+} four_bits_cases[] = {
+    {{7, -7, 0.5f, 1.5f, -2.5f, 6.5f}, 1, {7, -7, 0, 2, -2, 6}},
+    {{-3.5f, 3.4f, -0.24f, 0.26f, 1, 0}, 0.5f, {-7, 7, 0, 1, 2, 0}},
+    {{0, -0.0f, 0, 0, 0, 0}, 0, {0, 0, 0, 0, 0, 0}},
+    {{0x1p-127f, -0x1p-127f, 0, 0, 0, 0}, 2 * (0x1p-127f / 14), {0, 0, 0, 0, 0, 0}},
+    {{0x1p-124f, -0x1p-125f, 0, 0, 0, 0}, 2 * (0x1p-124f / 14), {4, -2, 0, 0, 0, 0}},
+    {{0x1p-149f, 0, 0, 0, 0, 0}, 0, {0, 0, 0, 0, 0, 0}},
+    {{700, 350, -50, -700, 149, 151}, 100, {7, 4, 0, -7, 1, 2}},
+};
+
+START_TEST(four_bits_are_rounded_to_nearest)
+{
+    const struct four_bits_case *c = &four_bits_cases[_i];
+    int8_t codes[6];
+    float step;
+    aim_round_to_4_bits(c->weight, 6, codes, &step);
+    ck_assert(step == c->step);
+    for (int j = 0; j < 6; j++)
+        ck_assert_int_eq(codes[j], c->codes[j]);
 }
 END_TEST
 
@@ -188,7 +216,9 @@ int main(void)
     TCase *t = tcase_create("integer_tile");
     tcase_add_test(t, every_code_splits_into_two_planes);
     tcase_add_loop_test(t, the_largest_sums_are_exact, 0, 2);
-    tcase_add_test(t, weights_that_are_no_numbers);
+    tcase_add_loop_test(t, weights_that_are_no_numbers, 0, 2);
+    tcase_add_loop_test(t, four_bits_are_rounded_to_nearest, 0,
+                        (int)(sizeof four_bits_cases / sizeof four_bits_cases[0]));
     tcase_add_test(t, an_ideal_tile_is_the_int8_kernel);
     tcase_add_test(t, a_row_with_nan_or_infinity_is_nan);
     tcase_add_test(t, what_does_not_fit_is_refused);
