@@ -19,12 +19,13 @@ static int8_t *codes_of(const aim__tile_call *call, int inputs, int row)
     return call->codes + (size_t)call->rows * in->codes_before + (size_t)row * (size_t)in->padded;
 }
 
-static void convert_inputs(const aim__tile_call *call, int inputs, int row)
+/* x: the row's, of all tiles. */
+static void convert_inputs(const aim__tile_call *call, const float *x, int inputs, int row)
 {
     const aim_tile_settings *settings = &call->l->profile->tile;
     const aim__tile_inputs *in = &call->l->inputs[inputs];
-    const float *x = call->x + (size_t)row * (size_t)call->l->shape.in + in->span.first;
     float range = in->range, step = in->step;
+    x += in->span.first;
     if (range <= 0) {
         range = call->kernels->max_abs(x, in->span.width);
         step = aim_converter_step(settings->inp_res, range);
@@ -34,14 +35,6 @@ static void convert_inputs(const aim__tile_call *call, int inputs, int row)
                                             codes_of(call, inputs, row));
     call->range[at] = range;
     call->factor[at] = range * (float)settings->out_bound;
-}
-
-static void convert_row(void *arg, int row, int worker)
-{
-    (void)worker;
-    const aim__tile_call *call = arg;
-    for (int i = 0; i < call->l->n_inputs; i++)
-        convert_inputs(call, i, row);
 }
 
 /* ---- scratch ------------------------------------------------------------------------ */
@@ -92,14 +85,21 @@ static void place(aim__tile_call *call, void *scratch)
     call->noise_sums = (float *)(void *)(at + room.codes + 3 * room.rows);
 }
 
-aim__tile_call aim__tile_call_start(const aim_linear *l, const aim_compute *c, const float *x,
-                                    int rows, const aim_row_noise *noise, float *y, void *scratch)
+aim__tile_call aim__tile_call_of(const aim_linear *l, const aim_compute *c, int rows,
+                                 const aim_row_noise *noise, const aim_output *out, void *scratch)
 {
-    aim__tile_call call = {.l = l, .kernels = c->kernels, .x = x, .rows = rows, .y = y};
+    aim__tile_call call = {.l = l, .kernels = c->kernels, .rows = rows, .out = out};
     call.noise = aim_profile_reads_are_noisy(l->profile) ? noise : NULL;
     place(&call, scratch);
-    aim__for_rows(c->pool, convert_row, &call, rows, l->shape.in);
     return call;
+}
+
+void aim__analog_convert_row(const aim_linear *l, const aim_compute *c, const float *x, int row,
+                             int rows, void *scratch)
+{
+    aim__tile_call call = aim__tile_call_of(l, c, rows, NULL, NULL, scratch);
+    for (int i = 0; i < l->n_inputs; i++)
+        convert_inputs(&call, x, i, row);
 }
 
 /* ---- noise of reads ----------------------------------------------------------------- */
@@ -196,16 +196,28 @@ aim_adc aim__tile_adc(const aim__tile_call *call, const aim__tile_part *part, in
 }
 
 void aim__tile_multiply(const aim__tile_call *call, const aim__tile_part *part, int tile,
-                        aim__panel_range panels, const aim_adc *adc, bool first)
+                        aim__panel_range panels, const aim_adc *adc, const aim_output *out)
 {
     const aim__tile *t = &part->tile[tile];
     const float *step = call->step + (size_t)t->inputs * (size_t)call->rows;
-    const aim_output out = {
-        .y = call->y + part->first_output, .ldy = (size_t)call->l->shape.out, .first = first};
     if (call->noise)
         draw_all_noise(call, part, tile, panels);
     call->kernels->matmul_tile(&t->w, panels.first, panels.end, codes_of(call, t->inputs, 0),
-                               (size_t)t->w.in_padded, step, call->rows, adc, &out);
+                               (size_t)t->w.in_padded, step, call->rows, adc, out);
+}
+
+/* Where the readings of a tile go: those of the last one with the bias and the residual,
+ * behind which nothing is added. */
+static aim_output output_of(const aim__tile_call *call, const aim__tile_part *part, int tile)
+{
+    const aim_output *to = call->out;
+    aim_output out = {.y = to->y + part->first_output, .ldy = to->ldy, .first = tile == 0};
+    if (tile < part->tiling.tiles - 1)
+        return out;
+    out.bias = to->bias ? to->bias + part->first_output : NULL;
+    out.residual = to->residual ? to->residual + part->first_output : NULL;
+    out.ld_residual = to->ld_residual;
+    return out;
 }
 
 static void multiply(void *arg, int task, int worker)
@@ -217,7 +229,8 @@ static void multiply(void *arg, int task, int worker)
         aim__panel_range range = aim__tile_task(call, part, task);
         for (int t = 0; range.first < range.end && t < part->tiling.tiles; t++) {
             aim_adc adc = aim__tile_adc(call, part, t);
-            aim__tile_multiply(call, part, t, range, &adc, t == 0);
+            aim_output out = output_of(call, part, t);
+            aim__tile_multiply(call, part, t, range, &adc, &out);
         }
     }
 }
@@ -236,9 +249,10 @@ void aim__tile_run(aim__tile_call *call, aim_pool *pool, aim_task_fn *fn, void *
     aim_pool_run(pool, fn, arg, (l->n_panels + call->panels_a_task - 1) / call->panels_a_task);
 }
 
-void aim__analog_forward(const aim_linear *l, const aim_compute *c, const float *x, int rows,
-                         const aim_row_noise *noise, float *y, void *scratch)
+void aim__analog_multiply(const aim_linear *l, const aim_compute *c, const float *x, int rows,
+                          const aim_row_noise *noise, const aim_output *out, void *scratch)
 {
-    aim__tile_call call = aim__tile_call_start(l, c, x, rows, noise, y, scratch);
+    (void)x;
+    aim__tile_call call = aim__tile_call_of(l, c, rows, noise, out, scratch);
     aim__tile_run(&call, c->pool, multiply, &call);
 }

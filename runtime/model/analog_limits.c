@@ -9,19 +9,20 @@
 #include <stdatomic.h>
 
 struct census {
-    aim__tile_call call; /* y holds the sums of a tile */
+    aim__tile_call call; /* its output holds the sums of a tile */
     _Atomic uint64_t saturated[AIM_MAX_PARTS];
 };
 
-static void count_inputs(const aim__tile_call *call, const aim__tile_part *part,
+/* x [rows, in] */
+static void count_inputs(const aim__tile_call *call, const aim__tile_part *part, const float *x,
                          aim_converter_counts *counts)
 {
     const aim_linear *l = call->l;
     for (int t = 0; t < part->tiling.tiles; t++) {
         const aim__tile_inputs *in = &l->inputs[part->tile[t].inputs];
         for (int r = 0; r < call->rows; r++)
-            aim__count_inputs(call->x + (size_t)r * (size_t)l->shape.in + in->span.first,
-                              in->span.width, in->range, counts);
+            aim__count_inputs(x + (size_t)r * (size_t)l->shape.in + in->span.first, in->span.width,
+                              in->range, counts);
         counts->readings += (uint64_t)call->rows * (uint64_t)part->tile[t].w.out;
     }
 }
@@ -46,13 +47,14 @@ static uint64_t count_panels(const aim__tile_call *call, const aim__tile_part *p
     aim_adc adc = aim__tile_adc(call, part, tile), open = adc;
     open.kind = AIM_ADC_NONE;
     open.gain = NULL;
-    aim__tile_multiply(call, part, tile, panels, &open, true);
+    const aim_output sums = {
+        .y = call->out->y + part->first_output, .ldy = call->out->ldy, .first = true};
+    aim__tile_multiply(call, part, tile, panels, &open, &sums);
     int end = panels.end * AIM_PANEL, out = part->tile[tile].w.out;
     uint64_t n = 0;
     for (int r = 0; r < call->rows; r++)
-        n += count_saturated(call, &adc, r,
-                             call->y + (size_t)r * (size_t)call->l->shape.out + part->first_output,
-                             panels.first * AIM_PANEL, end < out ? end : out);
+        n += count_saturated(call, &adc, r, sums.y + (size_t)r * sums.ldy, panels.first * AIM_PANEL,
+                             end < out ? end : out);
     return n;
 }
 
@@ -68,13 +70,13 @@ static void count_task(void *arg, int task, int worker)
     }
 }
 
-static void take_census(const aim_linear *l, const aim_compute *c, struct census *census,
-                        aim_converter_counts *counts)
+static void take_census(const aim_linear *l, const aim_compute *c, const float *x,
+                        struct census *census, aim_converter_counts *counts)
 {
     aim__tile_run(&census->call, c->pool, count_task, census);
     for (int i = 0; i < l->shape.n_parts; i++) {
         counts[i] = (aim_converter_counts){.saturated = atomic_load(&census->saturated[i])};
-        count_inputs(&census->call, &l->part[i], &counts[i]);
+        count_inputs(&census->call, &l->part[i], x, &counts[i]);
     }
 }
 
@@ -89,8 +91,11 @@ int aim__analog_count_limits(const aim_linear *l, const aim_compute *c, const fl
     int code = y && scratch ? AIM_OK : aim_fail_nomem(err, "counting what converters cut off");
     if (!code) {
         struct census census = {0};
-        census.call = aim__tile_call_start(l, c, x, rows, noise, y, scratch);
-        take_census(l, c, &census, counts);
+        const aim_output sums = {.y = y, .ldy = (size_t)l->shape.out};
+        census.call = aim__tile_call_of(l, c, rows, noise, &sums, scratch);
+        for (int r = 0; r < rows; r++)
+            aim__analog_convert_row(l, c, x + (size_t)r * (size_t)l->shape.in, r, rows, scratch);
+        take_census(l, c, x, &census, counts);
     }
     aim_big_free(y, y_bytes);
     aim_big_free(scratch, scratch_bytes);

@@ -48,14 +48,13 @@ struct aim_linear {
     size_t row_codes; /* codes of a row of all inputs */
 };
 
-/* One call, as its tasks see it. */
+/* One product, as its tasks see it. */
 typedef struct aim__tile_call {
     const aim_linear *l;
     const aim_kernels *kernels;
-    const float *x; /* [rows, in] */
     int rows;
     const aim_row_noise *noise; /* [rows]; NULL: none */
-    float *y;                   /* [rows, out] */
+    const aim_output *out;
     /* In the scratch: */
     int8_t *codes;                /* of each of the inputs [rows, padded] */
     float *range, *step, *factor; /* [n_inputs, rows]; factor = range * out_bound */
@@ -70,23 +69,25 @@ typedef struct aim__panel_range {
 
 size_t aim__tile_scratch(const aim_chip *chip, const aim_linear_shape *shape, int max_rows,
                          int threads);
-/* A call with its inputs behind the DACs. */
-aim__tile_call aim__tile_call_start(const aim_linear *l, const aim_compute *c, const float *x,
-                                    int rows, const aim_row_noise *noise, float *y, void *scratch);
+aim__tile_call aim__tile_call_of(const aim_linear *l, const aim_compute *c, int rows,
+                                 const aim_row_noise *noise, const aim_output *out, void *scratch);
 /* What stands behind the channels of a tile. */
 aim_adc aim__tile_adc(const aim__tile_call *call, const aim__tile_part *part, int tile);
-/* Some panels of a part through one of its tiles and an ADC into y, with the noise of
- * this read. */
+/* Some panels of a part through one of its tiles and an ADC to `out`, which begins at the
+ * part's first channel, with the noise of this read. */
 void aim__tile_multiply(const aim__tile_call *call, const aim__tile_part *part, int tile,
-                        aim__panel_range panels, const aim_adc *adc, bool first);
+                        aim__panel_range panels, const aim_adc *adc, const aim_output *out);
 
 /* Cut the panels of all parts into tasks, and run fn(arg, task, worker) for each. */
 void aim__tile_run(aim__tile_call *call, aim_pool *pool, aim_task_fn *fn, void *arg);
 /* Panels of a part that belong to a task: none, if end is not above first. */
 aim__panel_range aim__tile_task(const aim__tile_call *call, const aim__tile_part *part, int task);
 
-void aim__analog_forward(const aim_linear *l, const aim_compute *c, const float *x, int rows,
-                         const aim_row_noise *noise, float *y, void *scratch);
+/* As of aim_backend. */
+void aim__analog_convert_row(const aim_linear *l, const aim_compute *c, const float *x, int row,
+                             int rows, void *scratch);
+void aim__analog_multiply(const aim_linear *l, const aim_compute *c, const float *x, int rows,
+                          const aim_row_noise *noise, const aim_output *out, void *scratch);
 int aim__analog_count_limits(const aim_linear *l, const aim_compute *c, const float *x, int rows,
                              const aim_row_noise *noise, aim_converter_counts *counts,
                              aim_error *err);

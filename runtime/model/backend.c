@@ -30,19 +30,63 @@ const aim_backend *aim_backend_find(const char *name, aim_error *err)
 enum {
     /* Below this many multiply-adds waking the pool costs more than it brings. */
     SMALL_MATMUL = 1 << 18,
-    /* The same for inputs that are turned into codes. */
-    SMALL_CONVERSION = 1 << 14,
+    /* The same for elements that are treated one by one. */
+    SMALL_STEP = 1 << 14,
     /* Ranges of panels a thread: more than one, since threads may be held up. */
     RANGES_A_THREAD = 4,
 };
 
+/* Rows in tasks of about the same size. */
+struct row_tasks {
+    aim_task_fn *fn;
+    void *arg;
+    int rows, n_tasks;
+};
+
+static int first_row(const struct row_tasks *t, int task)
+{
+    return (int)((int64_t)t->rows * task / t->n_tasks);
+}
+
+static void run_rows(void *arg, int task, int worker)
+{
+    const struct row_tasks *t = arg;
+    for (int r = first_row(t, task); r < first_row(t, task + 1); r++)
+        t->fn(t->arg, r, worker);
+}
+
 void aim__for_rows(aim_pool *pool, aim_task_fn *fn, void *arg, int rows, int width)
 {
-    if ((int64_t)rows * width > SMALL_CONVERSION)
-        aim_pool_run(pool, fn, arg, rows);
-    else
-        for (int r = 0; r < rows; r++)
-            fn(arg, r, 0);
+    int rows_a_task = SMALL_STEP / width + 1;
+    struct row_tasks tasks = {fn, arg, rows, (rows + rows_a_task - 1) / rows_a_task};
+    aim_pool_run(pool, run_rows, &tasks, tasks.n_tasks);
+}
+
+/* ---- products that end in plain sums ------------------------------------------ */
+
+struct finish {
+    const aim_kernels *kernels;
+    const aim_output *out;
+    int n;
+};
+
+static void finish_row(void *arg, int row, int worker)
+{
+    (void)worker;
+    const struct finish *f = arg;
+    const aim_output *out = f->out;
+    float *y = out->y + (size_t)row * out->ldy;
+    if (out->bias)
+        f->kernels->add(y, out->bias, f->n);
+    if (out->residual)
+        f->kernels->add(out->residual + (size_t)row * out->ld_residual, y, f->n);
+}
+
+void aim__finish_output(const aim_compute *c, int rows, int n, const aim_output *out)
+{
+    struct finish f = {c->kernels, out, n};
+    if (out->bias || out->residual)
+        aim__for_rows(c->pool, finish_row, &f, rows, n);
 }
 
 int aim__panels_a_task(const aim_pool *pool, int n_panels, int64_t work)

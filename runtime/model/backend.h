@@ -111,15 +111,22 @@ struct aim_backend {
     size_t (*bytes)(const aim_linear *l);
     /* Bytes `load` will take, without loading. */
     size_t (*load_bytes)(const aim_chip *chip, const aim_linear_shape *shape);
-    /* Bytes of scratch that a call for a layer of this shape with at most so many
+    /* Bytes of scratch that a product of a layer of this shape and at most so many
      * rows needs on a pool of so many threads, 64-byte aligned. */
     size_t (*scratch)(const aim_chip *chip, const aim_linear_shape *shape, int max_rows,
                       int threads);
-    /* y [rows, out] = x [rows, in] W^T, both contiguous, rows >= 1. A row's
-     * result does not depend on the other rows. noise [rows]: whose read noise a
-     * row gets; NULL: there is none. */
-    void (*forward)(const aim_linear *l, const aim_compute *c, const float *x, int rows,
-                    const aim_row_noise *noise, float *y, void *scratch);
+    /* A product is one call of multiply and before it, unless convert_row is NULL, one of
+     * that for each of its rows, in any order and on any threads. It leaves in scratch
+     * what multiply then reads in place of the row's inputs x [in], such as codes. rows:
+     * of the product, which the layout of scratch depends on. */
+    void (*convert_row)(const aim_linear *l, const aim_compute *c, const float *x, int row,
+                        int rows, void *scratch);
+    /* x [rows, in] W^T, contiguous, rows >= 1, to `out`, whose flag `first` is set. A
+     * row's result does not depend on the other rows. With a residual y is room for
+     * [rows, out] sums that nobody reads afterwards. AIM_PANEL floats behind the biases
+     * may be read. noise [rows]: whose read noise a row gets; NULL: there is none. */
+    void (*multiply)(const aim_linear *l, const aim_compute *c, const float *x, int rows,
+                     const aim_row_noise *noise, const aim_output *out, void *scratch);
 
     /* Of backends on tiles alone, else NULL: */
     aim_tiling (*tiling)(const aim_linear *l, int part);

@@ -293,7 +293,8 @@ const aim_backend aim__backend_analog = {
     .bytes = analog_bytes,
     .load_bytes = analog_load_bytes,
     .scratch = aim__tile_scratch,
-    .forward = aim__analog_forward,
+    .convert_row = aim__analog_convert_row,
+    .multiply = aim__analog_multiply,
     .tiling = analog_tiling,
     .count_limits = aim__analog_count_limits,
 };

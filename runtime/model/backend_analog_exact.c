@@ -177,8 +177,9 @@ struct evaluation {
     const aim_linear *l;
     const float *x;             /* [rows, in] */
     const aim_row_noise *noise; /* [rows]; NULL: none */
-    float *y;                   /* [rows, out] */
-    unsigned char *scratch;     /* [threads, thread_scratch] */
+    float *y;                   /* [rows] of [out], ldy floats apart */
+    size_t ldy;
+    unsigned char *scratch; /* [threads, thread_scratch] */
     size_t thread_scratch;
 };
 
@@ -196,29 +197,32 @@ static void evaluate_row(void *arg, int row, int worker)
 {
     const struct evaluation *e = arg;
     float *scratch = (float *)(void *)(e->scratch + (size_t)worker * e->thread_scratch);
-    float *y = e->y + (size_t)row * (size_t)e->l->shape.out;
+    float *y = e->y + (size_t)row * e->ldy;
     for (int i = 0; i < e->l->shape.n_parts; y += e->l->shape.part_out[i++])
         evaluate_part(e, i, row, y, scratch, NULL);
 }
 
 static struct evaluation evaluation_of(const aim_linear *l, const float *x,
-                                       const aim_row_noise *noise, float *y, void *scratch)
+                                       const aim_row_noise *noise, float *y, size_t ldy,
+                                       void *scratch)
 {
     return (struct evaluation){
         .l = l,
         .x = x,
         .noise = is_noisy(l->chip) ? noise : NULL,
         .y = y,
+        .ldy = ldy,
         .scratch = scratch,
         .thread_scratch = thread_scratch(l->chip, &l->shape),
     };
 }
 
-static void exact_forward(const aim_linear *l, const aim_compute *c, const float *x, int rows,
-                          const aim_row_noise *noise, float *y, void *scratch)
+static void exact_multiply(const aim_linear *l, const aim_compute *c, const float *x, int rows,
+                           const aim_row_noise *noise, const aim_output *out, void *scratch)
 {
-    struct evaluation e = evaluation_of(l, x, noise, y, scratch);
+    struct evaluation e = evaluation_of(l, x, noise, out->y, out->ldy, scratch);
     aim_pool_run(c->pool, evaluate_row, &e, rows);
+    aim__finish_output(c, rows, l->shape.out, out);
 }
 
 /* ---- probes ----------------------------------------------------------------------------- */
@@ -258,7 +262,7 @@ static int exact_count_limits(const aim_linear *l, const aim_compute *c, const f
     aim_tile_trace trace = {.adc_input = aim_array(readings, sizeof(float)),
                             .adc_bound = aim_array(readings, sizeof(float))};
     bool room = y && scratch && trace.adc_input && trace.adc_bound;
-    struct evaluation e = evaluation_of(l, x, noise, y, scratch);
+    struct evaluation e = evaluation_of(l, x, noise, y, 0, scratch);
     for (int i = 0; room && i < l->shape.n_parts; i++) {
         counts[i] = (aim_converter_counts){0};
         for (int r = 0; r < rows; r++)
@@ -280,7 +284,7 @@ const aim_backend aim__backend_analog_exact = {
     .bytes = exact_bytes,
     .load_bytes = exact_load_bytes,
     .scratch = exact_scratch,
-    .forward = exact_forward,
+    .multiply = exact_multiply,
     .tiling = exact_tiling,
     .count_limits = exact_count_limits,
 };

@@ -70,11 +70,12 @@ static size_t f32_scratch(const aim_chip *chip, const aim_linear_shape *shape, i
     return aim_matrix_f32_scratch(shape->out, shape->in) * sizeof(float);
 }
 
-static void f32_forward(const aim_linear *l, const aim_compute *c, const float *x, int rows,
-                        const aim_row_noise *noise, float *y, void *scratch)
+static void f32_multiply(const aim_linear *l, const aim_compute *c, const float *x, int rows,
+                         const aim_row_noise *noise, const aim_output *out, void *scratch)
 {
     (void)noise;
-    aim_matrix_f32_mul(&l->m, c->pool, x, (size_t)l->m.in, rows, y, (size_t)l->m.out, scratch);
+    aim_matrix_f32_mul(&l->m, c->pool, x, (size_t)l->m.in, rows, out->y, out->ldy, scratch);
+    aim__finish_output(c, rows, l->m.out, out);
 }
 
 const aim_backend aim__backend_f32 = {
@@ -85,5 +86,5 @@ const aim_backend aim__backend_f32 = {
     .bytes = f32_bytes,
     .load_bytes = f32_load_bytes,
     .scratch = f32_scratch,
-    .forward = f32_forward,
+    .multiply = f32_multiply,
 };

@@ -23,8 +23,13 @@ static inline size_t aim__whole_lines(size_t bytes)
     return (bytes + 63) / 64 * 64;
 }
 
-/* fn(arg, row, worker) for rows of `width` inputs each that are turned into codes. */
+/* fn(arg, row, worker) for rows that touch about `width` elements each: as many a task
+ * as waking the pool is worth. */
 void aim__for_rows(aim_pool *pool, aim_task_fn *fn, void *arg, int rows, int width);
+
+/* The end of a product by something that only stores sums [rows, n] in out->y: its bias,
+ * and its way into the residual. */
+void aim__finish_output(const aim_compute *c, int rows, int n, const aim_output *out);
 
 /* How many panels a task of an integer product of `work` multiply-adds takes. */
 int aim__panels_a_task(const aim_pool *pool, int n_panels, int64_t work);

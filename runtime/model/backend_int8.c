@@ -77,58 +77,59 @@ static size_t int8_scratch(const aim_chip *chip, const aim_linear_shape *shape, 
     return codes_bytes(shape->in, max_rows) + (size_t)max_rows * sizeof(float);
 }
 
-/* One call of forward, as its tasks see it. */
+/* Where the codes and the scales of so many rows are. */
+static int8_t *codes_of(const aim_linear *l, void *scratch, int row)
+{
+    return (int8_t *)scratch + codes_bytes(l->w.in, row);
+}
+
+static float *scales_of(const aim_linear *l, void *scratch, int rows)
+{
+    return (float *)(void *)codes_of(l, scratch, rows);
+}
+
+static void int8_convert_row(const aim_linear *l, const aim_compute *c, const float *x, int row,
+                             int rows, void *scratch)
+{
+    c->kernels->quantise_row(x, l->w.in, l->w.in_padded, codes_of(l, scratch, row),
+                             scales_of(l, scratch, rows) + row);
+}
+
+/* One product, as its tasks see it. */
 struct product {
     const aim_packed *w;
     const aim_kernels *kernels;
-    const float *x; /* [rows, in] */
     int rows;
-    int8_t *codes;  /* [rows, in_padded] */
-    float *x_scale; /* [rows] */
-    float *y;       /* [rows, out] */
+    const int8_t *codes;  /* [rows, in_padded] */
+    const float *x_scale; /* [rows] */
+    const aim_output *out;
     int panels_a_task;
 };
-
-static void quantise(void *arg, int row, int worker)
-{
-    (void)worker;
-    const struct product *p = arg;
-    p->kernels->quantise_row(p->x + (size_t)row * (size_t)p->w->in, p->w->in, p->w->in_padded,
-                             p->codes + (size_t)row * (size_t)p->w->in_padded, &p->x_scale[row]);
-}
 
 static void multiply(void *arg, int task, int worker)
 {
     (void)worker;
     const struct product *p = arg;
     int first = task * p->panels_a_task, end = first + p->panels_a_task;
-    const aim_output out = {.y = p->y, .ldy = (size_t)p->w->out, .first = true};
     p->kernels->matmul_i8(p->w, first, end < p->w->n_panels ? end : p->w->n_panels, p->codes,
-                          (size_t)p->w->in_padded, p->x_scale, p->rows, &out);
+                          (size_t)p->w->in_padded, p->x_scale, p->rows, p->out);
 }
 
-static void multiply_panels(struct product *p, aim_pool *pool)
+static void int8_multiply(const aim_linear *l, const aim_compute *c, const float *x, int rows,
+                          const aim_row_noise *noise, const aim_output *out, void *scratch)
 {
-    int64_t work = (int64_t)p->rows * p->w->out * p->w->in;
-    p->panels_a_task = aim__panels_a_task(pool, p->w->n_panels, work);
-    aim_pool_run(pool, multiply, p, (p->w->n_panels + p->panels_a_task - 1) / p->panels_a_task);
-}
-
-static void int8_forward(const aim_linear *l, const aim_compute *c, const float *x, int rows,
-                         const aim_row_noise *noise, float *y, void *scratch)
-{
-    (void)noise;
+    (void)x, (void)noise;
+    int64_t work = (int64_t)rows * l->w.out * l->w.in;
     struct product p = {
         .w = &l->w,
         .kernels = c->kernels,
-        .x = x,
         .rows = rows,
-        .codes = scratch,
-        .x_scale = (float *)((unsigned char *)scratch + codes_bytes(l->w.in, rows)),
-        .y = y,
+        .codes = codes_of(l, scratch, 0),
+        .x_scale = scales_of(l, scratch, rows),
+        .out = out,
+        .panels_a_task = aim__panels_a_task(c->pool, l->w.n_panels, work),
     };
-    aim__for_rows(c->pool, quantise, &p, rows, l->w.in);
-    multiply_panels(&p, c->pool);
+    aim_pool_run(c->pool, multiply, &p, (l->w.n_panels + p.panels_a_task - 1) / p.panels_a_task);
 }
 
 const aim_backend aim__backend_int8 = {
@@ -139,5 +140,6 @@ const aim_backend aim__backend_int8 = {
     .bytes = int8_bytes,
     .load_bytes = int8_load_bytes,
     .scratch = int8_scratch,
-    .forward = int8_forward,
+    .convert_row = int8_convert_row,
+    .multiply = int8_multiply,
 };

@@ -22,7 +22,7 @@ typedef struct aim_projection {
     aim_linear *linear;
     aim_linear_source source; /* its parts are those below, or NULL */
     aim_linear_part parts[AIM_MAX_PARTS];
-    float *bias;   /* [out]; NULL: none */
+    float *bias;   /* [out], and room for kernels to read behind it; NULL: none */
     int n_trained; /* parts with input ranges: trained for analog hardware */
 } aim_projection;
 

@@ -9,6 +9,7 @@
 #include "model/decoder_impl.h"
 
 #include "model/attention.h"
+#include "model/backend_impl.h"
 #include "model/rope.h"
 
 #include <assert.h>
@@ -24,39 +25,33 @@ struct pass {
     const aim_compute *c;
     const aim_batch *b;
     int layer;
-    const float *norm; /* the weights of the RMSNorm being computed */
-    const float *bias; /* of the linear layer whose output a step reads; NULL: none */
+    const float *norm;          /* the weights of the RMSNorm being computed */
+    const aim_projection *next; /* the linear layer that a step makes inputs of */
+    int next_rows;
     aim_attention attention;
 };
 
 typedef void row_fn(const struct pass *p, int row);
-
-/* Below this many elements waking the pool costs more than it brings. */
-enum { SMALL_STEP = 1 << 14 };
 
 /* ---- running a step over all rows ------------------------------------------ */
 
 struct row_step {
     const struct pass *p;
     row_fn *fn;
-    int rows, rows_a_task;
 };
 
-static void run_rows(void *arg, int task, int worker)
+static void run_row(void *arg, int row, int worker)
 {
     (void)worker;
     const struct row_step *s = arg;
-    int end = (task + 1) * s->rows_a_task;
-    for (int r = task * s->rows_a_task; r < end && r < s->rows; r++)
-        s->fn(s->p, r);
+    s->fn(s->p, row);
 }
 
 /* fn for every row in [0, rows); each touches about `width` elements. */
 static void for_rows(const struct pass *p, row_fn *fn, int rows, int width)
 {
-    int per_task = SMALL_STEP / width + 1;
-    struct row_step s = {p, fn, rows, per_task};
-    aim_pool_run(p->c->pool, run_rows, &s, (rows + per_task - 1) / per_task);
+    struct row_step s = {p, fn};
+    aim__for_rows(p->c->pool, run_row, &s, rows, width);
 }
 
 static float *row_of(float *m, int row, int width)
@@ -64,57 +59,70 @@ static float *row_of(float *m, int row, int width)
     return m + (size_t)row * (size_t)width;
 }
 
-static void observe(const struct pass *p, const aim_projection *l, const float *x, int rows,
-                    const aim_row_noise *noise, const float *y)
+/* The same for every row of the batch, with the inputs x [in] of layer `next`. */
+static void for_inputs(struct pass *p, row_fn *fn, const aim_projection *next, int width)
 {
+    p->next = next;
+    p->next_rows = p->b->n_rows;
+    for_rows(p, fn, p->next_rows, width);
+}
+
+/* ---- linear layers --------------------------------------------------------------- */
+
+/* The inputs x of a row, just made and still in the cache, as the next layer wants them. */
+static void convert(const struct pass *p, int row, const float *x)
+{
+    const aim_projection *l = p->next;
+    if (l->backend->convert_row)
+        l->backend->convert_row(l->linear, p->c, x, row, p->next_rows, p->w->linear);
+}
+
+/* The sums without bias and residual are what an observer sees. */
+static void observed_product(const struct pass *p, const aim_projection *l, const float *x,
+                             const aim_row_noise *noise, const aim_output *out)
+{
+    const aim_output sums = {.y = out->y, .ldy = out->ldy, .first = true};
     aim_linear_view view = {
         .backend = l->backend,
         .linear = l->linear,
         .shape = &l->source.shape,
         .parts = l->source.parts,
         .layer = l->source.layer,
-        .rows = rows,
+        .rows = p->next_rows,
         .x = x,
-        .y = y,
+        .y = out->y,
         .noise = noise,
     };
+    l->backend->multiply(l->linear, p->c, x, p->next_rows, noise, &sums, p->w->linear);
     p->c->observe(p->c->observe_arg, &view);
+    aim__finish_output(p->c, p->next_rows, l->source.shape.out, out);
 }
 
-/* y [rows, out] = x [rows, in] W^T; the step that reads y adds the bias. noise [rows]
- * or NULL. */
-static void noisy_linear(struct pass *p, const aim_projection *l, const float *x, int rows,
-                         const aim_row_noise *noise, float *y)
+/* y [rows, out] = x [rows, in] W^T + bias; with a residual [rows, out] that is added to
+ * instead. The rows were converted before. noise [rows] or NULL. */
+static void noisy_product(const struct pass *p, const float *x, const aim_row_noise *noise,
+                          float *y, float *residual)
 {
-    p->bias = l->bias;
-    if (rows == 0)
+    const aim_projection *l = p->next;
+    size_t width = (size_t)l->source.shape.out;
+    const aim_output out = {.y = y,
+                            .ldy = width,
+                            .first = true,
+                            .bias = l->bias,
+                            .residual = residual,
+                            .ld_residual = width};
+    if (p->next_rows == 0)
         return;
-    l->backend->forward(l->linear, p->c, x, rows, noise, y, p->w->linear);
     if (p->c->observe)
-        observe(p, l, x, rows, noise, y);
+        observed_product(p, l, x, noise, &out);
+    else
+        l->backend->multiply(l->linear, p->c, x, p->next_rows, noise, &out, p->w->linear);
 }
 
 /* The same for all rows of the batch. */
-static void linear(struct pass *p, const aim_projection *l, const float *x, float *y)
+static void product(const struct pass *p, const float *x, float *y, float *residual)
 {
-    noisy_linear(p, l, x, p->b->n_rows, p->b->noise, y);
-}
-
-/* The logits of the rows that they are wanted of. */
-static void head(struct pass *p)
-{
-    const aim_batch *b = p->b;
-    for (int i = 0; b->noise && i < b->n_logits; i++)
-        p->w->logit_noise[i] = b->noise[b->logit_rows[i]];
-    noisy_linear(p, &p->d->lm_head, p->w->h, b->n_logits, b->noise ? p->w->logit_noise : NULL,
-                 p->w->logits);
-}
-
-/* row [n] += bias */
-static void add_bias(const struct pass *p, float *row, int n)
-{
-    if (p->bias)
-        p->c->kernels->add(row, p->bias, n);
+    noisy_product(p, x, p->b->noise, y, residual);
 }
 
 /* ---- the steps, a row at a time -------------------------------------------- */
@@ -132,21 +140,24 @@ static void embed_row(const struct pass *p, int r)
                      row_of(p->w->cos, r, half), row_of(p->w->sin, r, half));
 }
 
-/* h = RMSNorm(x) */
-static void norm_row(const struct pass *p, int r)
+/* h = RMSNorm(x), where row `from` of x becomes row `to` of h. */
+static void norm(const struct pass *p, int from, int to)
 {
     const aim_hf_config *f = &p->d->config;
-    p->c->kernels->rmsnorm(row_of(p->w->h, r, f->hidden), row_of(p->w->x, r, f->hidden), p->norm,
-                           f->hidden, f->rms_eps);
+    float *h = row_of(p->w->h, to, f->hidden);
+    p->c->kernels->rmsnorm(h, row_of(p->w->x, from, f->hidden), p->norm, f->hidden, f->rms_eps);
+    convert(p, to, h);
+}
+
+static void norm_row(const struct pass *p, int r)
+{
+    norm(p, r, r);
 }
 
 /* The same for the rows whose logits are wanted. */
 static void norm_logit_row(const struct pass *p, int i)
 {
-    const aim_hf_config *f = &p->d->config;
-    p->c->kernels->rmsnorm(row_of(p->w->h, i, f->hidden),
-                           row_of(p->w->x, p->b->logit_rows[i], f->hidden), p->norm, f->hidden,
-                           f->rms_eps);
+    norm(p, p->b->logit_rows[i], i);
 }
 
 /* n values into the cache, in its element type. */
@@ -179,7 +190,6 @@ static void rotate_and_store_row(const struct pass *p, int r)
     float *q = row_of(p->w->qkv, r, width);           /* [heads, dim] */
     float *k = q + (size_t)f->heads * (size_t)dim;    /* [kv_heads, dim] */
     float *v = k + (size_t)f->kv_heads * (size_t)dim; /* [kv_heads, dim] */
-    add_bias(p, q, width);
     rotate(p, r, q, f->heads, l->q_norm);
     rotate(p, r, k, f->kv_heads, l->k_norm);
     int32_t block = p->b->blocks[r][p->b->position[r] / AIM_KV_BLOCK];
@@ -192,12 +202,11 @@ static void rotate_and_store_row(const struct pass *p, int r)
     }
 }
 
-/* x += y */
-static void residual_row(const struct pass *p, int r)
+/* What attention left in h is the input of a linear layer. */
+static void convert_row(const struct pass *p, int r)
 {
-    int hidden = p->d->config.hidden;
-    add_bias(p, row_of(p->w->y, r, hidden), hidden);
-    p->c->kernels->add(row_of(p->w->x, r, hidden), row_of(p->w->y, r, hidden), hidden);
+    const aim_hf_config *f = &p->d->config;
+    convert(p, r, row_of(p->w->h, r, f->heads * f->head_dim));
 }
 
 /* act = silu(gate) * up */
@@ -205,8 +214,9 @@ static void swiglu_row(const struct pass *p, int r)
 {
     int ffn = p->d->config.ffn;
     float *gate = row_of(p->w->gate_up, r, 2 * ffn), *up = gate + ffn;
-    add_bias(p, gate, 2 * ffn);
-    p->c->kernels->silu_mul(row_of(p->w->act, r, ffn), gate, up, ffn);
+    float *act = row_of(p->w->act, r, ffn);
+    p->c->kernels->silu_mul(act, gate, up, ffn);
+    convert(p, r, act);
 }
 
 /* ---- attention --------------------------------------------------------------- */
@@ -233,10 +243,11 @@ static void attention(const struct pass *p)
 
 /* ---- the pass ------------------------------------------------------------------ */
 
-static void rmsnorm(struct pass *p, const float *weights)
+/* h [rows, hidden], the inputs of a linear layer. */
+static void rmsnorm(struct pass *p, const float *weights, const aim_projection *next)
 {
     p->norm = weights;
-    for_rows(p, norm_row, p->b->n_rows, p->d->config.hidden);
+    for_inputs(p, norm_row, next, p->d->config.hidden);
 }
 
 static void run_layer(struct pass *p, int index)
@@ -244,22 +255,36 @@ static void run_layer(struct pass *p, int index)
     const aim_layer *l = &p->d->layers[index];
     const aim_hf_config *f = &p->d->config;
     aim_workspace *w = p->w;
-    int rows = p->b->n_rows, q = f->heads * f->head_dim, kv = f->kv_heads * f->head_dim;
+    int q = f->heads * f->head_dim, kv = f->kv_heads * f->head_dim;
     p->layer = index;
     aim_kv_layer(p->kv, index, &p->attention);
 
-    rmsnorm(p, l->attention_norm);    /* h [rows, hidden] */
-    linear(p, &l->qkv, w->h, w->qkv); /* qkv [rows, q + 2 kv] */
-    for_rows(p, rotate_and_store_row, rows, q + 2 * kv);
-    attention(p);                               /* h [rows, q] */
-    linear(p, &l->o, w->h, w->y);               /* y [rows, hidden] */
-    for_rows(p, residual_row, rows, f->hidden); /* x [rows, hidden] */
+    rmsnorm(p, l->attention_norm, &l->qkv); /* h [rows, hidden] */
+    product(p, w->h, w->qkv, NULL);         /* qkv [rows, q + 2 kv] */
+    for_rows(p, rotate_and_store_row, p->b->n_rows, q + 2 * kv);
+    attention(p); /* h [rows, q] */
+    for_inputs(p, convert_row, &l->o, q);
+    product(p, w->h, w->y, w->x); /* x [rows, hidden] += */
 
-    rmsnorm(p, l->ffn_norm);                    /* h [rows, hidden] */
-    linear(p, &l->gate_up, w->h, w->gate_up);   /* gate_up [rows, 2 ffn] */
-    for_rows(p, swiglu_row, rows, 8 * f->ffn);  /* act [rows, ffn] */
-    linear(p, &l->down, w->act, w->y);          /* y [rows, hidden] */
-    for_rows(p, residual_row, rows, f->hidden); /* x [rows, hidden] */
+    rmsnorm(p, l->ffn_norm, &l->gate_up);            /* h [rows, hidden] */
+    product(p, w->h, w->gate_up, NULL);              /* gate_up [rows, 2 ffn] */
+    for_inputs(p, swiglu_row, &l->down, 8 * f->ffn); /* act [rows, ffn] */
+    product(p, w->act, w->y, w->x);                  /* x [rows, hidden] += */
+}
+
+/* The logits of the rows that they are wanted of. */
+static const float *head(struct pass *p)
+{
+    const aim_batch *b = p->b;
+    aim_workspace *w = p->w;
+    p->norm = p->d->final_norm;
+    p->next = &p->d->lm_head;
+    p->next_rows = b->n_logits;
+    for_rows(p, norm_logit_row, b->n_logits, p->d->config.hidden); /* h [n_logits, hidden] */
+    for (int i = 0; b->noise && i < b->n_logits; i++)
+        w->logit_noise[i] = b->noise[b->logit_rows[i]];
+    noisy_product(p, w->h, b->noise ? w->logit_noise : NULL, w->logits, NULL);
+    return w->logits; /* [n_logits, vocab] */
 }
 
 const float *aim_decoder_forward(const aim_decoder *d, aim_workspace *w, aim_kv_cache *kv,
@@ -278,8 +303,5 @@ const float *aim_decoder_forward(const aim_decoder *d, aim_workspace *w, aim_kv_
         if (heartbeat)
             atomic_fetch_add(heartbeat, 1);
     }
-    p.norm = d->final_norm;
-    for_rows(&p, norm_logit_row, batch->n_logits, f->hidden); /* h [n_logits, hidden] */
-    head(&p);                                                 /* logits [n_logits, vocab] */
-    return w->logits;
+    return head(&p);
 }

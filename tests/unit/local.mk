@@ -123,7 +123,7 @@ tests_unit_test_switches_SOURCES = tests/unit/test_switches.c tests/unit/decoder
 tests_unit_test_switches_LDADD = $(MODEL_TEST_LDADD)
 UNIT_TESTS += tests/unit/test_analog_layer tests/unit/test_analog_model
 tests_unit_test_analog_layer_SOURCES = tests/unit/test_analog_layer.c \
-	tests/unit/tile_reference.h tests/unit/device_constants.h
+	tests/unit/linear_call.h tests/unit/tile_reference.h tests/unit/device_constants.h
 tests_unit_test_analog_layer_LDADD = $(MODEL_TEST_LDADD)
 tests_unit_test_analog_model_SOURCES = tests/unit/test_analog_model.c tests/unit/decoder_rig.h
 tests_unit_test_analog_model_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
@@ -135,7 +135,7 @@ EXTRA_DIST += tests/data/models tests/reference/make_model_fixtures.py
 
 UNIT_TESTS += tests/unit/test_analog_checkpoint
 tests_unit_test_analog_checkpoint_SOURCES = tests/unit/test_analog_checkpoint.c \
-	tests/unit/decoder_rig.h
+	tests/unit/decoder_rig.h tests/unit/linear_call.h
 tests_unit_test_analog_checkpoint_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 EXTRA_DIST += tests/reference/make_analog_fixtures.py
 

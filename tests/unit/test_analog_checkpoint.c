@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "tests/unit/decoder_rig.h"
+#include "tests/unit/linear_call.h"
 
 #include <stdio.h>
 
@@ -179,7 +180,9 @@ static void run_layer(struct watch *w, const aim_linear_view *v)
     void *scratch = aim_big_alloc(need);
     ck_assert(y && scratch);
     struct layer first = part_of(w, v, 0);
-    v->backend->forward(v->linear, &w->rig.compute, first.x, v->rows, NULL, y, scratch);
+    const aim_output out = {.y = y, .ldy = (size_t)v->shape->out, .first = true};
+    call_linear(v->backend, v->linear, v->shape, &w->rig.compute, first.x, v->rows, NULL, &out,
+                scratch);
     for (int part = 0, column = 0; part < v->shape->n_parts; part++) {
         struct layer l = part_of(w, v, part);
         ck_assert_ptr_eq(l.x, first.x);

@@ -2,6 +2,7 @@
 /* Linear layers of the backends on tiles, against the evaluators of runtime/analog
  * fed with the same programmed weights, to the bit: whatever the settings, the
  * ranges of the parts, the threads and the instruction set. */
+#include "tests/unit/linear_call.h"
 #include "tests/unit/tile_reference.h"
 
 static const char *const backend_names[] = {"analog", "analog-exact"};
@@ -55,7 +56,8 @@ static void close_layer(struct rig *r)
 static void forward(const struct rig *r, const float *x, int rows, const aim_row_noise *noise,
                     float *y)
 {
-    r->backend->forward(r->linear, &r->compute, x, rows, noise, y, r->scratch);
+    const aim_output out = {.y = y, .ldy = OUT, .first = true};
+    call_linear(r->backend, r->linear, &SHAPE, &r->compute, x, rows, noise, &out, r->scratch);
 }
 
 static void check_same(const char *name, const float *want, const float *got, size_t n)
