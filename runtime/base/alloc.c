@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/alloc.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +19,17 @@ void aim_alloc_fail_after(long n)
     fail_after = n;
 }
 
+static _Atomic uint64_t asked;
+
+uint64_t aim_alloc_count(void)
+{
+    return asked;
+}
+
+/* Every allocation asks this first. */
 static bool must_fail(void)
 {
+    atomic_fetch_add_explicit(&asked, 1, memory_order_relaxed);
     if (fail_after < 0)
         return false;
     return fail_after-- == 0; /* the failure itself switches the hook off */

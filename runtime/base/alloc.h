@@ -41,6 +41,9 @@ void aim_trim(void);
  * calling thread. */
 void aim_alloc_fail_after(long n);
 
+/* Test hook: how often memory was asked for here so far, by any thread. */
+uint64_t aim_alloc_count(void);
+
 /* Checked arithmetic: false on overflow, *out then unspecified. */
 static inline bool aim_mul(size_t a, size_t b, size_t *out)
 {
