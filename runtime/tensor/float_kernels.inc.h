@@ -182,6 +182,7 @@ static void bf16_to_f32(float *y, const uint16_t *x, int n)
 }
 
 #include "tensor/attention.inc.h"
+#include "tensor/sampling.inc.h"
 
 const aim_kernels ROW = {
     .name = ROW_NAME,
@@ -199,6 +200,12 @@ const aim_kernels ROW = {
     .attend = attend,
     .max = max_of,
     .sum_exp = sum_exp,
+    .replace_nan = replace_nan,
+    .exp_scaled = exp_scaled,
+    .first_from = first_from,
+    .sum_from = sum_from,
+    .keep_between = keep_between,
+    .zero_below = zero_below,
     .f32_to_bf16 = f32_to_bf16,
     .bf16_to_f32 = bf16_to_f32,
 };

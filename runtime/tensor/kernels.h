@@ -135,6 +135,19 @@ typedef struct aim_kernels {
     float (*max)(const float *x, int n);                 /* NaN if any is NaN */
     double (*sum_exp)(const float *x, int n, float max); /* sum of exp(x - max) */
 
+    /* What the sampler does to the logits of a vocabulary, and to what it makes of them: */
+    void (*replace_nan)(float *y, const float *x, int n); /* y = x, -infinity where NaN */
+    /* x = exp((x - max) * factor), 0 where the exponent is not above -87. */
+    void (*exp_scaled)(float *x, int n, float max, float factor);
+    /* Index of the first element that is at least limit, n if none is. */
+    int (*first_from)(const float *x, int n, float limit);
+    /* Sum of the elements that are at least limit, and how many they are. */
+    double (*sum_from)(const float *x, int n, float limit, int *count);
+    /* The elements in [low, high) to y, which has room for n and may be x, in order;
+     * returns how many. What y holds behind them is unspecified. */
+    int (*keep_between)(float *y, const float *x, int n, float low, float high);
+    void (*zero_below)(float *x, int n, float limit); /* x = 0 where below limit */
+
     void (*f32_to_bf16)(uint16_t *y, const float *x, int n); /* round to nearest even */
     void (*bf16_to_f32)(float *y, const uint16_t *x, int n);
 } aim_kernels;

@@ -15,7 +15,8 @@ runtime_libtensor_portable_a_CFLAGS = $(AM_CFLAGS) $(KERNEL_CFLAGS)
 runtime_libtensor_portable_a_SOURCES = \
 	runtime/tensor/float_kernels.inc.h runtime/tensor/attention.inc.h \
 	runtime/tensor/lanes.inc.h runtime/tensor/float_portable.c \
-	runtime/tensor/readout.inc.h runtime/tensor/matmul_i8_portable.c
+	runtime/tensor/readout.inc.h runtime/tensor/sampling.inc.h \
+	runtime/tensor/matmul_i8_portable.c
 
 # The kernels read no errno and no exception flags: loops with square roots and
 # comparisons may be vectorised. Results stay the same.
