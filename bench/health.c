@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/health.h"
-
-#include "bench/report.h"
+/* health.c - GET /health of the daemon and of libmicrohttpd alone. */
+#include "bench/http.h"
 
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MAX_ROUNDS = 16 };
 
 static const char body[] = "{\"status\":\"ok\"}";
 
@@ -56,20 +53,20 @@ static double wrk(int port)
     return rate;
 }
 
-void bench_health(int port, int rounds)
+void bench_health(const bench_case *c)
 {
-    double own[MAX_ROUNDS], alone[MAX_ROUNDS];
+    figure f = figure_named(c->name, "requests/s", false);
     int baseline_port;
-    struct MHD_Daemon *d = start_baseline(&baseline_port);
-    for (int i = 0; d && i < rounds; i++) {
-        alone[i] = wrk(baseline_port);
-        own[i] = wrk(port);
+    const daemon_process *daemon = served_daemon(c);
+    struct MHD_Daemon *baseline = daemon ? start_baseline(&baseline_port) : NULL;
+    for (int i = 0; baseline && i < cases_rounds(); i++) {
+        double alone = wrk(baseline_port), own = wrk(daemon->port);
+        if (alone > 0 && own > 0)
+            figure_add(&f, own, alone);
     }
-    if (d)
-        MHD_stop_daemon(d);
-    if (!d || own[0] == 0 || alone[0] == 0) {
-        fprintf(stderr, "bench: /health not measured (is wrk installed?)\n");
-        return;
-    }
-    report("health", median(own, rounds), "requests/s", median(alone, rounds), false);
+    if (baseline)
+        MHD_stop_daemon(baseline);
+    if (f.rounds == 0)
+        report_skipped(c->name, "no daemon, or no wrk");
+    figure_report(&f);
 }

@@ -2,27 +2,39 @@
 # Built and run by `make bench` alone: make bench BENCH=--json
 EXTRA_PROGRAMS = bench/analogd-bench
 bench_analogd_bench_SOURCES = \
-	bench/analog.c bench/analog.h \
+	bench/answers.c \
+	bench/cases.c bench/cases.h \
+	bench/checkpoint_load.c \
+	bench/contest.c \
 	bench/daemon_process.c bench/daemon_process.h \
 	bench/engine_load.c bench/engine_load.h \
-	bench/health.c bench/health.h \
+	bench/health.c \
+	bench/http.c bench/http.h \
 	bench/http_load.c bench/http_load.h \
-	bench/limits.c bench/limits.h \
+	bench/limits.h \
 	bench/load.c bench/load.h \
+	bench/machine.c bench/machine.h \
 	bench/main.c \
+	bench/models.c bench/models.h \
+	bench/multiply_limit.c \
+	bench/options.c bench/options.h \
+	bench/programming.c \
 	bench/prompt.h \
 	bench/rate.c bench/rate.h \
+	bench/read_limit.c \
 	bench/report.c bench/report.h \
 	bench/roofline.c bench/roofline.h \
+	bench/statistics.c bench/statistics.h \
 	bench/tokenizer.c bench/tokenizer.h
 bench_analogd_bench_LDADD = $(RUNTIME_LDADD) $(MICROHTTPD_LIBS)
 CLEANFILES += bench/analogd-bench
 
 .PHONY: bench
 bench: bench/analogd-bench analogd
-	bench/analogd-bench --program ./analogd --model '$(srcdir)/models/wordmath-2m' \
-		--text '$(srcdir)/LICENSE' --profile '$(srcdir)/conf/profiles/pcm-hermes.conf' \
-		$(BENCH)
+	$(RUN_BENCH) $(BENCH)
+RUN_BENCH = bench/analogd-bench --program ./analogd --model '$(srcdir)/models/wordmath-2m' \
+	--profile '$(srcdir)/conf/profiles/pcm-hermes.conf' --text '$(srcdir)/LICENSE' \
+	--make-checkpoint '$(srcdir)/tests/reference/make_random_checkpoint.py'
 EXTRA_DIST += tests/reference/make_random_checkpoint.py
 
 # Writes docs/accuracy.*: the shipped model's problems, digitally and on chips.

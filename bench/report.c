@@ -1,61 +1,172 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/report.h"
 
+#include "bench/statistics.h"
+
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-static bool as_json;
+enum { MAX_PATTERN = 128 };
 
-void report_format(bool json)
+static struct {
+    bool json;
+    const char *only, *title;
+} style;
+
+void report_setup(bool json, const char *only)
 {
-    as_json = json;
+    style.json = json;
+    style.only = only;
+}
+
+bool report_is_choosy(void)
+{
+    return style.only != NULL;
+}
+
+bool report_wants(const char *name)
+{
+    if (!style.only)
+        return true;
+    for (const char *at = style.only; *at;) {
+        char pattern[MAX_PATTERN];
+        int length = (int)strcspn(at, ",");
+        snprintf(pattern, sizeof pattern, "%.*s", length, at);
+        if (fnmatch(pattern, name, 0) == 0)
+            return true;
+        at += length + (at[length] == ',');
+    }
+    return false;
 }
 
 void report_title(const char *text)
 {
-    if (!as_json)
-        printf("\n%s\n%-34s %12s %-10s %12s %7s\n", text, "", "figure", "unit", "limit", "share");
-    fflush(stdout);
+    style.title = text;
 }
 
-static void print_json(const char *name, double value, const char *unit, double limit, double share)
+static void print_title(void)
 {
-    printf("{\"name\": \"%s\", \"value\": %.6g, \"unit\": \"%s\"", name, value, unit);
-    if (limit > 0)
-        printf(", \"limit\": %.6g, \"share\": %.4g}\n", limit, share);
+    if (style.title)
+        printf("\n%s\n%-34s %12s %-10s %12s %7s  %s\n", style.title, "", "figure", "unit", "limit",
+               "share", "rounds");
+    style.title = NULL;
+}
+
+/* Quotes and backslashes do not occur in names of CPUs, but a text is a text. */
+static void print_quoted(const char *text)
+{
+    putchar('"');
+    for (; *text; text++)
+        if ((unsigned char)*text >= ' ')
+            printf(*text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
+    putchar('"');
+}
+
+void report_machine(const char *cpu, const char *kernels, int threads)
+{
+    if (!style.json) {
+        printf("%s, %d threads, kernels %s\n", cpu, threads, kernels);
+        return;
+    }
+    printf("{\"name\": \"machine\", \"value\": %d, \"unit\": \"threads\", \"cpu\": ", threads);
+    print_quoted(cpu);
+    printf(", \"kernels\": \"%s\"}\n", kernels);
+}
+
+/* ---- figures ------------------------------------------------------------------ */
+
+figure figure_named(const char *name, const char *unit, bool lower)
+{
+    figure f = {.unit = unit, .lower = lower};
+    snprintf(f.name, sizeof f.name, "%s", name);
+    return f;
+}
+
+void figure_add(figure *f, double value, double limit)
+{
+    f->value[f->rounds] = value;
+    f->limit[f->rounds++] = limit;
+}
+
+/* The medians, and the smallest and largest of what is compared. */
+typedef struct summary {
+    double value, limit, share, low, high;
+} summary;
+
+static summary summarise(const figure *f)
+{
+    figure sorted = *f;
+    double share[MAX_ROUNDS];
+    for (int i = 0; i < f->rounds; i++)
+        share[i] = f->lower ? f->limit[i] / f->value[i] : f->value[i] / f->limit[i];
+    summary s = {.value = median(sorted.value, f->rounds),
+                 .limit = median(sorted.limit, f->rounds)};
+    if (s.limit > 0)
+        s.share = median(share, f->rounds);
+    const double *compared = s.limit > 0 ? share : sorted.value;
+    s.low = compared[0];
+    s.high = compared[f->rounds - 1];
+    return s;
+}
+
+static void print_json(const figure *f, const summary *s)
+{
+    printf("{\"name\": \"%s\", \"value\": %.6g, \"unit\": \"%s\", \"better\": \"%s\"", f->name,
+           s->value, f->unit, f->lower ? "lower" : "higher");
+    if (s->limit > 0)
+        printf(", \"limit\": %.6g, \"share\": %.4g", s->limit, s->share);
     else
-        printf(", \"limit\": null, \"share\": null}\n");
+        printf(", \"limit\": null, \"share\": null");
+    printf(", \"rounds\": %d, \"low\": %.4g, \"high\": %.4g}\n", f->rounds, s->low, s->high);
 }
 
-static void print_row(const char *name, double value, const char *unit, double limit, double share)
+static void print_row(const figure *f, const summary *s)
 {
-    printf("%-34s %12.4g %-10s", name, value, unit);
-    if (limit > 0)
-        printf(" %12.4g %6.1f%%", limit, 100 * share);
+    print_title();
+    printf("%-34s %12.4g %-10s", f->name, s->value, f->unit);
+    if (s->limit > 0)
+        printf(" %12.4g %6.1f%%", s->limit, 100 * s->share);
+    else
+        printf(" %12s %7s", "", "");
+    if (f->rounds > 1 && s->limit > 0)
+        printf("  %.1f%% to %.1f%%", 100 * s->low, 100 * s->high);
+    else if (f->rounds > 1)
+        printf("  %.4g to %.4g", s->low, s->high);
     printf("\n");
+}
+
+void figure_report(const figure *f)
+{
+    if (f->rounds == 0 || !report_wants(f->name))
+        return;
+    summary s = summarise(f);
+    (style.json ? print_json : print_row)(f, &s);
+    fflush(stdout);
 }
 
 void report(const char *name, double value, const char *unit, double limit, bool lower)
 {
-    double share = limit > 0 ? (lower ? limit / value : value / limit) : 0;
-    (as_json ? print_json : print_row)(name, value, unit, limit, share);
-    fflush(stdout);
+    figure f = figure_named(name, unit, lower);
+    figure_add(&f, value, limit);
+    figure_report(&f);
+}
+
+void report_skipped(const char *name, const char *why)
+{
+    if (style.json) {
+        printf("{\"name\": \"%s\", \"value\": null, \"skipped\": ", name);
+        print_quoted(why);
+        printf("}\n");
+        return;
+    }
+    print_title();
+    printf("%-34s skipped: %s\n", name, why);
 }
 
 void bench_fail(const char *text)
 {
     fprintf(stderr, "bench: %s\n", text);
     exit(1);
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-double median(double *values, int n)
-{
-    qsort(values, (size_t)n, sizeof *values, ascending);
-    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }

@@ -1,18 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* report.h - one figure a line, beside the limit measured in the same run. */
+/* report.h - one figure a line, beside the limit measured in the same rounds. */
 #ifndef AIM_BENCH_REPORT_H
 #define AIM_BENCH_REPORT_H
 
 #include <stdbool.h>
 
-/* json: one JSON object a line, else a table. */
-void report_format(bool json);
-/* A heading of the table; nothing in JSON. */
+enum { MAX_ROUNDS = 9, FIGURE_NAME = 64 };
+
+/* What the rounds of one figure gave. Machines that others share change by a factor
+ * of two within minutes, so each round has a limit of its own. */
+typedef struct figure {
+    char name[FIGURE_NAME];
+    const char *unit;
+    bool lower; /* smaller values are better: the share is limit / value */
+    int rounds;
+    double value[MAX_ROUNDS];
+    double limit[MAX_ROUNDS]; /* 0: it has none */
+} figure;
+
+/* json: one JSON object a line, else a table. only: comma-separated patterns of
+ * fnmatch(3) that choose figures by name; NULL: all. */
+void report_setup(bool json, const char *only);
+/* Is this figure asked for? */
+bool report_wants(const char *name);
+/* Was --only given, so that figures outside the usual run count as well? */
+bool report_is_choosy(void);
+
+/* A heading of the table, printed with the first figure below it; constant. */
 void report_title(const char *text);
-/* limit 0: the figure has none. lower: smaller values are better, so the share
- * is limit / value. */
+/* The machine that everything below was measured on. */
+void report_machine(const char *cpu, const char *kernels, int threads);
+
+figure figure_named(const char *name, const char *unit, bool lower);
+void figure_add(figure *f, double value, double limit);
+/* Prints the medians of value, limit and share, and the range of the shares (of the
+ * values, without a limit), if the figure is asked for. */
+void figure_report(const figure *f);
+/* A figure of one round. */
 void report(const char *name, double value, const char *unit, double limit, bool lower);
-double median(double *values, int n); /* sorts values */
+/* A figure that could not be measured here, and why. */
+void report_skipped(const char *name, const char *why);
 
 /* A message, and the end of the program. */
 _Noreturn void bench_fail(const char *text);

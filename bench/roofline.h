@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* roofline.h - what the machine allows: the limits measured in this run, and the
- * rate of decoding that they leave. */
+/* roofline.h - the least time that the machine leaves for some work: the bytes over the
+ * read bandwidth or the multiply-adds over their peak, whichever takes longer. */
 #ifndef AIM_BENCH_ROOFLINE_H
 #define AIM_BENCH_ROOFLINE_H
 
-#include "engine/served_model.h"
+#include "bench/machine.h"
+#include "bench/models.h"
 
-typedef struct machine_limits {
-    double bandwidth; /* bytes a second from memory, all cores */
-    double int8_macs; /* multiply-adds a second, all cores */
-} machine_limits;
+typedef struct step_work {
+    double bytes; /* read: weights, keys and values */
+    double macs;  /* int8 multiply-adds of the linear layers */
+} step_work;
 
-/* Measures, and reports both. Ends the program if it cannot. */
-machine_limits machine_measure(void);
+double roofline_seconds(const machine_limits *machine, step_work work);
 
-/* Tokens a second of n sequences, each with so many tokens of context in the mean, if
- * the memory or the multipliers were the only limit: the roofline of one step. Small
- * models stay in the caches, whose bandwidth is measured at the size of the weights. */
-double roofline_decode(const machine_limits *machine, const aim_model *m, int n, double context);
+/* One step that decodes a token of each of n sequences, which have so many tokens of
+ * context on average. */
+step_work work_of_decoding(const aim_model *m, enum contestant c, int n, double context);
+/* A prompt of so many tokens: one read of the weights, and lm_head for its last
+ * token alone. */
+step_work work_of_prefill(const aim_model *m, enum contestant c, int tokens);
 
 #endif

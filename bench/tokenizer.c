@@ -5,6 +5,7 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "bench/report.h"
+#include "bench/statistics.h"
 #include "text/tokenizer.h"
 
 #include <stdio.h>

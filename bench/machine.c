@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/machine.h"
+
+#include "bench/limits.h"
+#include "bench/report.h"
+#include "tensor/kernels.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+enum { THOROUGH = 7, SHORT = 3 }; /* passes */
+
+#define FITS_THE_CACHES 16e6 /* bytes */
+
+static struct {
+    limit_array array;
+    aim_pool *pool; /* the engines have their own */
+    int threads;
+} probe;
+
+/* A pool of so many threads, and something to read. */
+static aim_pool *get_pool(int threads)
+{
+    aim_error err = {0};
+    threads = threads ? threads : aim_cpu_count();
+    if (probe.threads != threads) {
+        aim_pool_free(probe.pool);
+        probe.pool = aim_pool_new(threads, &err);
+        probe.threads = threads;
+    }
+    if (!probe.pool || (!probe.array.data && limit_array_init(&probe.array, probe.pool, &err)))
+        bench_fail(err.text);
+    return probe.pool;
+}
+
+/* The name as the kernel tells it, or the kind of machine where it tells none. */
+static void read_cpu_name(char *name, int size)
+{
+    char line[256];
+    struct utsname system;
+    snprintf(name, (size_t)size, "%s", uname(&system) == 0 ? system.machine : "unknown");
+    FILE *f = fopen("/proc/cpuinfo", "re");
+    while (f && fgets(line, sizeof line, f)) {
+        const char *value = strchr(line, ':');
+        if (strncmp(line, "model name", strlen("model name")) != 0 || !value)
+            continue;
+        value += 1 + strspn(value + 1, " \t");
+        snprintf(name, (size_t)size, "%.*s", (int)strcspn(value, "\n"), value);
+        break;
+    }
+    if (f)
+        fclose(f);
+}
+
+void machine_report(void)
+{
+    char cpu[128];
+    aim_error err = {0};
+    aim_pool *pool = get_pool(0);
+    const aim_kernels *kernels = aim_kernels_pick(NULL, &err);
+    if (!kernels)
+        bench_fail(err.text);
+    read_cpu_name(cpu, sizeof cpu);
+    report_machine(cpu, kernels->name, aim_pool_threads(pool));
+    report_title("Limits of this machine");
+    double bandwidth = limit_read_bandwidth(pool, &probe.array, 0, THOROUGH);
+    report("read_bandwidth", bandwidth * 1e-9, "GB/s", 0, false);
+    report("int8_peak", 2e-12 * limit_int8_macs(pool, THOROUGH), "Tops", 0, false);
+}
+
+machine_limits machine_probe(int threads, double bytes)
+{
+    aim_pool *pool = get_pool(threads);
+    size_t size = bytes < FITS_THE_CACHES ? (size_t)bytes : 0;
+    return (machine_limits){limit_read_bandwidth(pool, &probe.array, size, SHORT),
+                            limit_int8_macs(pool, SHORT)};
+}
+
+machine_limits machine_between(machine_limits a, machine_limits b)
+{
+    return (machine_limits){(a.bandwidth + b.bandwidth) / 2, (a.int8_macs + b.int8_macs) / 2};
+}
