@@ -2,12 +2,15 @@
 #include "engine/sampler.h"
 
 #include "base/fixmath.h"
+#include "base/float_bits.h"
 
-#include <math.h>
-
-static float clean(float logit)
+/* The next greater float; NaN, which no number reaches, above infinity. x is not NaN. */
+static float next_above(float x)
 {
-    return logit == logit ? logit : -INFINITY;
+    if (x == 0)
+        return 0x1p-149f;
+    uint32_t bits = aim_float_bits(x);
+    return aim_bits_float(x > 0 ? bits + 1 : bits - 1);
 }
 
 /* Does (logit a, id i) rank before (logit b, id j)? */
@@ -16,44 +19,44 @@ static bool ranks_before(float a, int32_t i, float b, int32_t j)
     return a > b || (a == b && i < j);
 }
 
-static int rank_of(const float *logits, int vocab, int32_t id)
+static int rank_of(const aim_kernels *k, const float *logits, int vocab, int32_t id)
 {
-    float own = clean(logits[id]);
-    int rank = 1;
-    for (int32_t i = 0; i < vocab; i++)
-        rank += ranks_before(clean(logits[i]), i, own, id);
-    return rank;
+    int before, behind;
+    k->sum_from(logits, id, logits[id], &before);
+    k->sum_from(logits + id, vocab - id, next_above(logits[id]), &behind);
+    return 1 + before + behind;
 }
 
-/* Insertion into a sorted list of the best n, which is a small number. `logprob`
- * holds the raw logit until the end. */
-static void keep_best(const float *logits, int vocab, int n, aim_token_logprob *top)
+/* Insertion into a sorted list of the best n, which is a small number: most ids are
+ * passed over because they are not above the last of them. `logprob` holds the logit. */
+static void keep_best(const aim_kernels *k, const float *logits, int vocab, int n,
+                      aim_token_logprob *top)
 {
     int kept = 0;
     for (int32_t id = 0; id < vocab; id++) {
-        float logit = clean(logits[id]);
-        if (kept == n && !ranks_before(logit, id, top[n - 1].logprob, top[n - 1].id))
-            continue;
+        if (kept == n)
+            id += k->first_from(logits + id, vocab - id, next_above(top[n - 1].logprob));
+        if (id == vocab)
+            return;
         int at = kept < n ? kept++ : n - 1;
-        for (; at > 0 && ranks_before(logit, id, top[at - 1].logprob, top[at - 1].id); at--)
+        for (; at > 0 && ranks_before(logits[id], id, top[at - 1].logprob, top[at - 1].id); at--)
             top[at] = top[at - 1];
-        top[at] = (aim_token_logprob){id, logit};
+        top[at] = (aim_token_logprob){id, logits[id]};
     }
 }
 
 void aim_logprobs(const aim_kernels *k, const float *logits, int vocab, int32_t id, int n_top,
                   float *logprob, int *rank, aim_token_logprob *top, void *scratch)
 {
-    float *finite = scratch;
-    for (int i = 0; i < vocab; i++)
-        finite[i] = clean(logits[i]);
-    float best = k->max(finite, vocab);
-    double log_sum = (double)best + aim_log(k->sum_exp(finite, vocab, best));
-    *logprob = (float)((double)finite[id] - log_sum);
-    *rank = rank_of(finite, vocab, id);
+    float *numbers = scratch;
+    k->replace_nan(numbers, logits, vocab);
+    float best = k->max(numbers, vocab);
+    double log_sum = (double)best + aim_log(k->sum_exp(numbers, vocab, best));
+    *logprob = (float)((double)numbers[id] - log_sum);
+    *rank = rank_of(k, numbers, vocab, id);
     if (n_top <= 0)
         return;
-    keep_best(finite, vocab, n_top, top);
+    keep_best(k, numbers, vocab, n_top, top);
     for (int i = 0; i < n_top; i++)
         top[i].logprob = (float)((double)top[i].logprob - log_sum);
 }

@@ -2,11 +2,10 @@
 #include "engine/sampler.h"
 
 #include "base/alloc.h"
-#include "base/fixmath.h"
 #include "base/rng.h"
+#include "engine/selection.h"
 
 #include <math.h>
-#include <string.h>
 
 void aim_sampling_init(aim_sampling *s)
 {
@@ -22,17 +21,11 @@ void aim_sampling_fini(aim_sampling *s)
     s->n_bias = s->n_stop_ids = 0;
 }
 
-/* A token and its unnormalised probability, exp(logit - max). */
-typedef struct candidate {
-    float p;
-    int32_t id;
-} candidate;
-
 /* What the scratch memory holds. */
 typedef struct work {
-    float *logits;   /* [vocab] the adjusted copy; later probabilities */
-    int32_t *counts; /* [vocab] how often a token occurred */
-    candidate *heap; /* [vocab] */
+    float *p;        /* [vocab] the adjusted logits; later exp(logit - max), 0 where dropped */
+    int32_t *counts; /* [vocab] how often a token occurred; set where it is asked */
+    void *room;      /* of aim__selection_room(vocab) bytes */
 } work;
 
 static size_t aligned(size_t bytes)
@@ -43,7 +36,7 @@ static size_t aligned(size_t bytes)
 size_t aim_sampler_scratch(int vocab)
 {
     size_t v = (size_t)vocab;
-    return aligned(v * sizeof(float)) + aligned(v * sizeof(int32_t)) + v * sizeof(candidate);
+    return aligned(v * sizeof(float)) + aligned(v * sizeof(int32_t)) + aim__selection_room(vocab);
 }
 
 static work lay_out(void *scratch, int vocab)
@@ -51,9 +44,9 @@ static work lay_out(void *scratch, int vocab)
     char *p = scratch;
     size_t v = (size_t)vocab;
     work w;
-    w.logits = (float *)p;
+    w.p = (float *)p;
     w.counts = (int32_t *)(p + aligned(v * sizeof(float)));
-    w.heap = (candidate *)(p + aligned(v * sizeof(float)) + aligned(v * sizeof(int32_t)));
+    w.room = p + aligned(v * sizeof(float)) + aligned(v * sizeof(int32_t));
     return w;
 }
 
@@ -65,43 +58,58 @@ static void mask(float *logits, const int32_t *ids, size_t n)
         logits[ids[i]] = -INFINITY;
 }
 
-static void count(int32_t *counts, int vocab, const int32_t *tokens, int n)
+/* Sets the counts of these tokens alone: there are fewer than ids. */
+static void count(int32_t *counts, const int32_t *tokens, int n)
 {
-    memset(counts, 0, (size_t)vocab * sizeof *counts);
+    for (int i = 0; i < n; i++)
+        counts[tokens[i]] = 0;
     for (int i = 0; i < n; i++)
         counts[tokens[i]]++;
+}
+
+/* The count of a token the first time it is asked for, then 0. */
+static int32_t take_count(int32_t *counts, int32_t token)
+{
+    int32_t n = counts[token];
+    counts[token] = 0;
+    return n;
 }
 
 /* Keskar et al. 2019: divide positive logits, multiply negative ones. */
 static void penalise_repetition(const aim_sample_input *in, work *w)
 {
     float penalty = (float)in->params->repetition_penalty;
-    count(w->counts, in->vocab, in->tokens, in->n_tokens);
-    for (int i = 0; i < in->vocab; i++)
-        if (w->counts[i])
-            w->logits[i] = w->logits[i] > 0 ? w->logits[i] / penalty : w->logits[i] * penalty;
+    count(w->counts, in->tokens, in->n_tokens);
+    for (int i = 0; i < in->n_tokens; i++) {
+        float *logit = &w->p[in->tokens[i]];
+        if (take_count(w->counts, in->tokens[i]) > 0)
+            *logit = *logit > 0 ? *logit / penalty : *logit * penalty;
+    }
 }
 
 static void penalise_frequency(const aim_sample_input *in, work *w)
 {
     float presence = (float)in->params->presence_penalty;
     float frequency = (float)in->params->frequency_penalty;
-    count(w->counts, in->vocab, in->tokens + in->n_prompt, in->n_tokens - in->n_prompt);
-    for (int i = 0; i < in->vocab; i++)
-        if (w->counts[i])
-            w->logits[i] -= presence + frequency * (float)w->counts[i];
+    const int32_t *tokens = in->tokens + in->n_prompt;
+    int n = in->n_tokens - in->n_prompt;
+    count(w->counts, tokens, n);
+    for (int i = 0; i < n; i++) {
+        int32_t times = take_count(w->counts, tokens[i]);
+        if (times > 0)
+            w->p[tokens[i]] -= presence + frequency * (float)times;
+    }
 }
 
 static void adjust(const aim_sample_input *in, work *w)
 {
     const aim_sampling *s = in->params;
-    for (int i = 0; i < in->vocab; i++)
-        w->logits[i] = in->logits[i] == in->logits[i] ? in->logits[i] : -INFINITY;
+    in->kernels->replace_nan(w->p, in->logits, in->vocab);
     for (size_t i = 0; i < s->n_bias; i++)
-        w->logits[s->bias[i].id] += s->bias[i].bias;
+        w->p[s->bias[i].id] += s->bias[i].bias;
     if (in->n_tokens - in->n_prompt < s->min_tokens) {
-        mask(w->logits, in->eos, (size_t)in->n_eos);
-        mask(w->logits, s->stop_ids, s->n_stop_ids);
+        mask(w->p, in->eos, (size_t)in->n_eos);
+        mask(w->p, s->stop_ids, s->n_stop_ids);
     }
     if (s->repetition_penalty != 1)
         penalise_repetition(in, w);
@@ -109,139 +117,46 @@ static void adjust(const aim_sample_input *in, work *w)
         penalise_frequency(in, w);
 }
 
-static int32_t argmax(const float *logits, int vocab)
+/* ---- choosing ------------------------------------------------------------ */
+
+/* The lowest id of the greatest logit. */
+static int32_t id_of(const aim_sample_input *in, const float *logits, float greatest)
 {
-    int32_t best = 0;
-    for (int32_t i = 1; i < vocab; i++)
-        if (logits[i] > logits[best])
-            best = i;
-    return best;
+    int id = in->kernels->first_from(logits, in->vocab, greatest);
+    return id < in->vocab ? id : 0; /* there is none where the greatest is NaN */
 }
 
-/* ---- choosing the set to draw from --------------------------------------- */
-
-/* Descending probability, then ascending id: a total order. */
-static bool before(candidate a, candidate b)
-{
-    return a.p > b.p || (a.p == b.p && a.id < b.id);
-}
-
-static void sift_down(candidate *heap, int n, int i)
-{
-    candidate c = heap[i];
-    for (int child; (child = 2 * i + 1) < n; i = child) {
-        if (child + 1 < n && before(heap[child + 1], heap[child]))
-            child++;
-        if (!before(heap[child], c))
-            break;
-        heap[i] = heap[child];
-    }
-    heap[i] = c;
-}
-
-static candidate pop(candidate *heap, int *n)
-{
-    candidate top = heap[0];
-    heap[0] = heap[--*n];
-    if (*n > 0)
-        sift_down(heap, *n, 0);
-    return top;
-}
-
-static int make_heap(const float *p, int vocab, float floor, candidate *heap)
-{
-    int n = 0;
-    for (int32_t i = 0; i < vocab; i++)
-        if (p[i] >= floor)
-            heap[n++] = (candidate){p[i], i};
-    for (int i = n / 2 - 1; i >= 0; i--)
-        sift_down(heap, n, i);
-    return n;
-}
-
-/* The sum of the k most probable. Works on the heap and rebuilds it. */
-static double sum_of_best(const float *p, int vocab, float floor, candidate *heap, int k)
-{
-    int n = make_heap(p, vocab, floor, heap);
-    double sum = 0;
-    for (int i = 0; i < k && n > 0; i++)
-        sum += (double)pop(heap, &n).p;
-    return sum;
-}
-
-static double sum_above(const float *p, int vocab, float floor)
-{
-    double sum = 0;
-    for (int i = 0; i < vocab; i++)
-        if (p[i] >= floor)
-            sum += (double)p[i];
-    return sum;
-}
-
-/* The last candidate, in descending order, that top_k and top_p let in. */
-static candidate last_kept(const aim_sampling *s, const float *p, int vocab, float floor,
-                           candidate *heap)
-{
-    int k = s->top_k > 0 && s->top_k < vocab ? s->top_k : vocab;
-    double total = k < vocab ? sum_of_best(p, vocab, floor, heap, k) : sum_above(p, vocab, floor);
-    double wanted = s->top_p < 1 ? s->top_p * total : INFINITY;
-    int n = make_heap(p, vocab, floor, heap);
-    candidate last = pop(heap, &n);
-    double sum = (double)last.p;
-    for (int i = 1; i < k && n > 0 && sum < wanted; i++) {
-        last = pop(heap, &n);
-        sum += (double)last.p;
-    }
-    return last;
-}
-
-/* Inverse CDF in order of ids over the candidates up to `last`. */
-static int32_t draw(const float *p, int vocab, candidate last, double uniform)
-{
-    double total = 0;
-    for (int32_t i = 0; i < vocab; i++)
-        if (!before(last, (candidate){p[i], i}))
-            total += (double)p[i];
-    double target = uniform * total, sum = 0;
-    int32_t chosen = last.id;
-    for (int32_t i = 0; i < vocab; i++) {
-        if (before(last, (candidate){p[i], i}))
-            continue;
-        sum += (double)p[i];
-        if (p[i] > 0)
-            chosen = i;
-        if (sum > target)
-            break;
-    }
-    return chosen;
-}
-
-static int32_t sample_at_temperature(const aim_sample_input *in, work *w)
+/* Drop what min_p, top_k and top_p leave out. The best token has p = 1. */
+static void drop_unlikely(const aim_sample_input *in, work *w)
 {
     const aim_sampling *s = in->params;
-    float *p = w->logits;
-    float best = p[argmax(p, in->vocab)];
-    if (best == -INFINITY || best == INFINITY) /* nothing to compare: all masked, or overflow */
-        return argmax(p, in->vocab);
-    float inverse = (float)(1 / s->temperature);
-    for (int i = 0; i < in->vocab; i++) {
-        float x = (p[i] - best) * inverse;
-        p[i] = x > -87 ? aim_expf(x) : 0;
-    }
-    float floor = s->min_p > 0 ? (float)s->min_p : 0x1p-149f; /* the best one has p = 1 */
-    candidate last = {floor, in->vocab};
-    if ((s->top_k > 0 && s->top_k < in->vocab) || s->top_p < 1)
-        last = last_kept(s, p, in->vocab, floor, w->heap);
+    bool top_k = s->top_k > 0 && s->top_k < in->vocab;
+    if (s->min_p > 0)
+        in->kernels->zero_below(w->p, in->vocab, (float)s->min_p);
+    if (top_k)
+        aim__keep_best(in->kernels, w->p, in->vocab, s->top_k, w->room);
+    if (s->top_p < 1 && !aim__keep_nucleus(in->kernels, w->p, in->vocab, s->top_p, w->room))
+        aim__keep_nucleus_exactly(w->p, in->vocab, s->top_p, top_k, w->room);
+}
+
+static int32_t draw(const aim_sample_input *in, const float *p)
+{
     uint64_t number = (uint64_t)(in->n_tokens - in->n_prompt);
-    return draw(p, in->vocab, last, aim_rng_uniform(in->seed, AIM_STREAM_SAMPLER, number));
+    double uniform = aim_rng_uniform(in->seed, AIM_STREAM_SAMPLER, number);
+    int32_t id = aim__draw(in->kernels, p, in->vocab, uniform);
+    return id >= 0 ? id : aim__draw_exactly(p, in->vocab, uniform);
 }
 
 int32_t aim_sample(const aim_sample_input *in)
 {
     work w = lay_out(in->scratch, in->vocab);
     adjust(in, &w);
-    /* Below 1e-6 the softmax of float logits is an argmax. */
-    if (in->params->temperature < 1e-6)
-        return argmax(w.logits, in->vocab);
-    return sample_at_temperature(in, &w);
+    float best = in->kernels->max(w.p, in->vocab);
+    /* Below 1e-6 the softmax of float logits is an argmax. Where all are masked or one
+     * overflowed there is nothing to compare. */
+    if (in->params->temperature < 1e-6 || !(best > -INFINITY && best < INFINITY))
+        return id_of(in, w.p, best);
+    in->kernels->exp_scaled(w.p, in->vocab, best, (float)(1 / in->params->temperature));
+    drop_unlikely(in, &w);
+    return draw(in, w.p);
 }

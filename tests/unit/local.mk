@@ -45,7 +45,10 @@ tests_unit_test_torch_hostile_LDADD = $(TORCH_TEST_LDADD)
 EXTRA_DIST += tests/data/torch tests/reference/make_torch_fixtures.py
 
 UNIT_TESTS += tests/unit/test_sampler tests/unit/test_engine tests/unit/test_memory_plan \
-	tests/unit/test_pace
+	tests/unit/test_pace tests/unit/test_selection
+tests_unit_test_selection_SOURCES = tests/unit/test_selection.c \
+	tests/unit/sampler_reference.c tests/unit/sampler_reference.h
+tests_unit_test_selection_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 tests_unit_test_pace_SOURCES = tests/unit/test_pace.c
 tests_unit_test_pace_LDADD = runtime/libengine.a $(UNIT_LDADD) -lm
 tests_unit_test_sampler_SOURCES = tests/unit/test_sampler.c
