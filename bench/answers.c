@@ -5,6 +5,7 @@
 #include "bench/cases.h"
 #include "bench/engine_load.h"
 #include "bench/rate.h"
+#include "bench/roofline.h"
 #include "bench/statistics.h"
 
 /* The model of a case, int8 on all threads; NULL: the figure is reported as skipped. */
@@ -43,13 +44,30 @@ static double candidates_seconds(const bench_case *c, const aim_model *m, int n)
     return wall_seconds(m, &r);
 }
 
+/* The least time that the machine allows: the prompt, whose last row gives the first
+ * tokens, then a step for each token more. */
+static double least_seconds(const bench_case *c, const aim_model *m, int n,
+                            const machine_limits *machine)
+{
+    step_work prompt = work_of_prefill(m, INT8, c->prompt);
+    step_work step = work_of_decoding(m, INT8, n, c->prompt + c->answer / 2.0);
+    return roofline_seconds(machine, prompt) + (c->answer - 1) * roofline_seconds(machine, step);
+}
+
 void bench_best_of(const bench_case *c)
 {
     figure f = figure_named(c->name, "ratio", true);
     aim_model *m = get_model(c);
     for (int i = 0; m && i < cases_rounds(); i++) {
+        machine_limits before = machine_probe(0, 0);
         double one = candidates_seconds(c, m, 1);
-        figure_add(&f, candidates_seconds(c, m, c->sequences) / one, 0);
+        machine_limits between = machine_probe(0, 0);
+        double all = candidates_seconds(c, m, c->sequences);
+        machine_limits with_one = machine_between(before, between);
+        machine_limits with_all = machine_between(between, machine_probe(0, 0));
+        figure_add(&f, all / one,
+                   least_seconds(c, m, c->sequences, &with_all) /
+                       least_seconds(c, m, 1, &with_one));
     }
     figure_report(&f);
 }

@@ -90,7 +90,7 @@ static void run_round(contest *t, int round)
         machine_limits before = machine_probe(t->c->threads, bytes);
         rate[who] = t->kind->rate(t->c, m, round);
         machine_limits during = machine_between(before, machine_probe(t->c->threads, bytes));
-        figure_add(&t->rates[who], rate[who], t->kind->limit(t->c, m, who, &during));
+        figure_add_beside(&t->rates[who], rate[who], t->kind->limit(t->c, m, who, &during), during);
     }
     for (int i = 0; i < PAIRS; i++)
         if (rate[pairs[i].over] > 0 && rate[pairs[i].under] > 0)

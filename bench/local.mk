@@ -28,14 +28,34 @@ bench_analogd_bench_SOURCES = \
 	bench/tokenizer.c bench/tokenizer.h
 bench_analogd_bench_LDADD = $(RUNTIME_LDADD) $(MICROHTTPD_LIBS)
 CLEANFILES += bench/analogd-bench
+EXTRA_DIST += tests/reference/make_random_checkpoint.py
 
-.PHONY: bench
-bench: bench/analogd-bench analogd
-	$(RUN_BENCH) $(BENCH)
 RUN_BENCH = bench/analogd-bench --program ./analogd --model '$(srcdir)/models/wordmath-2m' \
 	--profile '$(srcdir)/conf/profiles/pcm-hermes.conf' --text '$(srcdir)/LICENSE' \
 	--make-checkpoint '$(srcdir)/tests/reference/make_random_checkpoint.py'
-EXTRA_DIST += tests/reference/make_random_checkpoint.py
+
+.PHONY: bench bench-check bench-docs bench-update
+bench: bench/analogd-bench analogd
+	$(RUN_BENCH) $(BENCH)
+
+# Compares shares with the committed ones; writes those of this machine. A part of them:
+# make bench-check CHECK='--only decode_1_*'
+SHARES = python3 -B '$(srcdir)/bench/shares.py'
+bench-check: bench/analogd-bench analogd
+	$(SHARES) check '$(srcdir)/bench/shares.json' $(CHECK) $(RUN_BENCH)
+bench-update: bench/analogd-bench analogd
+	$(SHARES) update '$(srcdir)/bench/shares.json' $(CHECK) $(RUN_BENCH)
+
+# Writes the tables of docs/benchmarks.md.
+bench-docs: bench/analogd-bench analogd
+	$(RUN_BENCH) --json $(BENCH) >'$(srcdir)/docs/benchmarks.json'
+	python3 -B '$(srcdir)/bench/figures_page.py' '$(srcdir)/docs/benchmarks.json' \
+		'$(srcdir)/docs/benchmarks.md'
+EXTRA_DIST += bench/figures.py bench/figures_page.py bench/shares.json bench/shares.py
+if !SANITIZING
+TESTS += tests/bench/test_shares.py
+endif
+EXTRA_DIST += tests/bench/test_shares.py
 
 # Writes docs/accuracy.*: the shipped model's problems, digitally and on chips.
 .PHONY: evaluate

@@ -90,9 +90,17 @@ void figure_add(figure *f, double value, double limit)
     f->limit[f->rounds++] = limit;
 }
 
+void figure_add_beside(figure *f, double value, double limit, machine_limits machine)
+{
+    f->bandwidth[f->rounds] = machine.bandwidth;
+    f->int8_macs[f->rounds] = machine.int8_macs;
+    figure_add(f, value, limit);
+}
+
 /* The medians, and the smallest and largest of what is compared. */
 typedef struct summary {
     double value, limit, share, low, high;
+    double bandwidth, int8_macs;
 } summary;
 
 static summary summarise(const figure *f)
@@ -102,7 +110,9 @@ static summary summarise(const figure *f)
     for (int i = 0; i < f->rounds; i++)
         share[i] = f->lower ? f->limit[i] / f->value[i] : f->value[i] / f->limit[i];
     summary s = {.value = median(sorted.value, f->rounds),
-                 .limit = median(sorted.limit, f->rounds)};
+                 .limit = median(sorted.limit, f->rounds),
+                 .bandwidth = median(sorted.bandwidth, f->rounds),
+                 .int8_macs = median(sorted.int8_macs, f->rounds)};
     if (s.limit > 0)
         s.share = median(share, f->rounds);
     const double *compared = s.limit > 0 ? share : sorted.value;
@@ -119,6 +129,9 @@ static void print_json(const figure *f, const summary *s)
         printf(", \"limit\": %.6g, \"share\": %.4g", s->limit, s->share);
     else
         printf(", \"limit\": null, \"share\": null");
+    if (s->bandwidth > 0)
+        printf(", \"read_bandwidth\": %.4g, \"int8_peak\": %.4g", s->bandwidth * 1e-9,
+               s->int8_macs * 2e-12);
     printf(", \"rounds\": %d, \"low\": %.4g, \"high\": %.4g}\n", f->rounds, s->low, s->high);
 }
 

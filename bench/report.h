@@ -3,6 +3,8 @@
 #ifndef AIM_BENCH_REPORT_H
 #define AIM_BENCH_REPORT_H
 
+#include "bench/machine.h"
+
 #include <stdbool.h>
 
 enum { MAX_ROUNDS = 9, FIGURE_NAME = 64 };
@@ -16,6 +18,8 @@ typedef struct figure {
     int rounds;
     double value[MAX_ROUNDS];
     double limit[MAX_ROUNDS]; /* 0: it has none */
+    /* The machine's limits that `limit` was made from; zeros: it was not. */
+    double bandwidth[MAX_ROUNDS], int8_macs[MAX_ROUNDS];
 } figure;
 
 /* json: one JSON object a line, else a table. only: comma-separated patterns of
@@ -33,6 +37,8 @@ void report_machine(const char *cpu, const char *kernels, int threads);
 
 figure figure_named(const char *name, const char *unit, bool lower);
 void figure_add(figure *f, double value, double limit);
+/* The same with a limit that was made from these limits of the machine. */
+void figure_add_beside(figure *f, double value, double limit, machine_limits machine);
 /* Prints the medians of value, limit and share, and the range of the shares (of the
  * values, without a limit), if the figure is asked for. */
 void figure_report(const figure *f);
