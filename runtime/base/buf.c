@@ -19,6 +19,12 @@ static bool reserve(aim_buf *b, size_t n)
     return !b->failed;
 }
 
+void aim_buf_reserve(aim_buf *b, size_t bytes)
+{
+    if (bytes > b->len)
+        reserve(b, bytes - b->len);
+}
+
 void aim_buf_append(aim_buf *b, const void *bytes, size_t n)
 {
     if (!reserve(b, n))

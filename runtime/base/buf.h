@@ -15,6 +15,8 @@ typedef struct aim_buf {
 
 #define AIM_BUF_INIT {0}
 
+/* Make room for so many bytes in all, so that adding them cannot fail. */
+void aim_buf_reserve(aim_buf *b, size_t bytes);
 void aim_buf_append(aim_buf *b, const void *bytes, size_t n);
 void aim_buf_puts(aim_buf *b, const char *s);
 void aim_buf_printf(aim_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -68,18 +68,12 @@ bool aim__deliver_start(aim_scheduler *s, aim_group *g, aim_event_list *events)
 aim_event *aim__token_event(const aim_sequence *q)
 {
     const aim_request *r = q->group->request;
-    aim_event *e = aim_calloc(1, sizeof *e);
+    aim_event *e = aim__event_pool_take(q->group->events);
     if (!e)
         return NULL;
     address(e, AIM_EVENT_TOKEN, q);
-    if (r->logprobs > 0) {
-        e->n_top = r->logprobs;
-        e->top = aim_calloc((size_t)r->logprobs, sizeof *e->top);
-    }
-    if (r->logprobs <= 0 || e->top)
-        return e;
-    aim_event_free(e);
-    return NULL;
+    e->n_top = r->logprobs > 0 ? r->logprobs : 0;
+    return e;
 }
 
 /* ---- does this token end the answer? ---------------------------------------- */
@@ -140,10 +134,8 @@ static bool take_text(aim_sequence *q, aim_event *e)
     if (q->held.failed)
         return false;
     size_t n = settle_text(q, e);
-    e->text = aim_strndup(q->held.data ? q->held.data : "", n);
-    if (!e->text)
+    if (!aim__event_set_text(e, q->held.data, n))
         return false;
-    e->text_len = n;
     aim_buf_consume(&q->held, n);
     return true;
 }

@@ -4,6 +4,17 @@
 
 #include "base/alloc.h"
 
+/* 0 without a tokenizer: an engine that is only measured. */
+static size_t longest_token(const aim_tokenizer *t)
+{
+    size_t longest = 0, n;
+    for (int32_t id = 0; t && id < aim_tokenizer_size(t); id++) {
+        aim_tokenizer_bytes(t, id, &n);
+        longest = n > longest ? n : longest;
+    }
+    return longest;
+}
+
 static int build(aim_engine *e, aim_error *err)
 {
     const aim_hf_config *model = aim_decoder_config(e->decoder);
@@ -38,6 +49,7 @@ aim_engine *aim_engine_new(const aim_engine_config *config, const aim_decoder *d
     e->config = *config;
     e->decoder = decoder;
     e->tokenizer = tokenizer;
+    e->token_room = longest_token(tokenizer);
     e->compute = *compute;
     e->sink = sink;
     e->sink_arg = sink_arg;

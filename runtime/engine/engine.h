@@ -73,6 +73,7 @@ enum aim_event_kind {
 
 typedef struct aim_event {
     struct aim_event *next;
+    struct aim_event_pool *pool; /* of the engine, where it is brought back; NULL: none */
     enum aim_event_kind kind;
     void *user;
     int prompt_index, candidate;

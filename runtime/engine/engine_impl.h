@@ -24,6 +24,7 @@ struct aim_engine {
     aim_engine_config config;
     const aim_decoder *decoder;
     const aim_tokenizer *tokenizer;
+    size_t token_room; /* bytes of the longest token's text */
     aim_compute compute;
     aim_event_sink *sink;
     void *sink_arg;

@@ -6,6 +6,7 @@ runtime_libengine_a_SOURCES = \
 	runtime/engine/engine.c runtime/engine/engine.h runtime/engine/engine_impl.h \
 	runtime/engine/engine_config.c \
 	runtime/engine/engine_loop.c \
+	runtime/engine/event_pool.c runtime/engine/event_pool.h \
 	runtime/engine/input_statistics.c runtime/engine/input_statistics.h \
 	runtime/engine/logprobs.c \
 	runtime/engine/measure.h \

@@ -2,6 +2,7 @@
 #include "engine/engine.h"
 
 #include "base/alloc.h"
+#include "engine/event_pool.h"
 
 aim_request *aim_request_new(void)
 {
@@ -31,6 +32,10 @@ void aim_event_free(aim_event *e)
 {
     if (!e)
         return;
+    if (e->pool) {
+        aim__event_give_back(e);
+        return;
+    }
     aim_free(e->text);
     aim_free(e->top);
     aim_free(e->prompt_logprob);

@@ -26,7 +26,8 @@ static bool sequence_init(aim_sequence *s, aim_group *g, int candidate, const ai
     return s->last;
 }
 
-aim_group *aim__group_new(aim_request *r, const aim_tokenizer *t, bool read_noise)
+aim_group *aim__group_new(aim_request *r, const aim_tokenizer *t, size_t token_room,
+                          bool read_noise)
 {
     aim_group *g = aim_calloc(1, sizeof *g);
     if (!g) {
@@ -36,6 +37,7 @@ aim_group *aim__group_new(aim_request *r, const aim_tokenizer *t, bool read_nois
     g->request = r;
     g->alive = r->n;
     g->read_noise = read_noise;
+    g->token_room = token_room;
     g->sequences = aim_calloc((size_t)r->n, sizeof *g->sequences);
     bool ok = g->sequences;
     for (int i = 0; ok && i < r->n; i++)
@@ -46,12 +48,27 @@ aim_group *aim__group_new(aim_request *r, const aim_tokenizer *t, bool read_nois
     return NULL;
 }
 
+/* Room for the text of a token and what was held back before: a byte can become the
+ * three of a U+FFFD, and those of an unfinished character come on top. */
+static size_t text_room(const aim_group *g)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < g->request->n_stop; i++) {
+        size_t n = strlen(g->request->stop[i]);
+        longest = n > longest ? n : longest;
+    }
+    return longest + 3 * (g->token_room + sizeof g->sequences->detok.pending);
+}
+
 static bool sequence_allocate(aim_sequence *s, const aim_request *r)
 {
     int most = aim__request_max_tokens(r);
+    size_t room = text_room(s->group);
+    aim_buf_reserve(&s->held, room);
+    aim_buf_reserve(&s->detok.run, room);
     s->tokens = aim_array((size_t)most, sizeof *s->tokens);
     s->table = aim_array((size_t)aim_kv_blocks_for(most), sizeof *s->table);
-    if (!s->tokens || !s->table)
+    if (!s->tokens || !s->table || s->held.failed || s->detok.run.failed)
         return false;
     memcpy(s->tokens, r->tokens, (size_t)r->n_tokens * sizeof *s->tokens);
     return true;
@@ -72,9 +89,11 @@ static bool prompt_logprobs_allocate(aim_group *g)
 
 bool aim__group_allocate(aim_group *g)
 {
-    bool ok = prompt_logprobs_allocate(g);
-    for (int i = 0; ok && i < g->request->n; i++)
-        ok = sequence_allocate(&g->sequences[i], g->request);
+    const aim_request *r = g->request;
+    g->events = aim__event_pool_new(r->n, text_room(g) + 1, r->logprobs > 0 ? r->logprobs : 0);
+    bool ok = g->events && prompt_logprobs_allocate(g);
+    for (int i = 0; ok && i < r->n; i++)
+        ok = sequence_allocate(&g->sequences[i], r);
     return ok;
 }
 
@@ -90,6 +109,7 @@ void aim__group_free(aim_group *g)
         aim_event_free(g->sequences[i].last);
     }
     aim_free(g->sequences);
+    aim__event_pool_free(g->events);
     aim_free(g->prompt_logprob);
     aim_free(g->prompt_rank);
     aim_free(g->prompt_top);

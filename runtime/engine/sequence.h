@@ -5,6 +5,7 @@
 #define AIM_ENGINE_SEQUENCE_H
 
 #include "engine/engine.h"
+#include "engine/event_pool.h"
 
 typedef struct aim_group aim_group;
 typedef struct aim_sequence aim_sequence;
@@ -55,6 +56,8 @@ struct aim_group {
     bool prompt_done; /* AIM_EVENT_PROMPT is out */
     bool read_noise;  /* the model has it: rows depend on seeds */
     uint64_t submitted_ns, started_ns;
+    size_t token_room;      /* bytes of the longest token's text */
+    aim_event_pool *events; /* of its tokens */
     int cached_tokens;
     /* Prompt logprobs, if asked for: entries [1, scored) are filled. */
     int scored;
@@ -63,9 +66,10 @@ struct aim_group {
     aim_token_logprob *prompt_top;
 };
 
-/* Takes over the request, also on failure. read_noise: aim_decoder_has_read_noise.
- * NULL when out of memory. */
-aim_group *aim__group_new(aim_request *r, const aim_tokenizer *t, bool read_noise);
+/* Takes over the request, also on failure. token_room: bytes of the longest token's
+ * text; read_noise: aim_decoder_has_read_noise. NULL when out of memory. */
+aim_group *aim__group_new(aim_request *r, const aim_tokenizer *t, size_t token_room,
+                          bool read_noise);
 /* What a group needs to run, taken only when it starts: many can wait. false
  * when out of memory. */
 bool aim__group_allocate(aim_group *g);

@@ -76,7 +76,7 @@ static aim_group *make_groups(aim_engine *e, aim_request **requests, int n, aim_
     for (int i = 0; i < n; i++) {
         aim_group *g = NULL;
         if (ok)
-            g = aim__group_new(requests[i], e->tokenizer, read_noise);
+            g = aim__group_new(requests[i], e->tokenizer, e->token_room, read_noise);
         else
             aim_request_free(requests[i]);
         ok = g;

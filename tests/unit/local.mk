@@ -7,6 +7,7 @@ THREADED_TESTS = \
 	tests/unit/test_analog_layer \
 	tests/unit/test_analog_model \
 	tests/unit/test_engine \
+	tests/unit/test_engine_step \
 	tests/unit/test_matmul_f32 \
 	tests/unit/test_memory_plan \
 	tests/unit/test_metrics \
@@ -45,7 +46,9 @@ tests_unit_test_torch_hostile_LDADD = $(TORCH_TEST_LDADD)
 EXTRA_DIST += tests/data/torch tests/reference/make_torch_fixtures.py
 
 UNIT_TESTS += tests/unit/test_sampler tests/unit/test_engine tests/unit/test_memory_plan \
-	tests/unit/test_pace tests/unit/test_selection
+	tests/unit/test_engine_step tests/unit/test_pace tests/unit/test_selection
+tests_unit_test_engine_step_SOURCES = tests/unit/test_engine_step.c tests/unit/chip_rig.h
+tests_unit_test_engine_step_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 tests_unit_test_selection_SOURCES = tests/unit/test_selection.c \
 	tests/unit/sampler_reference.c tests/unit/sampler_reference.h
 tests_unit_test_selection_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
