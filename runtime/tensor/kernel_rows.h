@@ -8,7 +8,9 @@
 
 extern const aim_kernels aim__kernels_portable;
 extern const aim_kernels aim__kernels_avx2;
+extern const aim_kernels aim__kernels_avxvnni;
 extern const aim_kernels aim__kernels_avx512vnni;
+extern const aim_kernels aim__kernels_neondot;
 
 /* The member matmul_tile of aim_kernels, once an instruction set. */
 typedef void aim__matmul_tile_fn(const aim_packed *w, int panel0, int panel1, const int8_t *x,
@@ -16,7 +18,9 @@ typedef void aim__matmul_tile_fn(const aim_packed *w, int panel0, int panel1, co
                                  const aim_output *out);
 aim__matmul_tile_fn aim__matmul_tile_portable;
 aim__matmul_tile_fn aim__matmul_tile_avx2;
+aim__matmul_tile_fn aim__matmul_tile_avxvnni;
 aim__matmul_tile_fn aim__matmul_tile_avx512vnni;
+aim__matmul_tile_fn aim__matmul_tile_neondot;
 
 enum {
     AIM__PANEL_ROW = AIM_PANEL * AIM_K_GROUP, /* bytes of one input group of a panel */

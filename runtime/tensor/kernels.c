@@ -10,7 +10,13 @@
 static const aim_kernels *const rows[] = {
 #ifdef HAVE_X86_KERNELS
     &aim__kernels_avx512vnni,
+#ifdef HAVE_AVXVNNI_KERNELS
+    &aim__kernels_avxvnni,
+#endif
     &aim__kernels_avx2,
+#endif
+#ifdef HAVE_ARM_KERNELS
+    &aim__kernels_neondot,
 #endif
     &aim__kernels_portable,
 };

@@ -73,7 +73,7 @@ typedef struct aim_attention {
 } aim_attention;
 
 typedef struct aim_kernels {
-    const char *name; /* "portable", "avx2", "avx512vnni" */
+    const char *name; /* "portable", "avx2", "avxvnni", "avx512vnni", "neondot" */
     unsigned needs;   /* bits of enum aim_cpu_feature */
 
     /* y[r, c] = (float)sum_k(x[r, k] * code[c, k]) * (x_scale[r] * scale[c])

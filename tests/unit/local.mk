@@ -67,14 +67,25 @@ tests_unit_test_probe_SOURCES = tests/unit/test_probe.c tests/unit/chip_rig.h \
 	tests/unit/tsan.h
 tests_unit_test_probe_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 
+# The kernels of AVX-VNNI in the encoding of AVX-512 VNNI, so that more CPUs run them.
+if AVXVNNI_KERNELS
+check_LIBRARIES = tests/unit/libevex.a
+EVEX_LIBS = tests/unit/libevex.a
+tests_unit_libevex_a_CPPFLAGS = $(AM_CPPFLAGS) -include $(srcdir)/tests/unit/evex.h
+tests_unit_libevex_a_CFLAGS = $(AM_CFLAGS) $(KERNEL_CFLAGS) $(AVX512VNNI_CFLAGS)
+tests_unit_libevex_a_SOURCES = tests/unit/evex.h \
+	runtime/tensor/float_avxvnni.c runtime/tensor/matmul_i8_avxvnni.c
+endif
+
 UNIT_TESTS += tests/unit/test_tensor tests/unit/test_tile_kernels \
 	tests/unit/test_float_kernels tests/unit/test_attention tests/unit/test_matmul_f32
 TENSOR_TEST_LDADD = $(TENSOR_LIBS) runtime/libbase.a $(UNIT_LDADD) \
 	$(OPENBLAS_LIBS) $(JANSSON_LIBS) $(PTHREAD_LIBS) -lm
-tests_unit_test_tensor_SOURCES = tests/unit/test_tensor.c
-tests_unit_test_tensor_LDADD = $(TENSOR_TEST_LDADD)
-tests_unit_test_tile_kernels_SOURCES = tests/unit/test_tile_kernels.c
-tests_unit_test_tile_kernels_LDADD = $(TENSOR_TEST_LDADD)
+tests_unit_test_tensor_SOURCES = tests/unit/test_tensor.c tests/unit/kernels_under_test.h
+tests_unit_test_tensor_LDADD = $(EVEX_LIBS) $(TENSOR_TEST_LDADD)
+tests_unit_test_tile_kernels_SOURCES = tests/unit/test_tile_kernels.c \
+	tests/unit/kernels_under_test.h
+tests_unit_test_tile_kernels_LDADD = $(EVEX_LIBS) $(TENSOR_TEST_LDADD)
 tests_unit_test_float_kernels_SOURCES = tests/unit/test_float_kernels.c
 tests_unit_test_float_kernels_LDADD = $(TENSOR_TEST_LDADD)
 tests_unit_test_attention_SOURCES = tests/unit/test_attention.c

@@ -6,6 +6,7 @@
 #include "base/cpu.h"
 #include "base/rng.h"
 #include "tensor/kernels.h"
+#include "tests/unit/kernels_under_test.h"
 
 #include <check.h>
 #include <math.h>
@@ -13,13 +14,6 @@
 #include <string.h>
 
 enum { MAX_ROWS = 33, MAX_OUT = 80, MAX_IN = 320 };
-
-static const aim_kernels *row_or_skip(int i)
-{
-    int n;
-    const aim_kernels *k = aim_kernels_all(&n)[i];
-    return k->needs & ~aim_cpu_features() ? NULL : k;
-}
 
 static uint32_t random_bits(uint64_t seed, uint64_t i)
 {
@@ -360,8 +354,7 @@ END_TEST
 
 int main(void)
 {
-    int n;
-    aim_kernels_all(&n);
+    int n = row_count();
     Suite *s = suite_create("tensor");
     TCase *integer = tcase_create("integer");
     tcase_set_timeout(integer, 120);

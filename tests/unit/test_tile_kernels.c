@@ -3,9 +3,9 @@
  * of the table against plain C written here, bit for bit. Loop index _i of a test
  * is the row of the table; rows this CPU lacks are skipped. */
 #include "base/alloc.h"
-#include "base/cpu.h"
 #include "base/rng.h"
 #include "tensor/kernels.h"
+#include "tests/unit/kernels_under_test.h"
 
 #include <check.h>
 #include <float.h>
@@ -14,13 +14,6 @@
 #include <string.h>
 
 enum { MAX_ROWS = 40, MAX_OUT = 80, MAX_IN = 256, N_PADDED = 320 };
-
-static const aim_kernels *row_or_skip(int i)
-{
-    int n;
-    const aim_kernels *k = aim_kernels_all(&n)[i];
-    return k->needs & ~aim_cpu_features() ? NULL : k;
-}
 
 static uint32_t random_bits(uint64_t seed, uint64_t i)
 {
@@ -504,8 +497,7 @@ END_TEST
 
 int main(void)
 {
-    int n;
-    aim_kernels_all(&n);
+    int n = row_count();
     Suite *s = suite_create("tile_kernels");
     TCase *t = tcase_create("tile_kernels");
     tcase_set_timeout(t, 120);
