@@ -195,7 +195,7 @@ int aimd_chips_init(aimd_daemon *d, aim_error *err)
         (aimd_chips){.programming.loop = d->loop, .probing.loop = d->loop, .files.loop = d->loop};
     int rc = aimd_chip_store_init(d, err);
     for (aimd_model *m = aimd_models_first(&d->models); rc == 0 && m; m = aimd_models_next(m))
-        if (m->chip)
+        if (aimd_is_analog(m->options.backend))
             rc = add_configured(d, m, err);
     return rc;
 }

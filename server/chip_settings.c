@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/chip_settings.h"
 
+#include "analog/digital_profile.h"
 #include "base/alloc.h"
 
 #include <string.h>
@@ -79,5 +80,9 @@ int aimd_chip_settings(const aimd_options *o, const aimd_model_options *m, aim_c
     int rc = set_out_bound(m->out_bound, &chip->profile, err);
     if (rc == 0)
         rc = aim_profile_check(&chip->profile, err);
-    return rc ? rc : check_converters(m, &chip->profile, err);
+    if (rc == 0)
+        rc = check_converters(m, &chip->profile, err);
+    if (rc == 0 && !aimd_is_analog(m->backend))
+        aim_profile_make_digital(&chip->profile);
+    return rc;
 }

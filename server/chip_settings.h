@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* chip_settings.h - from the options of a model on a chip to what its weights are
- * programmed on. */
+/* chip_settings.h - from the options of a model with a profile to what its weights are
+ * programmed on, or stand between. */
 #ifndef AIMD_CHIP_SETTINGS_H
 #define AIMD_CHIP_SETTINGS_H
 
@@ -19,7 +19,8 @@ enum { AIMD_CHIP_NAME = 64 }; /* bytes of a chip's name, without NUL */
 bool aimd_is_chip_name(const char *name);
 
 /* Read the profile of m, by name from o->profile_dirs or as a file if there is a slash
- * in it, and make the chip that m describes. It has no calibrated ranges. Any thread. Errors:
+ * in it, and make the chip that m describes; of the backend int4 with what digital weights
+ * leave of it (analog/digital_profile.h). It has no calibrated ranges. Any thread. Errors:
  * AIM_EINVAL and AIM_ENOTFOUND with file and reason; param is the option at fault, if it is one. */
 int aimd_chip_settings(const aimd_options *o, const aimd_model_options *m, aim_chip *chip,
                        aim_error *err);

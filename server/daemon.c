@@ -15,7 +15,7 @@ static int init_model(aimd_daemon *d, const aimd_model_options *options, aim_err
         return AIM_ENOMEM;
     aimd_models_add(&d->models, m);
     aimd_metrics_add_model(d->metrics, m->id);
-    if (!aimd_is_analog(options->backend) || aimd_model_make_chip(m, &cause) == 0)
+    if (!options->profile || aimd_model_make_chip(m, &cause) == 0)
         return 0;
     return aim_fail(err, cause.code, "model %s: %s", m->id, cause.text);
 }

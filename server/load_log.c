@@ -59,8 +59,11 @@ void aimd_log_loaded(const aimd_model *m)
 void aimd_log_ranges(const aimd_model *m)
 {
     aim_model_facts f = aim_model_describe(m->model);
+    const char *advice = aimd_is_analog(m->options.backend)
+                             ? "calibrate the chip: dynamic ranges stand in"
+                             : "the checkpoint has none: dynamic ranges stand in";
     if (f.missing_ranges > 0)
         aimd_log(AIMD_LOG_WARNING, "input_ranges_missing", AIMD_STR("model", m->id),
                  AIMD_INT("layers", f.missing_ranges), AIMD_STR("input_ranges", f.input_ranges),
-                 AIMD_STR("advice", "calibrate the chip: dynamic ranges stand in"));
+                 AIMD_STR("advice", advice));
 }

@@ -134,10 +134,9 @@ int aimd_model_check(const aimd_options *o, const aimd_model_options *m, aim_err
 {
     aim_error cause = {0};
     aim_chip chip;
-    bool analog = aimd_is_analog(m->backend);
-    int rc = analog ? aimd_chip_settings(o, m, &chip, &cause) : 0;
+    int rc = m->profile ? aimd_chip_settings(o, m, &chip, &cause) : 0;
     if (rc == 0) {
-        aim_model_options options = open_options(o, m, analog ? &chip : NULL);
+        aim_model_options options = open_options(o, m, m->profile ? &chip : NULL);
         rc = aim_model_check(&options, &cause);
     }
     return rc ? fail_named(err, m->id, &cause) : 0;

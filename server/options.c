@@ -198,28 +198,43 @@ bool aimd_is_analog(const char *backend)
     return strcmp(backend, "analog") == 0 || strcmp(backend, "analog-exact") == 0;
 }
 
-/* The first option that only a chip has and that is set; NULL: none. */
+/* The first option that is set of those about converters, and of those that only a chip
+ * has; NULL: none. */
+static const char *converter_option(const aimd_model_options *m)
+{
+    return m->profile ? "profile" : m->out_bound != 0 ? "out_bound" : NULL;
+}
+
 static const char *chip_option(const aimd_model_options *m)
 {
-    return m->profile                 ? "profile"
-           : m->chip_seed != 0        ? "chip_seed"
+    return m->chip_seed != 0          ? "chip_seed"
            : m->chip_age != 0         ? "chip_age"
            : m->conductance_bits != 0 ? "conductance_bits"
-           : m->out_bound != 0        ? "out_bound"
                                       : NULL;
+}
+
+static int refuse_option(const aimd_model_options *m, const char *option, const char *backends,
+                         aim_error *err)
+{
+    return aim_fail_param(err, AIM_EINVAL, option,
+                          "model %.128s: %s is of use to the backends %s alone, not to %s", m->id,
+                          option, backends, m->backend);
 }
 
 int aimd_model_options_check(const aimd_model_options *m, aim_error *err)
 {
-    const char *option = chip_option(m);
-    if (aimd_is_analog(m->backend) && !m->profile)
+    const char *of_converters = converter_option(m), *of_chips = chip_option(m);
+    bool analog = aimd_is_analog(m->backend), int4 = strcmp(m->backend, "int4") == 0;
+    if (analog && !m->profile)
         return aim_fail_param(err, AIM_EINVAL, "profile",
                               "model %.128s: the backend %s needs a profile", m->id, m->backend);
-    if (!aimd_is_analog(m->backend) && option)
-        return aim_fail_param(err, AIM_EINVAL, option,
-                              "model %.128s: %s is of use to the backends analog and analog-exact "
-                              "alone, not to %s",
-                              m->id, option, m->backend);
+    if (!analog && !int4 && of_converters)
+        return refuse_option(m, of_converters, "int4, analog and analog-exact", err);
+    if (!analog && of_chips)
+        return refuse_option(m, of_chips, "analog and analog-exact", err);
+    if (of_converters && !m->profile)
+        return aim_fail_param(err, AIM_EINVAL, "profile", "model %.128s: %s needs a profile", m->id,
+                              of_converters);
     return 0;
 }
 

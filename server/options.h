@@ -15,7 +15,7 @@
 typedef struct aimd_model_options {
     char *id; /* served model id; default: name of the directory */
     char *dir;
-    char *backend;        /* "int8", "f32", "analog", "analog-exact" */
+    char *backend;        /* "int8", "int4", "f32", "analog", "analog-exact" */
     char *chat_template;  /* "auto", or a name of AIM_CHAT_TEMPLATE_NAMES */
     char *random_weights; /* shape to measure with instead of the weights; NULL: none */
     /* Of a chip; all unset for a digital backend. */

@@ -78,7 +78,7 @@ static void read_model(const aimd_model *m, aimd_model_stats *out)
     const aim_decoder *decoder = m->model->decoder;
     out->model = m->id;
     aim_engine_get_stats(m->model->engine, &out->stats);
-    out->chip = aim_decoder_chip(decoder);
+    out->chip = aim_decoder_backend(decoder)->analog ? aim_decoder_chip(decoder) : NULL;
     out->cost = aim_decoder_chip_cost(decoder, out->stats.rows, out->stats.head_rows);
 }
 

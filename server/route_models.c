@@ -21,12 +21,23 @@ static void send_json(aimd_exchange *x, aim_buf *out)
 
 /* ---- /v1/models --------------------------------------------------------- */
 
-static void write_chip(aim_buf *out, const aim_chip *c, double age)
+static bool is_on_chip(const aimd_model *m)
 {
+    return m->chip && aimd_is_analog(m->options.backend);
+}
+
+/* A profile is also that of digital weights between converters. */
+static void write_chip(aim_buf *out, const aimd_model *m)
+{
+    const aim_chip *c = m->chip;
     aim_buf_puts(out, ",\"profile\":");
     aimd_json_cstring(out, c->profile.name);
-    aim_buf_printf(out, ",\"seed\":%llu,\"age\":%.15g,\"conductance_bits\":%d",
-                   (unsigned long long)c->seed, age, c->profile.conductance_bits);
+    aim_buf_puts(out, ",\"input_ranges\":");
+    aimd_json_cstring(out, aim_decoder_range_source(m->model->decoder));
+    if (is_on_chip(m))
+        aim_buf_printf(out, ",\"seed\":%llu,\"age\":%.15g,\"conductance_bits\":%d",
+                       (unsigned long long)c->seed, atomic_load(&m->age),
+                       c->profile.conductance_bits);
 }
 
 /* What llama-server and vLLM say beyond OpenAI's four fields. */
@@ -43,14 +54,14 @@ static void write_loaded(aim_buf *out, const aimd_model *m)
     aim_buf_puts(out, ",\"chat_template\":");
     aimd_json_cstring(out, loaded->chat ? aim_chat_template_name(loaded->chat) : NULL);
     if (m->chip)
-        write_chip(out, m->chip, atomic_load(&m->age));
+        write_chip(out, m);
     aim_buf_puts(out, "}");
 }
 
 /* What a chip was made of: all of its id before the '@', if there is one. */
 static void write_parent(aim_buf *out, const aimd_model *m)
 {
-    const char *at = m->chip ? strrchr(m->id, '@') : NULL;
+    const char *at = is_on_chip(m) ? strrchr(m->id, '@') : NULL;
     if (at)
         aimd_json_string(out, m->id, (size_t)(at - m->id));
     else

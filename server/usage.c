@@ -18,7 +18,7 @@ void aimd_usage_add_token(aimd_usage *u, bool first_of_choice)
 
 aimd_chip_rates aimd_chip_rates_of(const aim_decoder *d)
 {
-    return (aimd_chip_rates){.on_chip = aim_decoder_chip(d) != NULL,
+    return (aimd_chip_rates){.on_chip = aim_decoder_backend(d)->analog,
                              .row = aim_decoder_chip_cost(d, 1, 0),
                              .head_row = aim_decoder_chip_cost(d, 0, 1)};
 }

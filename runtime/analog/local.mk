@@ -11,6 +11,7 @@ runtime_libanalog_a_SOURCES = \
 	runtime/analog/device_math.h \
 	runtime/analog/device_model.c runtime/analog/device_model.h \
 	runtime/analog/device_pairs.c runtime/analog/device_pairs.h \
+	runtime/analog/digital_profile.c runtime/analog/digital_profile.h \
 	runtime/analog/energy.c runtime/analog/energy.h \
 	runtime/analog/exact_linear.c runtime/analog/exact_linear.h \
 	runtime/analog/input_ranges.c runtime/analog/input_ranges.h \

@@ -24,11 +24,11 @@ static void set_kv_blocks(aim_memory_plan *p, int n)
 /* Weights are most of a model: what holds them in fewer bytes. */
 static const char *smaller_than(const aim_backend *backend, const aim_chip *chip)
 {
-    if (backend->on_tiles && strcmp(backend->name, "analog") != 0)
+    if (backend->analog && strcmp(backend->name, "analog") != 0)
         return "the backend analog";
     if (backend->on_tiles)
         return chip && chip->profile.conductance_bits > 8 ? "8 conductance_bits" : NULL;
-    return strcmp(backend->name, "int8") != 0 ? "the backend int8" : NULL;
+    return strcmp(backend->name, "int8") != 0 ? "the backend int8" : "the backend int4";
 }
 
 int aim_memory_plan_make(const char *name, const aim_hf_config *model, const aim_backend *backend,

@@ -14,7 +14,7 @@ static int describe(const aim_model_options *o, aim_hf_config *config, const aim
     *backend = o->backend ? aim_backend_find(o->backend, err) : aim_backends()[0];
     if (!*backend)
         return AIM_EUNSUPPORTED;
-    if ((*backend)->on_tiles && !o->chip)
+    if ((*backend)->analog && !o->chip)
         return aim_fail_param(err, AIM_EINVAL, "profile",
                               "the backend %s needs the profile of a chip", (*backend)->name);
     aim_error cause = {0};
@@ -35,17 +35,11 @@ static size_t tokenizer_bytes(const char *dir)
     return size;
 }
 
-/* What the model is programmed on. */
-static const aim_chip *chip_of(const aim_model_options *o, const aim_backend *backend)
-{
-    return backend->on_tiles ? o->chip : NULL;
-}
-
 static int plan(const aim_model_options *o, const aim_hf_config *config, const aim_backend *backend,
                 aim_memory_plan *out, aim_error *err)
 {
-    return aim_memory_plan_make(o->name ? o->name : o->dir, config, backend, chip_of(o, backend),
-                                &o->engine, tokenizer_bytes(o->dir), out, err);
+    return aim_memory_plan_make(o->name ? o->name : o->dir, config, backend, o->chip, &o->engine,
+                                tokenizer_bytes(o->dir), out, err);
 }
 
 int aim_model_plan(const aim_model_options *o, aim_memory_plan *out, aim_error *err)
@@ -144,8 +138,7 @@ static int start_compute(aim_model *m, const aim_model_options *o, aim_error *er
 /* The seed is fixed: two runs of a benchmark measure the same numbers. */
 static int random_decoder(aim_model *m, const aim_model_options *o, aim_error *err)
 {
-    m->decoder =
-        aim_decoder_random(&m->config, m->backend, chip_of(o, m->backend), &m->compute, 1, err);
+    m->decoder = aim_decoder_random(&m->config, m->backend, o->chip, &m->compute, 1, err);
     return m->decoder ? AIM_OK : AIM_ENOMEM;
 }
 
@@ -156,8 +149,8 @@ static int load_decoder(aim_model *m, const aim_model_options *o, aim_progress_f
     if (!m->checkpoint)
         return AIM_EFORMAT;
     aim_checkpoint_expect(m->checkpoint, AIM_MAP_SEQUENTIAL);
-    m->decoder = aim_decoder_load(&m->config, m->checkpoint, m->backend, chip_of(o, m->backend),
-                                  &m->compute, progress, progress_arg, err);
+    m->decoder = aim_decoder_load(&m->config, m->checkpoint, m->backend, o->chip, &m->compute,
+                                  progress, progress_arg, err);
     aim_checkpoint_expect(m->checkpoint, AIM_MAP_IDLE);
     return m->decoder ? AIM_OK : AIM_EFORMAT;
 }

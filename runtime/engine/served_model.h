@@ -13,8 +13,8 @@ typedef struct aim_model_options {
     const char *name; /* in errors about memory; NULL: dir */
     const char *dir;
     const char *backend; /* NULL: the default */
-    /* What a backend on tiles programs the weights on; borrowed for the call, and its
-     * ranges with it. Other backends do not look at it. */
+    /* What a backend on tiles programs the weights on, or puts them on (decoder.h);
+     * borrowed for the call, and its ranges with it. Other backends do not look at it. */
     const aim_chip *chip;
     const char *kernels; /* NULL: the best this CPU has */
     /* How conversations are written (text/chat_template.h). NULL: as the model's

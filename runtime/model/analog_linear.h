@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* analog_linear.h - a linear layer of the backend "analog": the arithmetic of
+/* analog_linear.h - a linear layer of the backends "analog" and "int4": the arithmetic of
  * analog/integer_linear.h, by the kernels that also serve int8.
  *
  * The parts of a layer stand on tiles of their own, since each has its own ranges,
@@ -84,6 +84,11 @@ void aim__tile_run(aim__tile_call *call, aim_pool *pool, aim_task_fn *fn, void *
 aim__panel_range aim__tile_task(const aim__tile_call *call, const aim__tile_part *part, int task);
 
 /* As of aim_backend. */
+aim_linear *aim__analog_load(const aim_compute *c, const aim_linear_source *source, aim_error *err);
+void aim__analog_free(aim_linear *l);
+size_t aim__analog_bytes(const aim_linear *l);
+size_t aim__analog_load_bytes(const aim_chip *chip, const aim_linear_shape *shape);
+aim_tiling aim__analog_tiling(const aim_linear *l, int part);
 void aim__analog_convert_row(const aim_linear *l, const aim_compute *c, const float *x, int row,
                              int rows, void *scratch);
 void aim__analog_multiply(const aim_linear *l, const aim_compute *c, const float *x, int rows,

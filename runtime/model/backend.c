@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/backend_impl.h"
 
+#include "analog/digital_profile.h"
+
 #include <stdio.h>
 #include <string.h>
 
-static const aim_backend *const table[] = {&aim__backend_int8, &aim__backend_f32,
-                                           &aim__backend_analog, &aim__backend_analog_exact, NULL};
+static const aim_backend *const table[] = {&aim__backend_int8,         &aim__backend_int4,
+                                           &aim__backend_f32,          &aim__backend_analog,
+                                           &aim__backend_analog_exact, NULL};
 
 const aim_backend *const *aim_backends(void)
 {
@@ -25,6 +28,13 @@ const aim_backend *aim_backend_find(const char *name, aim_error *err)
     aim_fail_param(err, AIM_EUNSUPPORTED, "backend", "backend \"%.50s\" is not one of: %s", name,
                    known);
     return NULL;
+}
+
+const aim_chip *aim_backend_chip(const aim_backend *backend, const aim_chip *chip)
+{
+    if (!backend->on_tiles)
+        return NULL;
+    return chip || backend->analog ? chip : &aim_digital_chip;
 }
 
 enum {

@@ -43,7 +43,7 @@ typedef struct aim_linear_source {
     const aim_linear_part *parts;
     uint64_t random_seed;
     int layer;            /* number of the first part (analog/chip.h); part i has layer + i */
-    const aim_chip *chip; /* must outlive the layer; NULL: for backends that need none */
+    const aim_chip *chip; /* must outlive the layer; NULL: for backends off the tiles */
 } aim_linear_source;
 
 /* One call of a linear layer, as an observer sees it. Borrowed for its call. */
@@ -100,9 +100,10 @@ typedef struct aim_converter_counts {
 /* ---- the table ------------------------------------------------------------------ */
 
 struct aim_backend {
-    const char *name; /* "int8", "f32", "analog", "analog-exact" */
+    const char *name; /* "int8", "int4", "f32", "analog", "analog-exact" */
     bool kv_bf16;     /* element of the KV cache it is served with */
-    bool on_tiles;    /* needs a chip, and computes the layers that its profile puts on tiles */
+    bool on_tiles;    /* computes the layers that the profile of a chip puts on tiles */
+    bool analog;      /* and programs them: the chip has a seed, an age and a cost */
 
     /* Build a layer. Loads in parallel on the pool. NULL on failure. */
     aim_linear *(*load)(const aim_compute *c, const aim_linear_source *source, aim_error *err);
@@ -140,5 +141,8 @@ struct aim_backend {
 const aim_backend *const *aim_backends(void);
 /* NULL with AIM_EUNSUPPORTED and the list of names. */
 const aim_backend *aim_backend_find(const char *name, aim_error *err);
+/* What a model stands on: `chip`, or aim_digital_chip if it is NULL and the tiles are
+ * digital. NULL: nothing, off the tiles, or a chip is missing. */
+const aim_chip *aim_backend_chip(const aim_backend *backend, const aim_chip *chip);
 
 #endif

@@ -56,7 +56,7 @@ static size_t part_bytes(const aim_profile *p, bool fixed_range, int out, int in
     return total;
 }
 
-static size_t analog_load_bytes(const aim_chip *chip, const aim_linear_shape *shape)
+size_t aim__analog_load_bytes(const aim_chip *chip, const aim_linear_shape *shape)
 {
     const aim_profile *p = &chip->profile;
     bool fixed_range = p->tile.input_range == AIM_RANGE_STATIC;
@@ -66,7 +66,7 @@ static size_t analog_load_bytes(const aim_chip *chip, const aim_linear_shape *sh
     return total;
 }
 
-static size_t analog_bytes(const aim_linear *l)
+size_t aim__analog_bytes(const aim_linear *l)
 {
     size_t total = 0;
     for (int i = 0; i < l->shape.n_parts; i++)
@@ -76,7 +76,7 @@ static size_t analog_bytes(const aim_linear *l)
 
 /* ---- taking room ---------------------------------------------------------------------- */
 
-static void analog_free(aim_linear *l)
+void aim__analog_free(aim_linear *l)
 {
     if (!l)
         return;
@@ -208,9 +208,12 @@ static void hold_channel(void *arg, int part, int channel, const float *now, voi
     for (int t = 0; t < l->part[part].tiling.tiles; t++) {
         aim__tile *tile = &l->part[part].tile[t];
         const float *weight = now + l->inputs[tile->inputs].span.first;
-        int8_t *low = scratch, *high = aim_packed_planes(&tile->w) == 2 ? low + tile->w.in : NULL;
+        int8_t *low = scratch, *high = tile->w.bits == 16 ? low + tile->w.in : NULL;
         float step;
-        aim_conductance_codes(weight, tile->w.in, low, high, &step);
+        if (tile->w.bits == 4)
+            aim_round_to_4_bits(weight, tile->w.in, low, &step);
+        else
+            aim_conductance_codes(weight, tile->w.in, low, high, &step);
         if (high)
             aim_packed_set_channel(&tile->w, channel, 0, high);
         aim_packed_set_channel(&tile->w, channel, high != NULL, low);
@@ -262,8 +265,7 @@ static int program(aim_linear *l, const aim_linear_source *source, const aim_com
     return code;
 }
 
-static aim_linear *analog_load(const aim_compute *c, const aim_linear_source *source,
-                               aim_error *err)
+aim_linear *aim__analog_load(const aim_compute *c, const aim_linear_source *source, aim_error *err)
 {
     aim_linear *l = aim_calloc(1, sizeof *l);
     if (!l) {
@@ -271,7 +273,7 @@ static aim_linear *analog_load(const aim_compute *c, const aim_linear_source *so
         return NULL;
     }
     if (reserve(l, source, err) || program(l, source, c, err)) {
-        analog_free(l);
+        aim__analog_free(l);
         return NULL;
     }
     return l;
@@ -279,7 +281,7 @@ static aim_linear *analog_load(const aim_compute *c, const aim_linear_source *so
 
 /* ---- the row of the table --------------------------------------------------------------- */
 
-static aim_tiling analog_tiling(const aim_linear *l, int part)
+aim_tiling aim__analog_tiling(const aim_linear *l, int part)
 {
     return l->part[part].tiling;
 }
@@ -288,13 +290,14 @@ const aim_backend aim__backend_analog = {
     .name = "analog",
     .kv_bf16 = true,
     .on_tiles = true,
-    .load = analog_load,
-    .free = analog_free,
-    .bytes = analog_bytes,
-    .load_bytes = analog_load_bytes,
+    .analog = true,
+    .load = aim__analog_load,
+    .free = aim__analog_free,
+    .bytes = aim__analog_bytes,
+    .load_bytes = aim__analog_load_bytes,
     .scratch = aim__tile_scratch,
     .convert_row = aim__analog_convert_row,
     .multiply = aim__analog_multiply,
-    .tiling = analog_tiling,
+    .tiling = aim__analog_tiling,
     .count_limits = aim__analog_count_limits,
 };

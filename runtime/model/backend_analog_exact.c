@@ -279,6 +279,7 @@ const aim_backend aim__backend_analog_exact = {
     .name = "analog-exact",
     .kv_bf16 = false,
     .on_tiles = true,
+    .analog = true,
     .load = exact_load,
     .free = exact_free,
     .bytes = exact_bytes,

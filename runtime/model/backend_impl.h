@@ -7,6 +7,7 @@
 #include "model/backend.h"
 
 extern const aim_backend aim__backend_int8;
+extern const aim_backend aim__backend_int4;
 extern const aim_backend aim__backend_f32;
 extern const aim_backend aim__backend_analog;
 extern const aim_backend aim__backend_analog_exact;

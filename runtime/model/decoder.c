@@ -154,6 +154,7 @@ static bool make_frequencies(aim_decoder *d)
 static aim_decoder *build(const aim_hf_config *config, const aim_backend *backend,
                           const aim_chip *chip, struct source *s)
 {
+    chip = aim_backend_chip(backend, chip);
     if (backend->on_tiles && !chip) {
         aim_fail_param(s->err, AIM_EINVAL, "profile", "backend \"%s\" needs a profile",
                        backend->name);

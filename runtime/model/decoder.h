@@ -56,7 +56,9 @@ int aim_decoder_learned_ranges(const aim_decoder *d);
 
 /* ---- the chip ------------------------------------------------------------------- */
 
-const aim_chip *aim_decoder_chip(const aim_decoder *d); /* NULL: digital */
+/* What the layers on tiles stand on; NULL: there are none. Of the backend int4 it is no
+ * chip but what analog/digital_profile.h leaves of one. */
+const aim_chip *aim_decoder_chip(const aim_decoder *d);
 /* Does every row need its own noise (aim_batch.noise)? */
 bool aim_decoder_has_read_noise(const aim_decoder *d);
 /* "learned", "calibrated", "dynamic" or "none"; constant. */

@@ -8,7 +8,7 @@
 
 bool aim__decoder_take_chip(aim_decoder *d, const aim_chip *chip)
 {
-    if (!chip || !d->backend->on_tiles)
+    if (!chip)
         return true;
     d->chip = aim_malloc(sizeof *d->chip);
     if (!d->chip)

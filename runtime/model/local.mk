@@ -7,7 +7,7 @@ runtime_libmodel_a_SOURCES = \
 	runtime/model/backend.c runtime/model/backend.h \
 	runtime/model/backend_analog.c runtime/model/backend_analog_exact.c \
 	runtime/model/backend_impl.h \
-	runtime/model/backend_f32.c runtime/model/backend_int8.c \
+	runtime/model/backend_f32.c runtime/model/backend_int4.c runtime/model/backend_int8.c \
 	runtime/model/decoder.c runtime/model/decoder.h \
 	runtime/model/decoder_impl.h runtime/model/decoder_chip.c runtime/model/decoder_cost.c \
 	runtime/model/forward.c \

@@ -79,6 +79,7 @@ size_t aim_decoder_load_bytes(const aim_hf_config *config, const aim_backend *ba
                               const aim_chip *chip)
 {
     aim_linear_shape shapes[AIM_LINEARS];
+    chip = aim_backend_chip(backend, chip);
     /* Input ranges, of which only the checkpoint knows, are a few numbers a layer. */
     size_t total = (vector_elements(config) + (size_t)config->rope.dim) * sizeof(float);
     size_t most_programming = 0;

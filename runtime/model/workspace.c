@@ -94,7 +94,7 @@ static size_t need(aim_workspace w, const struct purpose *p)
 size_t aim_workspace_need(const aim_hf_config *config, const aim_backend *backend,
                           const aim_chip *chip, int max_rows, int max_logits, int threads)
 {
-    struct purpose purpose = {config, backend, chip, threads};
+    struct purpose purpose = {config, backend, aim_backend_chip(backend, chip), threads};
     return need(outline(config, max_rows, max_logits), &purpose);
 }
 

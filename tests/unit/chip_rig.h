@@ -3,7 +3,7 @@
 #ifndef AIM_TESTS_UNIT_CHIP_RIG_H
 #define AIM_TESTS_UNIT_CHIP_RIG_H
 
-#include "analog/chip.h"
+#include "analog/digital_profile.h"
 
 /* The converters of the paper on tiles of 128 inputs, with dynamic ranges. No noise. */
 static inline aim_chip plain_chip(void)
@@ -21,7 +21,15 @@ static inline aim_chip plain_chip(void)
                       .seed = 7};
 }
 
-/* The same, and every token is read with noise of its own. */
+/* The same with digital weights. */
+static inline aim_chip digital_chip(void)
+{
+    aim_chip c = plain_chip();
+    aim_profile_make_digital(&c.profile);
+    return c;
+}
+
+/* A chip, and every token is read with noise of its own. */
 static inline aim_chip noisy_chip(void)
 {
     aim_chip c = plain_chip();

@@ -99,7 +99,8 @@ START_TEST(integers_are_those_of_the_evaluator)
             if (!aim_kernels_pick(kernels[k]->name, NULL))
                 continue; /* this CPU cannot run it */
             struct rig r;
-            open_layer(&r, &chip, FIRST_LAYER, "analog", kernels[k], threads);
+            open_layer(&r, &chip, FIRST_LAYER, cases[_i].bits == 4 ? "int4" : "analog", kernels[k],
+                       threads);
             forward(&r, inputs, ROWS, noise, got);
             check_same(cases[_i].name, want, got, ROWS * OUT);
             close_layer(&r);

@@ -294,6 +294,7 @@ static const struct subject {
 } subjects[] = {{"int8", open_model, NULL},
                 {"f32", open_model, NULL},
                 {"int8", open_stretched, NULL},
+                {"int4", open_model, digital_chip},
                 {"analog", open_model, noisy_chip}};
 enum { N_SUBJECTS = sizeof subjects / sizeof subjects[0] };
 
@@ -596,9 +597,8 @@ START_TEST(long_rotary_factors_and_noise_share_nothing)
         aim_chip (*chip)(void);
         bool long_prompt, shared;
     } cases[] = {
-        {"int8", NULL, true, true},
-        {"analog", plain_chip, true, true},
-        {"analog", noisy_chip, false, true},
+        {"int8", NULL, true, true},          {"analog", plain_chip, true, true},
+        {"int4", NULL, true, true},          {"analog", noisy_chip, false, true},
         {"analog", noisy_chip, true, false},
     };
     static client c;
@@ -1000,7 +1000,7 @@ int main(void)
     tcase_add_loop_test(tc, seeds_and_what_they_share, 0, 2);
     tcase_add_loop_test(tc, noise_of_answers_stays_out_of_prompts, 0, 2);
     tcase_add_loop_test(tc, candidates_have_noise_of_their_own, 0, 2);
-    tcase_add_loop_test(tc, long_rotary_factors_and_noise_share_nothing, 0, 4);
+    tcase_add_loop_test(tc, long_rotary_factors_and_noise_share_nothing, 0, 5);
     tcase_add_test(tc, a_backend_on_tiles_needs_a_chip);
     tcase_add_loop_test(tc, candidates_are_a_prefix_of_more_candidates, 0, 2);
     tcase_add_test(tc, rows_are_counted);

@@ -212,16 +212,24 @@ static double relative_error(const struct bench *b)
     return sqrt(error / size);
 }
 
-/* Rounding costs 0.02 to 0.12 of these logits; no rope scaling, 0.6 and more. */
-START_TEST(int8_is_close)
+static const struct rounding {
+    const char *backend;
+    double error;
+} roundings[] = {{"int8", 0.15}, {"int4", 0.55}};
+enum { N_ROUNDINGS = sizeof roundings / sizeof roundings[0] };
+
+/* Rounding to 8 bits costs 0.02 to 0.12 of these logits; no rope scaling, 0.6 and more. */
+START_TEST(rounded_weights_are_close)
 {
+    const struct rounding *how = &roundings[_i % N_ROUNDINGS];
+    const char *family = families[_i / N_ROUNDINGS];
     struct bench b;
-    bench_open(&b, families[_i], "int8");
+    bench_open(&b, family, how->backend);
     begin(&b);
     for (int i = 0; i < b.ref.n; i++)
         step(&b.rig, &b.sequences[i], 1, MAX_TOKENS);
     double error = relative_error(&b);
-    ck_assert_msg(error < 0.15, "%s: relative error %.3f", families[_i], error);
+    ck_assert_msg(error < how->error, "%s, %s: relative error %.3f", family, how->backend, error);
     end(&b);
     bench_close(&b);
 }
@@ -382,7 +390,7 @@ int main(void)
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, logits_equal_the_reference, 0, n);
     tcase_add_loop_test(t, logits_equal_the_reference_in_a_batch, 0, n);
-    tcase_add_loop_test(t, int8_is_close, 0, n);
+    tcase_add_loop_test(t, rounded_weights_are_close, 0, N_ROUNDINGS * n);
     tcase_add_loop_test(t, greedy_equals_the_reference, 0, n);
     tcase_add_test(t, every_folder_is_run);
     suite_add_tcase(s, t);

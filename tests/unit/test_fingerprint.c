@@ -203,6 +203,9 @@ START_TEST(backend_kernels_and_chip_count_where_they_matter)
     other.seed++;
     ck_assert(differ("int8", "avx2", NULL, "f32", "avx2", NULL));
     ck_assert(!differ("int8", "avx2", NULL, "int8", "portable", NULL));
+    ck_assert(differ("int8", "avx2", NULL, "int4", "avx2", NULL));
+    ck_assert(!differ("int4", "avx2", NULL, "int4", "portable", NULL));
+    ck_assert(differ("int4", "avx2", NULL, "int4", "avx2", &chip));
     ck_assert(differ("f32", "avx2", NULL, "f32", "portable", NULL));
     ck_assert(!differ("analog", "avx2", &chip, "analog", "portable", &chip));
     ck_assert(differ("analog", "avx2", &chip, "analog", "avx2", &other));

@@ -241,6 +241,7 @@ static const struct probe_case {
     int text; /* the first takes several chunks */
 } probe_cases[] = {
     {"int8", NULL, NO_RANGES, "none", 0},
+    {"int4", digital_chip, TIGHT_RANGES, "calibrated", 0},
     {"analog", plain_chip, NO_RANGES, "dynamic", 0},
     {"analog", plain_chip, TIGHT_RANGES, "calibrated", 0},
     {"analog", noisy_chip, NO_RANGES, "dynamic", 0},
