@@ -51,7 +51,15 @@ bench-docs: bench/analogd-bench analogd
 	$(RUN_BENCH) --json $(BENCH) >'$(srcdir)/docs/benchmarks.json'
 	python3 -B '$(srcdir)/bench/figures_page.py' '$(srcdir)/docs/benchmarks.json' \
 		'$(srcdir)/docs/benchmarks.md'
-EXTRA_DIST += bench/figures.py bench/figures_page.py bench/shares.json bench/shares.py
+
+# Writes docs/scaling.*: measured curves, and a model of larger machines.
+SCALING_FIGURES = scaling_*,decode_*_int8,prefill_*_int8,shipped_decode_64_int8,shipped_64_overhead
+.PHONY: bench-scaling
+bench-scaling: bench/analogd-bench analogd
+	$(RUN_BENCH) --json --only '$(SCALING_FIGURES)' >'$(srcdir)/docs/scaling.json'
+	python3 -B '$(srcdir)/bench/scaling.py' '$(srcdir)/docs/scaling.json' --out '$(srcdir)/docs'
+EXTRA_DIST += bench/figures.py bench/figures_page.py bench/scaling.py \
+	bench/scaling_figure.py bench/shares.json bench/shares.py
 if !SANITIZING
 TESTS += tests/bench/test_shares.py
 endif

@@ -49,6 +49,22 @@ __attribute__((target("avx2"))) static long mac_avx2(long rounds)
     return 12 * 32;
 }
 
+#ifdef HAVE_AVXVNNI_KERNELS
+__attribute__((target("avxvnni"))) static long mac_avxvnni(long rounds)
+{
+    __asm__ volatile("1:\n\t"
+                     ".irp r, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11\n\t"
+                     "%{vex%} vpdpbusd %%ymm12, %%ymm13, %%ymm\\r\n\t"
+                     ".endr\n\t"
+                     "dec %0\n\t"
+                     "jnz 1b"
+                     : "+r"(rounds)
+                     :
+                     : "cc", TWELVE_SUMS);
+    return 12 * 32;
+}
+#endif
+
 __attribute__((target("avx512f,avx512vnni"))) static long mac_avx512(long rounds)
 {
     __asm__ volatile("1:\n\t"
@@ -68,6 +84,28 @@ __attribute__((target("avx512f,avx512vnni"))) static long mac_avx512(long rounds
 }
 #endif
 
+#ifdef HAVE_ARM_KERNELS
+static long mac_neondot(long rounds)
+{
+    __asm__ volatile(".arch armv8.2-a+dotprod\n\t"
+                     "1:\n\t"
+                     ".irp r, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11\n\t"
+                     "sdot v\\r\\().4s, v24.16b, v25.16b\n\t"
+                     ".endr\n\t"
+                     ".irp r, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23\n\t"
+                     "sdot v\\r\\().4s, v24.16b, v25.16b\n\t"
+                     ".endr\n\t"
+                     "subs %0, %0, #1\n\t"
+                     "b.ne 1b"
+                     : "+r"(rounds)
+                     :
+                     : "cc", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10",
+                       "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19", "v20", "v21",
+                       "v22", "v23");
+    return 24 * 16;
+}
+#endif
+
 /* Fastest first; the last one needs nothing. */
 static const struct {
     unsigned needs; /* bits of enum aim_cpu_feature */
@@ -75,7 +113,13 @@ static const struct {
 } multipliers[] = {
 #ifdef HAVE_X86_KERNELS
     {AIM_CPU_AVX512_VNNI, mac_avx512},
+#ifdef HAVE_AVXVNNI_KERNELS
+    {AIM_CPU_AVX_VNNI, mac_avxvnni},
+#endif
     {AIM_CPU_AVX2, mac_avx2},
+#endif
+#ifdef HAVE_ARM_KERNELS
+    {AIM_CPU_NEON_DOT, mac_neondot},
 #endif
     {0, mac_portable},
 };

@@ -1,0 +1,344 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""How analogd's speed grows with sequences, context and cores: measured, and by a model.
+
+    bench/scaling.py FIGURES [--out docs]
+
+FIGURES is what `make bench-scaling` measured (docs/scaling.json). Writes docs/scaling.md
+and docs/scaling.svg. The model stands here and nowhere else; its constants are fitted to
+the measured points or named below as assumptions. Python's standard library is all that
+is needed; the same figures give the same bytes everywhere."""
+
+import argparse
+import math
+import os
+import re
+import statistics
+
+import figures as bench_figures
+import scaling_figure
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+# ---- the shape: Llama-3.2-1B, int8 ----------------------------------------------------
+
+LAYERS = 16
+HIDDEN, KV, FFN, VOCABULARY = 2048, 512, 8192, 128256
+BLOCK_MACS = LAYERS * (HIDDEN * (HIDDEN + 2 * KV) + HIDDEN * HIDDEN + 3 * HIDDEN * FFN)
+HEAD_MACS = VOCABULARY * HIDDEN
+MACS = BLOCK_MACS + HEAD_MACS
+WEIGHTS = MACS  # bytes, but for the scales: one int8 a weight
+KV_BYTES = 2 * 2 * LAYERS * KV  # of one token: keys and values in bfloat16
+RUNS = 8 * LAYERS  # of the work pool in a step: products, attention, row-wise work
+
+# ---- assumptions about the machine that nobody measured -------------------------------
+
+CHANNELS, CHANNEL_BYTES = 12, 38.4e9  # DDR5-4800, 8 bytes a transfer
+READABLE = 0.85  # of the nominal bandwidth, by reading alone
+CORES = [1, 2, 4, 8, 16, 32, 64, 96, 128]
+
+
+class Point:
+    """A measured rate: sequences decode with a context each, on threads."""
+
+    def __init__(self, row, threads, sequences, context):
+        self.threads, self.sequences, self.context = threads, sequences, context
+        self.rate = row["value"]
+        self.bandwidth = row["read_bandwidth"] * 1e9
+        self.macs = row["int8_peak"] * 0.5e12
+
+
+PATTERNS = [
+    (re.compile(r"decode_8192_int8"), lambda m, all_threads: (all_threads, 1, 8176)),
+    (re.compile(r"scaling_context_(\d+)_int8"),
+     lambda m, all_threads: (all_threads, 1, int(m[1]) - 16)),
+    (re.compile(r"scaling_threads_(\d+)_decode_(\d+)_int8"),
+     lambda m, all_threads: (int(m[1]), int(m[2]), 32)),
+    (re.compile(r"decode_(\d+)_int8"), lambda m, all_threads: (all_threads, int(m[1]), 32)),
+]
+
+
+def points_of(measured):
+    for name, row in measured.by_name.items():
+        for pattern, conditions in PATTERNS:
+            match = pattern.fullmatch(name)
+            if match:
+                yield Point(row, *conditions(match, measured.machine["threads"]))
+                break
+
+
+# ---- the model --------------------------------------------------------------------------
+
+class Model:
+    """Seconds of a step. Fitted: the parts of bandwidth and peak that the products reach,
+    how far they overlap, and the bytes a second that one core's attention works through.
+    Measured by themselves: a run of the pool, the engine thread's work for a token."""
+
+    FITTED = ["memory", "peak", "overlap", "attention"]
+
+    def __init__(self, barrier, serial):
+        self.barrier, self.serial = barrier, serial
+        self.memory, self.peak, self.overlap, self.attention = 0.9, 0.7, 2.0, 10e9
+
+    def parts(self, threads, sequences, context, bandwidth, macs):
+        reading = WEIGHTS / (self.memory * bandwidth)
+        multiplying = sequences * MACS / (self.peak * macs)
+        cached = sequences * context * KV_BYTES
+        return {
+            "products": (reading ** self.overlap + multiplying ** self.overlap)
+                        ** (1 / self.overlap),
+            "attention": cached / min(self.memory * bandwidth, threads * self.attention),
+            "waits": RUNS * self.barrier * (threads if threads > 1 else 0),
+            "engine thread": sequences * self.serial,
+        }
+
+    def rate(self, threads, sequences, context, bandwidth, macs):
+        return sequences / sum(self.parts(threads, sequences, context, bandwidth,
+                                          macs).values())
+
+    def error(self, point):
+        """The logarithm of the predicted over the measured rate."""
+        return math.log(self.rate(point.threads, point.sequences, point.context,
+                                  point.bandwidth, point.macs) / point.rate)
+
+
+BOUNDS = {"memory": (0.3, 1.0), "peak": (0.2, 1.0), "overlap": (1.0, 8.0),
+          "attention": (1e9, 1e11)}
+
+
+def fit(model, points):
+    """Least squares of the errors, one constant after the other in ever smaller steps."""
+    def loss():
+        return sum(model.error(p) ** 2 for p in points)
+
+    step = 1.3
+    while step > 1.0005:
+        improved = False
+        for name in Model.FITTED:
+            for factor in (step, 1 / step):
+                old, before = getattr(model, name), loss()
+                low, high = BOUNDS[name]
+                setattr(model, name, min(max(old * factor, low), high))
+                if loss() < before:
+                    improved = True
+                else:
+                    setattr(model, name, old)
+        if not improved:
+            step = math.sqrt(step)
+
+
+def typical(errors):
+    return math.exp(statistics.fmean(abs(e) for e in errors)) - 1
+
+
+def worst(errors):
+    return math.exp(max(abs(e) for e in errors)) - 1
+
+
+def is_for_fitting(point):
+    """Every other size of each curve; the others tell whether the model is right."""
+    return (point.sequences in (1, 4, 16, 64) and point.context < 100
+            or point.context > 100 and round(math.log2(point.context + 16)) % 2 == 1)
+
+
+def make_model(measured, points):
+    rows = measured.by_name
+    barrier = rows["scaling_threads_2_barrier"]["value"] * 1e-6 / 2
+    overhead = rows["shipped_64_overhead"]["value"]
+    serial = overhead / rows["shipped_decode_64_int8"]["value"]
+    model = Model(barrier, serial)
+    fit(model, [p for p in points if is_for_fitting(p)])
+    return model
+
+
+# ---- the machine of the prediction ---------------------------------------------------------
+
+class Server:
+    """One socket with CHANNELS channels; cores as those that were measured."""
+
+    def __init__(self, measured):
+        alone = measured.by_name["scaling_threads_1_decode_1_int8"]
+        self.core_bandwidth = alone["read_bandwidth"] * 1e9
+        self.core_macs = alone["int8_peak"] * 0.5e12
+
+    def bandwidth(self, cores):
+        return min(cores * self.core_bandwidth, READABLE * CHANNELS * CHANNEL_BYTES)
+
+    def limits(self, cores):
+        return self.bandwidth(cores), cores * self.core_macs
+
+
+def prefill_part(measured):
+    """The part of the peak that prefill reaches."""
+    return statistics.median(row["share"] for name, row in measured.by_name.items()
+                             if re.fullmatch(r"(scaling_threads_\d_)?prefill_\d+_int8", name))
+
+
+def prefill_rate(part, macs):
+    return part * macs / BLOCK_MACS
+
+
+# ---- the page --------------------------------------------------------------------------------
+
+PAGE = """<!-- SPDX-License-Identifier: Apache-2.0 -->
+# Scaling
+
+Written by `make bench-scaling` (bench/scaling.py). How many tokens a second analogd makes
+of the shape of Llama-3.2-1B with int8 weights, over sequences, context and cores: measured
+on {cpu}, {threads} threads, kernels {kernels}; and by a model, up to {most} cores and
+{channels} memory channels. Every single figure is in [scaling.json](scaling.json), defined
+in [benchmarks.md](benchmarks.md).
+
+![tokens a second over sequences, over context and over cores](scaling.svg)
+
+Dots are measured, each with the machine's limits of its own rounds; lines are the model
+with the limits that held on average.
+
+## Measured
+{measured}
+
+## Model
+Seconds of a step that decodes a token of each sequence are the sum of
+
+- **products**: the weights over {memory:.0%} of the read bandwidth, and the multiply-adds
+  over {peak:.0%} of the int8 peak. They overlap: the two times are added in the norm of
+  exponent {overlap:.1f} (1 would be one after the other, a large one the longer of them).
+- **attention**: the keys and values over the same part of the bandwidth, but not faster
+  than {attention:.1f} GB/s a core.
+- **waits**: {runs} runs of the work pool, each {barrier:.2f} us for every thread: all of
+  them take their work from one counter. Measured with 2 threads by empty runs
+  (`scaling_threads_2_barrier`).
+- **the engine thread**: {serial:.1f} us for every token: scheduling, sampling, text. From
+  `shipped_64_overhead`.
+
+The four constants of products and attention are fitted to {n_fit} of the {n_points} points.
+These it meets to {fit_typical:.0%} on average and {fit_worst:.0%} at worst; the other
+{n_rest} points, of which it knew nothing, to {rest_typical:.0%} and {rest_worst:.0%}.
+Prefill is the multiply-adds over {prefill:.0%} of the peak, the median of what was measured.
+
+## Up to {most} cores
+Assumed, not measured:
+
+- one socket with {channels} channels of DDR5-4800, {nominal:.0f} GB/s, of which reading
+  alone gets {readable:.0%}; a core reads {core_bandwidth:.0f} GB/s at most, as one thread
+  did here;
+- every core multiplies {core_peak:.2f} Tops, as one did here, with all others at work too;
+- one NUMA node: all cores reach all channels alike. Two sockets would need the weights
+  split between them, which analogd does not do;
+- a run of the pool costs as much for each thread as it does with 2. This is the part that
+  is least sure: caches of different dies pass a counter on more slowly, which would make
+  the waits longer.
+
+{predicted}
+
+What a step is made of on {most} cores, milliseconds:
+
+{parts}
+
+Decoding one sequence is limited by memory as soon as {enough} cores read all that the
+channels give; more of them only wait for each other. Batches and prefill go on: they are
+limited by the multipliers.
+"""
+
+
+def measured_table(points, model):
+    lines = ["| threads | sequences | context | measured, tokens/s | model | off | used for |",
+             "|---:|---:|---:|---:|---:|---:|---|"]
+    for p in sorted(points, key=lambda p: (p.threads, p.context, p.sequences)):
+        error = model.error(p)
+        lines.append(f"| {p.threads} | {p.sequences} | {p.context} | {p.rate:.1f} | "
+                     f"{p.rate * math.exp(error):.1f} | {math.expm1(error):+.0%} | "
+                     f"{'fitting' if is_for_fitting(p) else 'checking'} |")
+    return "\n".join(lines)
+
+
+SIZES = [1, 16, 64]
+
+
+def predicted_table(model, server, part):
+    lines = ["| cores | read bandwidth, GB/s | int8 peak, Tops | "
+             + " | ".join(f"{n} sequence{'s' if n > 1 else ''}" for n in SIZES)
+             + " | prefill |", "|---:|" + "---:|" * (len(SIZES) + 3)]
+    for cores in CORES:
+        bandwidth, macs = server.limits(cores)
+        rates = [model.rate(cores, n, 512, bandwidth, macs) for n in SIZES]
+        rates.append(prefill_rate(part, macs))
+        lines.append(f"| {cores} | {bandwidth * 1e-9:.0f} | {macs * 2e-12:.1f} | "
+                     + " | ".join(f"{rate:,.0f}" for rate in rates) + " |")
+    return ("Tokens a second, 512 tokens of context:\n\n" + "\n".join(lines))
+
+
+def parts_table(model, server):
+    cores = CORES[-1]
+    all_parts = [model.parts(cores, n, 512, *server.limits(cores)) for n in SIZES]
+    lines = ["| sequences | " + " | ".join(all_parts[0]) + " |",
+             "|---:|" + "---:|" * len(all_parts[0])]
+    for n, parts in zip(SIZES, all_parts):
+        lines.append(f"| {n} | " + " | ".join(f"{1e3 * s:.2f}" for s in parts.values()) + " |")
+    return "\n".join(lines)
+
+
+def page(measured, points, model, server):
+    used = [model.error(p) for p in points if is_for_fitting(p)]
+    rest = [model.error(p) for p in points if not is_for_fitting(p)]
+    part = prefill_part(measured)
+    enough = next(c for c in CORES if server.bandwidth(c) < c * server.core_bandwidth)
+    return PAGE.format(
+        cpu=measured.machine["cpu"], threads=measured.machine["threads"],
+        kernels=measured.machine["kernels"], most=CORES[-1], channels=CHANNELS,
+        measured=measured_table(points, model), memory=model.memory, peak=model.peak,
+        overlap=model.overlap, attention=model.attention * 1e-9, runs=RUNS,
+        barrier=model.barrier * 1e6, serial=model.serial * 1e6, n_fit=len(used),
+        n_points=len(points), n_rest=len(rest), fit_typical=typical(used),
+        fit_worst=worst(used), rest_typical=typical(rest), rest_worst=worst(rest),
+        prefill=part, nominal=CHANNELS * CHANNEL_BYTES * 1e-9, readable=READABLE,
+        core_bandwidth=server.core_bandwidth * 1e-9, core_peak=server.core_macs * 2e-12,
+        predicted=predicted_table(model, server, part), parts=parts_table(model, server),
+        enough=enough)
+
+
+# ---- the figure --------------------------------------------------------------------------------
+
+def curves(measured, points, model, server):
+    """What the three panels show: names, measured dots and lines of the model."""
+    def limits(some):
+        return (statistics.median(p.bandwidth for p in some),
+                statistics.median(p.macs for p in some))
+
+    short = [p for p in points if p.context < 100]
+    by_threads = []
+    for threads in sorted({p.threads for p in short}):
+        some = [p for p in short if p.threads == threads]
+        line = [(n, model.rate(threads, n, 32, *limits(some))) for n in (1, 2, 4, 8, 16, 32, 64)]
+        name = f"{threads} thread{'s' if threads > 1 else ''}"
+        by_threads.append((name, [(p.sequences, p.rate) for p in some], line))
+    threads = measured.machine["threads"]
+    long = [p for p in points if p.context > 100]
+    line = [(c, model.rate(threads, 1, c, *limits(long)))
+            for c in (512, 1024, 2048, 4096, 8192)]
+    by_context = [("1 sequence", [(p.context + 16, p.rate) for p in long], line)]
+    by_cores = [(f"{n} sequence{'s' if n > 1 else ''}", [],
+                 [(c, model.rate(c, n, 512, *server.limits(c))) for c in CORES]) for n in SIZES]
+    part = prefill_part(measured)
+    by_cores.append(("prefill", [], [(c, prefill_rate(part, server.limits(c)[1]))
+                                     for c in CORES]))
+    return by_threads, by_context, by_cores
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("figures")
+    parser.add_argument("--out", default=os.path.join(TOP, "docs"))
+    args = parser.parse_args()
+    measured = bench_figures.read(args.figures)
+    points = list(points_of(measured))
+    model = make_model(measured, points)
+    server = Server(measured)
+    with open(os.path.join(args.out, "scaling.md"), "w", encoding="utf-8") as f:
+        f.write(page(measured, points, model, server))
+    with open(os.path.join(args.out, "scaling.svg"), "w", encoding="utf-8") as f:
+        f.write(scaling_figure.draw(*curves(measured, points, model, server)))
+
+
+if __name__ == "__main__":
+    main()
