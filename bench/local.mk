@@ -60,10 +60,12 @@ bench-scaling: bench/analogd-bench analogd
 	python3 -B '$(srcdir)/bench/scaling.py' '$(srcdir)/docs/scaling.json' --out '$(srcdir)/docs'
 EXTRA_DIST += bench/figures.py bench/figures_page.py bench/scaling.py \
 	bench/scaling_figure.py bench/shares.json bench/shares.py
+
+BENCH_TESTS = tests/bench/test_scaling.py tests/bench/test_shares.py
 if !SANITIZING
-TESTS += tests/bench/test_shares.py
+TESTS += $(BENCH_TESTS)
 endif
-EXTRA_DIST += tests/bench/test_shares.py
+EXTRA_DIST += $(BENCH_TESTS)
 
 # Writes docs/accuracy.*: the shipped model's problems, digitally and on chips.
 .PHONY: evaluate

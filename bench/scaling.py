@@ -24,6 +24,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 LAYERS = 16
 HIDDEN, KV, FFN, VOCABULARY = 2048, 512, 8192, 128256
+KV_HEADS = 8
 BLOCK_MACS = LAYERS * (HIDDEN * (HIDDEN + 2 * KV) + HIDDEN * HIDDEN + 3 * HIDDEN * FFN)
 HEAD_MACS = VOCABULARY * HIDDEN
 MACS = BLOCK_MACS + HEAD_MACS
@@ -84,10 +85,11 @@ class Model:
         reading = WEIGHTS / (self.memory * bandwidth)
         multiplying = sequences * MACS / (self.peak * macs)
         cached = sequences * context * KV_BYTES
+        attending = min(threads, sequences * KV_HEADS)
         return {
             "products": (reading ** self.overlap + multiplying ** self.overlap)
                         ** (1 / self.overlap),
-            "attention": cached / min(self.memory * bandwidth, threads * self.attention),
+            "attention": cached / min(self.memory * bandwidth, attending * self.attention),
             "waits": RUNS * self.barrier * (threads if threads > 1 else 0),
             "engine thread": sequences * self.serial,
         }
@@ -204,7 +206,8 @@ Seconds of a step that decodes a token of each sequence are the sum of
   over {peak:.0%} of the int8 peak. They overlap: the two times are added in the norm of
   exponent {overlap:.1f} (1 would be one after the other, a large one the longer of them).
 - **attention**: the keys and values over the same part of the bandwidth, but not faster
-  than {attention:.1f} GB/s a core.
+  than {attention:.1f} GB/s a core. A sequence's {kv_heads} key-value heads are worked through
+  apart, so that {kv_heads} cores at most attend for one sequence.
 - **waits**: {runs} runs of the work pool, each {barrier:.2f} us for every thread: all of
   them take their work from one counter. Measured with 2 threads by empty runs
   (`scaling_threads_2_barrier`).
@@ -235,9 +238,9 @@ What a step is made of on {most} cores, milliseconds:
 
 {parts}
 
-Decoding one sequence is limited by memory as soon as {enough} cores read all that the
-channels give; more of them only wait for each other. Batches and prefill go on: they are
-limited by the multipliers.
+{enough} cores read all that the channels give. One sequence is decoded fastest by {best}
+cores of these: beyond them waits grow and nothing else shrinks, so set `threads` on such a
+machine. Batches and prefill are limited by the multipliers and go on gaining.
 """
 
 
@@ -283,18 +286,19 @@ def page(measured, points, model, server):
     rest = [model.error(p) for p in points if not is_for_fitting(p)]
     part = prefill_part(measured)
     enough = next(c for c in CORES if server.bandwidth(c) < c * server.core_bandwidth)
+    best = max(CORES, key=lambda c: model.rate(c, 1, 512, *server.limits(c)))
     return PAGE.format(
         cpu=measured.machine["cpu"], threads=measured.machine["threads"],
         kernels=measured.machine["kernels"], most=CORES[-1], channels=CHANNELS,
         measured=measured_table(points, model), memory=model.memory, peak=model.peak,
-        overlap=model.overlap, attention=model.attention * 1e-9, runs=RUNS,
+        overlap=model.overlap, attention=model.attention * 1e-9, kv_heads=KV_HEADS, runs=RUNS,
         barrier=model.barrier * 1e6, serial=model.serial * 1e6, n_fit=len(used),
         n_points=len(points), n_rest=len(rest), fit_typical=typical(used),
         fit_worst=worst(used), rest_typical=typical(rest), rest_worst=worst(rest),
         prefill=part, nominal=CHANNELS * CHANNEL_BYTES * 1e-9, readable=READABLE,
         core_bandwidth=server.core_bandwidth * 1e-9, core_peak=server.core_macs * 2e-12,
         predicted=predicted_table(model, server, part), parts=parts_table(model, server),
-        enough=enough)
+        enough=enough, best=best)
 
 
 # ---- the figure --------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import math
 
 from accuracy_figure import GRID, INK, dot, line, text
 
-WIDTH, HEIGHT = 980, 400
+WIDTH, HEIGHT = 980, 405
 TOP, BOTTOM = 50, 320
 PANELS = [(60, 320), (390, 650), (720, 960)]
 COLOURS = ["#3b7fc4", "#d1742a", "#2f9e62", "#a05fb8"]
@@ -53,17 +53,18 @@ def axes(panel, title, x_title, x_ticks, y_ticks):
         out.append(text(x.at(tick), BOTTOM + 17, f"{tick:g}", 10))
     out.append(line(panel[0], BOTTOM, panel[1], BOTTOM))
     out.append(text((panel[0] + panel[1]) / 2, BOTTOM + 35, x_title, 12))
-    out.append(text(panel[0], TOP - 6, "tokens/s", 11, "end"))
+    out.append(text(panel[0], TOP - 14, "tokens/s", 11, "end"))
     return out, x, y
 
 
 def legend(panel, series):
+    """Two names a line."""
     out = []
-    step = (panel[1] - panel[0]) / len(series)
     for i, (name, _, _) in enumerate(series):
-        left = panel[0] + i * step
-        out.append(line(left, HEIGHT - 20, left + 12, HEIGHT - 20, COLOURS[i], 2))
-        out.append(text(left + 15, HEIGHT - 16, name, 10, "start"))
+        left = panel[0] + i % 2 * (panel[1] - panel[0]) / 2
+        y = BOTTOM + 58 + i // 2 * 16
+        out.append(line(left, y - 4, left + 16, y - 4, COLOURS[i], 2))
+        out.append(text(left + 21, y, name, 11, "start"))
     return out
 
 

@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The model of docs/scaling.md (bench/scaling.py), with a machine made up here."""
+
+import os
+import sys
+import types
+import unittest
+
+TOP = os.environ.get("top_srcdir") or os.path.join(os.path.dirname(__file__), "..", "..")
+sys.path.insert(0, os.path.join(TOP, "bench"))
+
+import scaling  # noqa: E402
+
+TRUE = {"memory": 0.91, "peak": 0.63, "overlap": 3.0, "attention": 4e9}
+
+
+def true_model():
+    model = scaling.Model(barrier=0.5e-6, serial=2e-6)
+    for name, value in TRUE.items():
+        setattr(model, name, value)
+    return model
+
+
+def points_of(model):
+    conditions = [(t, n, 32) for t in (1, 2) for n in (1, 2, 4, 8, 16, 32, 64)]
+    conditions += [(2, 1, c) for c in (512, 2048, 8192)]
+    for threads, n, context in conditions:
+        bandwidth, macs = 30e9 * threads, 0.2e12 * threads
+        yield types.SimpleNamespace(
+            threads=threads, sequences=n, context=context, bandwidth=bandwidth, macs=macs,
+            rate=model.rate(threads, n, context, bandwidth, macs))
+
+
+class Fit(unittest.TestCase):
+    def test_finds_the_constants_again(self):
+        model = scaling.Model(barrier=0.5e-6, serial=2e-6)
+        scaling.fit(model, list(points_of(true_model())))
+        for name, value in TRUE.items():
+            with self.subTest(name):
+                self.assertAlmostEqual(getattr(model, name) / value, 1, delta=0.02)
+
+
+class Rates(unittest.TestCase):
+    def test_one_sequence_is_limited_by_memory(self):
+        model = true_model()
+        model.barrier = model.serial = 0
+        rate = model.rate(8, 1, 0, 100e9, 10e12)
+        self.assertAlmostEqual(rate, 0.91 * 100e9 / scaling.WEIGHTS, delta=0.01 * rate)
+
+    def test_batches_are_limited_by_the_multipliers(self):
+        model = true_model()
+        model.barrier = model.serial = 0
+        rate = model.rate(8, 1024, 0, 100e9, 1e12)
+        self.assertAlmostEqual(rate, 0.63 * 1e12 / scaling.MACS, delta=0.01 * rate)
+
+    def test_waits_grow_with_the_threads(self):
+        waits = [true_model().parts(t, 1, 32, 1e11, 1e12)["waits"] for t in (1, 2, 64)]
+        self.assertEqual(waits[0], 0)
+        self.assertAlmostEqual(waits[2] / waits[1], 32)
+
+
+if __name__ == "__main__":
+    unittest.main()
