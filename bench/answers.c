@@ -25,18 +25,11 @@ static double wall_seconds(const aim_model *m, const load_request *r)
     return (double)(log.last_ns - log.submitted_ns) * 1e-9;
 }
 
-/* Prompts that no other case has, a new one each time. */
-static int new_prompt(void)
-{
-    static int last = 10000;
-    return ++last;
-}
-
 /* ---- best of n --------------------------------------------------------------------- */
 
 static double candidates_seconds(const bench_case *c, const aim_model *m, int n)
 {
-    load_request r = {.prompt = new_prompt(),
+    load_request r = {.prompt = engine_load_new_prompt(),
                       .prompt_tokens = c->prompt,
                       .candidates = n,
                       .tokens = c->answer,
@@ -79,8 +72,10 @@ void bench_prefix(const bench_case *c)
     figure f = figure_named(c->name, "ratio", false);
     aim_model *m = get_model(c);
     for (int i = 0; m && i < cases_rounds(); i++) {
-        load_request r = {
-            .prompt = new_prompt(), .prompt_tokens = c->prompt, .candidates = 1, .tokens = 1};
+        load_request r = {.prompt = engine_load_new_prompt(),
+                          .prompt_tokens = c->prompt,
+                          .candidates = 1,
+                          .tokens = 1};
         double without = wall_seconds(m, &r);
         figure_add(&f, without / wall_seconds(m, &r), 0);
     }
@@ -128,8 +123,10 @@ static uint64_t first_token_ns(const engine_log *log, int sequence)
 static engine_log disturb(const bench_case *c, const aim_model *m)
 {
     load_request answers = {.prompt_tokens = 17, .candidates = 1, .tokens = c->answer};
-    load_request prompt = {
-        .prompt = new_prompt(), .prompt_tokens = c->prompt, .candidates = 1, .tokens = 1};
+    load_request prompt = {.prompt = engine_load_new_prompt(),
+                           .prompt_tokens = c->prompt,
+                           .candidates = 1,
+                           .tokens = 1};
     engine_load_begin(m);
     engine_load_submit(&answers, c->sequences);
     engine_load_wait_tokens(UNDISTURBED);

@@ -14,10 +14,10 @@ static const struct {
 } pairs[] = {{INT4, INT8}, {ANALOG8, INT8}, {ANALOG16, ANALOG8}};
 enum { PAIRS = sizeof pairs / sizeof pairs[0] };
 
-/* How a kind of case is measured: tokens a second, with prompts from this number on. */
+/* How a kind of case is measured, in tokens a second. */
 typedef struct contest_kind {
     void (*warm_up)(const bench_case *c, const aim_model *m);
-    double (*rate)(const bench_case *c, const aim_model *m, int prompt);
+    double (*rate)(const bench_case *c, const aim_model *m);
     /* Tokens a second that the machine allows. */
     double (*limit)(const bench_case *c, const aim_model *m, enum contestant who,
                     const machine_limits *machine);
@@ -88,7 +88,7 @@ static void run_round(contest *t, int round)
             continue;
         double bytes = (double)aim_decoder_weight_bytes(m->decoder);
         machine_limits before = machine_probe(t->c->threads, bytes);
-        rate[who] = t->kind->rate(t->c, m, round);
+        rate[who] = t->kind->rate(t->c, m);
         machine_limits during = machine_between(before, machine_probe(t->c->threads, bytes));
         figure_add_beside(&t->rates[who], rate[who], t->kind->limit(t->c, m, who, &during), during);
     }
@@ -130,9 +130,8 @@ static void warm_up_decode(const bench_case *c, const aim_model *m)
     engine_load_run(m, &r, c->sequences);
 }
 
-static double decode_rate_of(const bench_case *c, const aim_model *m, int round)
+static double decode_rate_of(const bench_case *c, const aim_model *m)
 {
-    (void)round;
     load_request r = decode_request(c, c->answer);
     return engine_load_run(m, &r, c->sequences).rate;
 }
@@ -152,18 +151,19 @@ void bench_decode(const bench_case *c)
 
 /* ---- prefill ----------------------------------------------------------------------- */
 
-enum { PROMPT_OF_WARM_UP = 1000 };
-
-static double prefill_rate(const bench_case *c, const aim_model *m, int prompt)
+static double prefill_rate(const bench_case *c, const aim_model *m)
 {
-    load_request r = {.prompt = prompt, .prompt_tokens = c->prompt, .candidates = 1, .tokens = 1};
+    load_request r = {.prompt = engine_load_new_prompt(),
+                      .prompt_tokens = c->prompt,
+                      .candidates = 1,
+                      .tokens = 1};
     engine_log log = engine_load_run(m, &r, 1);
     return c->prompt / ((double)(log.last_ns - log.submitted_ns) * 1e-9);
 }
 
 static void warm_up_prefill(const bench_case *c, const aim_model *m)
 {
-    prefill_rate(c, m, PROMPT_OF_WARM_UP);
+    prefill_rate(c, m);
 }
 
 static double prefill_limit(const bench_case *c, const aim_model *m, enum contestant who,

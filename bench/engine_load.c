@@ -78,6 +78,12 @@ aim_model *engine_load_open(const aim_model_options *o, aim_error *err)
 
 /* ---- requests ---------------------------------------------------------------------- */
 
+int engine_load_new_prompt(void)
+{
+    static int last = 10000;
+    return ++last;
+}
+
 static aim_request *make_request(const load_request *from, int prompt, int index)
 {
     aim_request *r = aim_request_new();

@@ -28,6 +28,10 @@ typedef struct decode_window {
     aim_engine_stats begin, end;
 } decode_window;
 
+/* The number of a prompt that no request had before, so that nothing of it is in the
+ * prefix cache; those below 10,000 are for prompts that should be. */
+int engine_load_new_prompt(void);
+
 /* What a run left behind; valid until the next begins. */
 typedef struct engine_log {
     uint64_t submitted_ns; /* the last submit */
