@@ -66,6 +66,20 @@ static int check_converters(const aimd_model_options *m, const aim_profile *p, a
     return aim_fail_param(err, AIM_EINVAL, "profile", "profile %s: %s", p->name, cause.text);
 }
 
+static int read_ranges(const char *path, aim_chip *chip, aim_error *err)
+{
+    aim_error cause = {0};
+    if (chip->profile.tile.input_range != AIM_RANGE_STATIC)
+        return aim_fail_param(err, AIM_EINVAL, "input_ranges",
+                              "input_ranges: those of the profile %s are not static",
+                              chip->profile.name);
+    chip->ranges = aim_input_ranges_load(path, &cause);
+    if (chip->ranges)
+        return 0;
+    enum aim_code code = cause.code == AIM_ENOMEM ? AIM_ENOMEM : AIM_EINVAL;
+    return aim_fail_param(err, code, "input_ranges", "%s", cause.text);
+}
+
 int aimd_chip_settings(const aimd_options *o, const aimd_model_options *m, aim_chip *chip,
                        aim_error *err)
 {
@@ -84,5 +98,5 @@ int aimd_chip_settings(const aimd_options *o, const aimd_model_options *m, aim_c
         rc = check_converters(m, &chip->profile, err);
     if (rc == 0 && !aimd_is_analog(m->backend))
         aim_profile_make_digital(&chip->profile);
-    return rc;
+    return rc == 0 && m->input_ranges ? read_ranges(m->input_ranges, chip, err) : rc;
 }

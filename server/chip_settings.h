@@ -20,8 +20,9 @@ bool aimd_is_chip_name(const char *name);
 
 /* Read the profile of m, by name from o->profile_dirs or as a file if there is a slash
  * in it, and make the chip that m describes; of the backend int4 with what digital weights
- * leave of it (analog/digital_profile.h). It has no calibrated ranges. Any thread. Errors:
- * AIM_EINVAL and AIM_ENOTFOUND with file and reason; param is the option at fault, if it is one. */
+ * leave of it (analog/digital_profile.h). Its ranges are NULL, or those of the file
+ * m->input_ranges, for the caller to free. Any thread. Errors: AIM_EINVAL and AIM_ENOTFOUND
+ * with file and reason; param is the option at fault, if it is one. */
 int aimd_chip_settings(const aimd_options *o, const aimd_model_options *m, aim_chip *chip,
                        aim_error *err);
 

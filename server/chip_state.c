@@ -96,6 +96,8 @@ aimd_model *aimd_chip_model_new(aimd_daemon *d, const aimd_model_options *base, 
         return NULL;
     aim_free(o.id);
     o.id = model_id(base_id, r->name);
+    aim_free(o.input_ranges);
+    o.input_ranges = NULL;
     o.chip_seed = r->seed;
     o.chip_age = r->age;
     o.conductance_bits = r->conductance_bits;

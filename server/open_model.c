@@ -133,12 +133,13 @@ static int fail_named(aim_error *err, const char *id, const aim_error *cause)
 int aimd_model_check(const aimd_options *o, const aimd_model_options *m, aim_error *err)
 {
     aim_error cause = {0};
-    aim_chip chip;
+    aim_chip chip = {0};
     int rc = m->profile ? aimd_chip_settings(o, m, &chip, &cause) : 0;
     if (rc == 0) {
         aim_model_options options = open_options(o, m, m->profile ? &chip : NULL);
         rc = aim_model_check(&options, &cause);
     }
+    aim_input_ranges_free((aim_input_ranges_set *)(uintptr_t)chip.ranges);
     return rc ? fail_named(err, m->id, &cause) : 0;
 }
 

@@ -202,7 +202,10 @@ bool aimd_is_analog(const char *backend)
  * has; NULL: none. */
 static const char *converter_option(const aimd_model_options *m)
 {
-    return m->profile ? "profile" : m->out_bound != 0 ? "out_bound" : NULL;
+    return m->profile          ? "profile"
+           : m->out_bound != 0 ? "out_bound"
+           : m->input_ranges   ? "input_ranges"
+                               : NULL;
 }
 
 static const char *chip_option(const aimd_model_options *m)
@@ -232,6 +235,11 @@ int aimd_model_options_check(const aimd_model_options *m, aim_error *err)
         return refuse_option(m, of_converters, "int4, analog and analog-exact", err);
     if (!analog && of_chips)
         return refuse_option(m, of_chips, "analog and analog-exact", err);
+    if (analog && m->input_ranges)
+        return aim_fail_param(err, AIM_EINVAL, "input_ranges",
+                              "model %.128s: input_ranges is of use to the backend int4 alone: "
+                              "calibrate the chip",
+                              m->id);
     if (of_converters && !m->profile)
         return aim_fail_param(err, AIM_EINVAL, "profile", "model %.128s: %s needs a profile", m->id,
                               of_converters);

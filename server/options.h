@@ -24,6 +24,7 @@ typedef struct aimd_model_options {
     double chip_age;      /* seconds */
     int conductance_bits; /* 0: the profile's */
     double out_bound;     /* 0: the profile's */
+    char *input_ranges;   /* NULL: those of the checkpoint, or of a calibration */
     aim_engine_config engine;
 } aimd_model_options;
 

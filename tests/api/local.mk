@@ -46,6 +46,7 @@ API_TESTS += \
 	tests/api/test_disconnect.py \
 	tests/api/test_folders.py \
 	tests/api/test_hostile.py \
+	tests/api/test_int4.py \
 	tests/api/test_models.py \
 	tests/api/test_sentencepiece.py \
 	tests/api/test_soak.py \
