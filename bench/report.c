@@ -19,6 +19,7 @@ void report_setup(bool json, const char *only)
 {
     style.json = json;
     style.only = only;
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a run that is cut short has told what it knew */
 }
 
 bool report_is_choosy(void)
@@ -156,7 +157,6 @@ void figure_report(const figure *f)
         return;
     summary s = summarise(f);
     (style.json ? print_json : print_row)(f, &s);
-    fflush(stdout);
 }
 
 void report(const char *name, double value, const char *unit, double limit, bool lower)
