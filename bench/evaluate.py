@@ -2,15 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many of the shipped model's problems are solved, digitally and on simulated chips.
 
-    bench/evaluate.py [--program ANALOGD] [--chips N] [--out docs]
+    bench/evaluate.py [--program ANALOGD] [--chips N] [--only NAME] [--out docs]
 
 Starts a daemon, programs chips over its API as a researcher would, lets each answer
 the 200 problems of models/wordmath-2m/eval greedily, and writes the table
 (docs/accuracy.md), the figure (docs/accuracy.svg) and every single result
 (docs/accuracy.json). The same build writes the same bytes on every machine but for
-the row f32. Python's standard library is all that is needed."""
+the row f32. With --only, rows whose names do not begin so keep the figures that the
+folder has. Python's standard library is all that is needed."""
 
 import argparse
+import glob
 import json
 import os
 import re
@@ -29,6 +31,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MODEL = os.path.join(TOP, "models", "wordmath-2m")
 PROFILES = os.path.join(TOP, "conf", "profiles")
 UNCOMPENSATED = "pcm-aihwkit-uncompensated"
+NO_ADC = "afm-paper-no-adc"
 CALIBRATION_TEXTS = 50  # of the problems, with the answers of the float model
 MAX_TOKENS = 200
 
@@ -46,18 +49,28 @@ AGES = [("1 s", 1), ("1 h", 3600), ("1 d", 86400), ("30 d", 30 * 86400),
 # ---- the daemon ------------------------------------------------------------------
 
 class Daemon:
-    """A daemon of our own with the digital models and all profiles."""
+    """A daemon of our own with the digital models and all profiles. ranges: the file of
+    calibrated input ranges for digital weights of 4 bits between converters."""
 
-    def __init__(self, program):
+    def __init__(self, program, ranges=None):
         self.dir = tempfile.mkdtemp(prefix="analogd-evaluate-")
-        profiles = os.path.join(self.dir, "profiles")
+        profiles, state = os.path.join(self.dir, "profiles"), os.path.join(self.dir, "state")
         shutil.copytree(PROFILES, profiles)
+        os.mkdir(state)
         write_uncompensated(profiles)
+        write_without_adc(profiles)
         config = os.path.join(self.dir, "analogd.conf")
         with open(config, "w", encoding="utf-8") as f:
             f.write(f'listen = "127.0.0.1:0"\nadmin_listen = "none"\nprofile_dir = "{profiles}"\n'
+                    f'state_dir = "{state}"\n'
                     f'model "wordmath-2m" {{ dir = "{MODEL}" backend = "int8" }}\n'
-                    f'model "float32" {{ dir = "{MODEL}" backend = "f32" }}\n')
+                    f'model "float32" {{ dir = "{MODEL}" backend = "f32" }}\n'
+                    f'model "int4" {{ dir = "{MODEL}" backend = "int4" }}\n')
+            for name, settings in (("int4-static", f'profile = "{NO_ADC}"'),
+                                   ("int4-adc", f'profile = "afm-paper" out_bound = {OUT_BOUND}')):
+                if ranges:
+                    f.write(f'model "{name}" {{ dir = "{MODEL}" backend = "int4" {settings} '
+                            f'input_ranges = "{ranges}" }}\n')
         self.log_path = os.path.join(self.dir, "log")
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen([program, "--config", config], stdout=log, stderr=log,
@@ -113,6 +126,16 @@ def write_uncompensated(profiles):
         f.write(text)
 
 
+def write_without_adc(profiles):
+    """The converters of the paper in front of the tiles alone."""
+    with open(os.path.join(PROFILES, "afm-paper.conf"), encoding="utf-8") as f:
+        text, n = re.subn(r"(?ms)^adc \{.*?^\}\n", "", f.read())
+    if n != 1:
+        sys.exit("afm-paper.conf: expected one section about the ADC")
+    with open(os.path.join(profiles, NO_ADC + ".conf"), "w", encoding="utf-8") as f:
+        f.write(text)
+
+
 # ---- one figure ------------------------------------------------------------------
 
 def problems():
@@ -141,8 +164,9 @@ class Row:
     """What is measured: a digital model, or chips of a profile that differ by seed."""
 
     def __init__(self, name, profile=None, chips=1, bits=None, calibrated=False, ages=(None,),
-                 out_bound=OUT_BOUND):
+                 out_bound=OUT_BOUND, model=None):
         self.name = name
+        self.model = model  # the digital one
         self.profile = profile
         self.chips = chips
         self.bits = bits
@@ -152,8 +176,11 @@ class Row:
 
 
 def rows(chips):
-    yield Row("float32")
-    yield Row("int8")
+    yield Row("float32", model="float32")
+    yield Row("int8", model="wordmath-2m")
+    yield Row("int4", model="int4")
+    yield Row("int4, static inputs", model="int4-static", calibrated=True)
+    yield Row("int4, static inputs and ADC", model="int4-adc", calibrated=True)
     for bits in (16, 8):
         yield Row("ideal", "ideal", 1, bits, out_bound=None)
         for calibrated in (False, True):
@@ -199,22 +226,35 @@ def measure_chip(daemon, row, seed, tasks):
     return figures
 
 
+def conditions(row, age):
+    return {"name": row.name, "conductance_bits": row.bits,
+            "out_bound": row.out_bound if row.profile else None,
+            "input_ranges": "calibrated" if row.calibrated else
+            "dynamic" if row.profile else None,
+            "age": age[0] if age else None, "age_seconds": age[1] if age else None}
+
+
 def measure(daemon, row, tasks):
     """A result for each age: the accuracies of all chips."""
-    if not row.profile:
-        model = "float32" if row.name == "float32" else "wordmath-2m"
-        per_chip = [[accuracy(daemon, model, tasks)]]
+    if row.model:
+        per_chip = [[accuracy(daemon, row.model, tasks)]]
     else:
         per_chip = [measure_chip(daemon, row, seed, tasks) for seed in range(1, row.chips + 1)]
     for i, age in enumerate(row.ages):
         percent = [figures[i] for figures in per_chip]
-        yield {"name": row.name, "conductance_bits": row.bits,
-               "out_bound": row.out_bound if row.profile else None,
-               "input_ranges": None if not row.profile else
-               "calibrated" if row.calibrated else "dynamic",
-               "age": age[0] if age else None, "age_seconds": age[1] if age else None,
-               "percent": percent, "mean": statistics.fmean(percent),
-               "deviation": statistics.stdev(percent) if len(percent) > 1 else None}
+        yield conditions(row, age) | {
+            "percent": percent, "mean": statistics.fmean(percent),
+            "deviation": statistics.stdev(percent) if len(percent) > 1 else None}
+
+
+def keep(row, old):
+    """The results that there are already."""
+    for age in row.ages:
+        wanted = conditions(row, age)
+        found = [r for r in old if r.items() >= wanted.items()]
+        if not found:
+            sys.exit(f"accuracy.json has no result of {row.name}: measure it too")
+        yield found[0]
 
 
 # ---- the page --------------------------------------------------------------------
@@ -233,6 +273,11 @@ The model is a digital one: nothing in its training knew of noise, which is what
 hardware-aware training is for. Its checkpoint has no input ranges, so ranges are
 dynamic (the largest input of each row and tile) or calibrated on the first {texts} of
 the problems with their answers (`analogctl calibrate` with its defaults).
+
+Of the digital rows, int8 and int4 have 8-bit inputs with a range for each row. int4
+rounds the weights of each channel to 15 levels; with static inputs it has the ranges that
+calibrated a chip with the converters of afm-paper, with an ADC that profile's as well: what
+the paper calls SI8-W4 and SI8-W4-O8.
 
 {table}
 
@@ -261,7 +306,8 @@ def table(results):
         cells.setdefault(key, {"chips": len(r["percent"])})[r["conductance_bits"]] = cell(r)
     for (name, ranges, age), by_bits in cells.items():
         if None in by_bits:
-            lines.append(f"| {name} (digital) | | | | {by_bits[None]} | {by_bits[None]} |")
+            lines.append(f"| {name} (digital) |{' ' + ranges if ranges else ''} | | | "
+                         f"{by_bits[None]} | {by_bits[None]} |")
         else:
             lines.append(f"| {name} | {ranges} | {age or ''} | {by_bits['chips']} | "
                          f"{by_bits[16]} | {by_bits[8]} |")
@@ -289,10 +335,25 @@ def write_results(folder, results, sweep, n_problems):
         f.write(accuracy_figure.draw(results))
 
 
-def measure_all(daemon, all_rows, tasks):
+def make_ranges(program, tasks, folder):
+    """The file of input ranges that a chip without noise has after a calibration."""
+    daemon = Daemon(program)
+    chip = daemon.call("POST", "/v1/chips", {"model": "wordmath-2m", "profile": "afm-paper",
+                                             "name": "ranges", "out_bound": OUT_BOUND})
+    daemon.wait_for_chip(chip["id"])
+    calibrate(daemon, chip["id"], tasks)
+    path, = glob.glob(os.path.join(daemon.dir, "state", "**", "ranges.*.ranges.json"),
+                      recursive=True)
+    ranges = shutil.copy(path, folder)
+    daemon.stop()
+    return ranges
+
+
+def measure_all(daemon, all_rows, tasks, only, old):
     results = []
     for row in all_rows:
-        for result in measure(daemon, row, tasks):
+        measured = not only or row.name.startswith(only)
+        for result in measure(daemon, row, tasks) if measured else keep(row, old):
             results.append(result)
             print(f"{result['name']:30} {result['input_ranges'] or '':11} "
                   f"{result['age'] or '':8} {result['conductance_bits'] or '':>2} "
@@ -304,13 +365,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", default="./analogd")
     parser.add_argument("--chips", type=int, default=10, help="seeds of each noisy profile")
+    parser.add_argument("--only", metavar="NAME", help="measure the rows that begin so")
     parser.add_argument("--out", default=os.path.join(TOP, "docs"))
     args = parser.parse_args()
-    tasks = problems()
-    daemon = Daemon(args.program)
-    results = measure_all(daemon, rows(args.chips), tasks)
-    sweep = measure_all(daemon, sweep_rows(), tasks)
-    daemon.stop()
+    tasks, old = problems(), []
+    if args.only:
+        with open(os.path.join(args.out, "accuracy.json"), encoding="utf-8") as f:
+            old = json.load(f)
+    with tempfile.TemporaryDirectory() as folder:
+        daemon = Daemon(args.program, make_ranges(args.program, tasks, folder))
+        results = measure_all(daemon, rows(args.chips), tasks, args.only, old)
+        sweep = measure_all(daemon, sweep_rows(), tasks, args.only, old)
+        daemon.stop()
     write_results(args.out, results, sweep, len(tasks))
 
 
