@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -111,14 +112,32 @@ bool aim_grow(void *p, size_t *room, size_t want, size_t size)
     return true;
 }
 
-/* From this size on a mapping of its own pays, and huge pages can help. */
-enum { BIG = 4 << 20 };
+/* From this size on a mapping of its own pays, and huge pages can help: those of x86
+ * and, with pages of 4 KiB, of Arm. */
+enum { HUGE_PAGE = 2 << 20, BIG = HUGE_PAGE };
 
 static _Atomic size_t big_held;
 
 static size_t round_up(size_t size, size_t unit)
 {
     return (size + unit - 1) / unit * unit;
+}
+
+/* Pages for size bytes that begin where a huge one can: a mapping with as much more
+ * room, of which both ends go back. NULL on failure. */
+static void *map_aligned(size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = round_up(size, page);
+    unsigned char *p =
+        mmap(NULL, bytes + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    size_t before = round_up((uintptr_t)p, HUGE_PAGE) - (uintptr_t)p;
+    if (before)
+        munmap(p, before);
+    if (before < HUGE_PAGE)
+        munmap(p + before + bytes, HUGE_PAGE - before);
+    return p + before;
 }
 
 void *aim_big_alloc(size_t size)
@@ -134,8 +153,8 @@ void *aim_big_alloc(size_t size)
         big_held += size;
         return p;
     }
-    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED)
+    void *p = map_aligned(size);
+    if (!p)
         return NULL;
     big_held += size;
     madvise(p, size, MADV_HUGEPAGE); /* a hint: failure does not matter */

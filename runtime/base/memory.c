@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/memory.h"
 
+#include "base/cgroup.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_ROOM = 4608, LINE_ROOM = 4352, MAX_NODES = 1024 };
+enum { PATH_ROOM = 4608, MAX_NODES = 1024 };
 
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
@@ -107,7 +109,6 @@ static aim_memory read_sysconf(void)
 /* ---- control groups --------------------------------------------------------- */
 
 typedef struct cgroup_version {
-    const char *mount;
     const char *limits[2]; /* the smaller one counts */
     const char *usage;
     const char *free_again[3]; /* fields of memory.stat */
@@ -115,13 +116,11 @@ typedef struct cgroup_version {
 
 /* Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst of Linux. */
 static const cgroup_version version_1 = {
-    "/sys/fs/cgroup/memory",
     {"memory.limit_in_bytes", NULL},
     "memory.usage_in_bytes",
     {"total_active_file", "total_inactive_file", NULL},
 };
 static const cgroup_version version_2 = {
-    "/sys/fs/cgroup",
     {"memory.max", "memory.high"},
     "memory.current",
     {"active_file", "inactive_file", "slab_reclaimable"},
@@ -140,11 +139,17 @@ static uint64_t group_free_again(const cgroup_version *v, const char *folder)
     return sum;
 }
 
-/* Lower m to what one group allows. A limit that the machine does not reach says
- * nothing; one above that of a group inside does, since others use of it too. */
-static void apply_group(const cgroup_version *v, const char *folder, uint64_t machine,
-                        aim_memory *m)
+struct limits {
+    uint64_t machine; /* bytes without any group */
+    aim_memory m;
+};
+
+/* Lower the limits to what one group allows. A limit that the machine does not reach
+ * says nothing; one above that of a group inside does, since others use of it too. */
+static void apply_group(void *arg, int version, const char *folder)
 {
+    struct limits *l = arg;
+    const cgroup_version *v = version == 1 ? &version_1 : &version_2;
     char path[PATH_ROOM + 64];
     uint64_t limit = UINT64_MAX, used = 0;
     for (int i = 0; i < 2 && v->limits[i]; i++) {
@@ -153,57 +158,12 @@ static void apply_group(const cgroup_version *v, const char *folder, uint64_t ma
         if (read_number(path, &value))
             limit = smaller(limit, value);
     }
-    if (limit >= machine)
+    if (limit >= l->machine)
         return;
     snprintf(path, sizeof path, "%s/%s", folder, v->usage);
     read_number(path, &used);
-    m->total = smaller(m->total, limit);
-    m->available = smaller(m->available, less(limit, less(used, group_free_again(v, folder))));
-}
-
-/* The group and all around it. In a container the path can be that of the host,
- * and only its end, the mount itself, be there. */
-static void apply_groups(const char *root, const cgroup_version *v, char *group, aim_memory *m)
-{
-    char folder[PATH_ROOM];
-    uint64_t machine = m->total;
-    for (;;) {
-        snprintf(folder, sizeof folder, "%s%s%s", root, v->mount, group);
-        apply_group(v, folder, machine, m);
-        char *slash = strrchr(group, '/');
-        if (!slash)
-            return;
-        *slash = '\0';
-    }
-}
-
-/* Is "memory" in a list such as "cpu,memory"? */
-static bool controls_memory(const char *list)
-{
-    const char *at = strstr(list, "memory");
-    return at && (at == list || at[-1] == ',') && (at[6] == '\0' || at[6] == ',');
-}
-
-/* Lines of /proc/self/cgroup: "0::/path" for version 2, "4:memory:/path". */
-static void apply_all_groups(const char *root, aim_memory *m)
-{
-    char path[PATH_ROOM], line[LINE_ROOM];
-    snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
-    FILE *f = fopen(path, "re");
-    while (f && fgets(line, sizeof line, f)) {
-        line[strcspn(line, "\n")] = '\0';
-        char *list = strchr(line, ':');
-        char *group = list ? strchr(list + 1, ':') : NULL;
-        if (!group)
-            continue;
-        *group++ = '\0';
-        if (list[1] == '\0')
-            apply_groups(root, &version_2, group, m);
-        else if (controls_memory(list + 1))
-            apply_groups(root, &version_1, group, m);
-    }
-    if (f)
-        fclose(f);
+    l->m.total = smaller(l->m.total, limit);
+    l->m.available = smaller(l->m.available, less(limit, less(used, group_free_again(v, folder))));
 }
 
 /* ---- public ------------------------------------------------------------------ */
@@ -213,8 +173,9 @@ aim_memory aim_memory_read(const char *root)
     aim_memory m;
     if (!read_meminfo(root, &m) && !read_nodes(root, &m))
         m = read_sysconf();
-    apply_all_groups(root, &m);
-    return m;
+    struct limits limits = {m.total, m};
+    aim_cgroup_each(root, "memory", apply_group, &limits);
+    return limits.m;
 }
 
 uint64_t aim_memory_anonymous(void)

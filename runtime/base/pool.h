@@ -3,10 +3,16 @@
  *
  * Threading: one thread (the owner) calls aim_pool_run at a time; it takes
  * part in the work. Workers spin for some microseconds after a run, because
- * the next layer comes at once, and then sleep: an idle pool uses no CPU. */
+ * the next layer comes at once, and then sleep: an idle pool uses no CPU.
+ *
+ * Each thread begins with its own share of the tasks, always the same one, and takes
+ * what is left of others' shares when it is through. So the weights of a layer, cut
+ * up in the same way when they are loaded and whenever they are read, stay on the
+ * side of the machine that reads them: workers keep to the CPUs of one NUMA node. */
 #ifndef AIM_BASE_POOL_H
 #define AIM_BASE_POOL_H
 
+#include "base/cpus.h"
 #include "base/error.h"
 
 typedef struct aim_pool aim_pool;
@@ -24,7 +30,8 @@ int aim_pool_threads(const aim_pool *pool);
  * seen by the tasks, everything they wrote is seen after it. */
 void aim_pool_run(aim_pool *pool, aim_task_fn *fn, void *arg, int n_tasks);
 
-/* CPUs this process may use: the affinity mask, lowered by a cgroup quota. */
-int aim_cpu_count(void);
+/* The first task of a worker's share of so many; that of the worker behind it ends the
+ * share. */
+int aim_pool_share(const aim_pool *pool, int n_tasks, int worker);
 
 #endif

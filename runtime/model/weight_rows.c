@@ -12,9 +12,10 @@
 #include <string.h>
 
 enum {
-    ROWS_A_TASK = AIM_PANEL,
+    ROWS_A_PIECE = AIM_PANEL,
     WEIGHTS_A_REPORT = 4 << 20,
-    TASKS_A_THREAD = 8, /* between two reports, so that threads hardly wait for each other */
+    LEAST_STEP =
+        8, /* pieces of a thread between two reports, so that threads hardly wait for each other */
 };
 
 aim_weight_rows aim__weight_rows_of(const aim_linear_source *source)
@@ -94,8 +95,13 @@ struct load {
     const aim_row_store *store;
     unsigned char *room; /* [threads]: values [in], then scratch */
     size_t values_bytes, thread_bytes;
-    int first;       /* task of the run */
-    _Atomic int bad; /* a row that holds NaN or infinity, or -1 */
+    /* Each run takes `step` pieces of every thread's share of all pieces, from the one
+     * `first` behind its beginning: who will read weights is then who stores them first,
+     * which is what decides about their place in memory. */
+    const aim_pool *pool;
+    int pieces, step, first;
+    _Atomic size_t read; /* weights */
+    _Atomic int bad;     /* a row that holds NaN or infinity, or -1 */
 };
 
 /* Written without branches and without an order of summation, so that it is
@@ -112,19 +118,28 @@ static bool all_finite(const float *x, int n)
     return !bad;
 }
 
-static void load_rows(void *arg, int task, int worker)
+static void load_piece(struct load *l, int piece, unsigned char *room)
 {
-    struct load *l = arg;
-    unsigned char *room = l->room + (size_t)worker * l->thread_bytes;
     float *values = (float *)(void *)room;
-    int begin = (l->first + task) * ROWS_A_TASK, end = begin + ROWS_A_TASK;
-    for (int row = begin; row < end && row < l->rows->rows; row++) {
+    int begin = piece * ROWS_A_PIECE, end = begin + ROWS_A_PIECE;
+    end = end < l->rows->rows ? end : l->rows->rows;
+    for (int row = begin; row < end; row++) {
         aim__weight_row(l->rows, row, values);
         if (!all_finite(values, l->rows->in))
             atomic_store(&l->bad, row);
         else if (l->store->store)
             l->store->store(l->store->arg, row, values, room + l->values_bytes);
     }
+    atomic_fetch_add(&l->read, (size_t)(end - begin) * (size_t)l->rows->in);
+}
+
+static void load_task(void *arg, int task, int worker)
+{
+    struct load *l = arg;
+    int share = task / l->step;
+    int piece = aim_pool_share(l->pool, l->pieces, share) + l->first + task % l->step;
+    if (piece < aim_pool_share(l->pool, l->pieces, share + 1))
+        load_piece(l, piece, l->room + (size_t)worker * l->thread_bytes);
 }
 
 static int check_finite(const aim_weight_rows *w, int bad, aim_error *err)
@@ -137,27 +152,26 @@ static int check_finite(const aim_weight_rows *w, int bad, aim_error *err)
                     local);
 }
 
-/* Rows are read in runs of tasks, with a report after each. */
+/* Rows are read in several runs, with a report after each. */
 static void load_all(struct load *l, const aim_compute *c)
 {
-    int rows = l->rows->rows, tasks = (rows + ROWS_A_TASK - 1) / ROWS_A_TASK;
-    int step = WEIGHTS_A_REPORT / ROWS_A_TASK / l->rows->in;
-    int least = TASKS_A_THREAD * aim_pool_threads(c->pool);
-    step = step > least ? step : least;
-    for (int end; l->first < tasks && atomic_load(&l->bad) < 0; l->first = end) {
-        end = step < tasks - l->first ? l->first + step : tasks;
-        aim_pool_run(c->pool, load_rows, l, end - l->first);
-        int last_row = end < tasks ? end * ROWS_A_TASK : rows;
+    int threads = aim_pool_threads(c->pool);
+    int largest_share = (l->pieces + threads - 1) / threads;
+    int step = WEIGHTS_A_REPORT / ROWS_A_PIECE / l->rows->in / threads;
+    l->step = step > LEAST_STEP ? step : LEAST_STEP;
+    for (; l->first < largest_share && atomic_load(&l->bad) < 0; l->first += l->step) {
+        size_t before = atomic_load(&l->read);
+        aim_pool_run(c->pool, load_task, l, threads * l->step);
         if (c->weights_read)
-            c->weights_read(c->weights_read_arg,
-                            (size_t)(last_row - l->first * ROWS_A_TASK) * (size_t)l->rows->in);
+            c->weights_read(c->weights_read_arg, atomic_load(&l->read) - before);
     }
 }
 
 int aim__weight_rows_load(const aim_weight_rows *w, const aim_compute *c,
                           const aim_row_store *store, aim_error *err)
 {
-    struct load l = {.rows = w, .store = store, .bad = -1};
+    struct load l = {.rows = w, .store = store, .pool = c->pool, .bad = -1};
+    l.pieces = (w->rows + ROWS_A_PIECE - 1) / ROWS_A_PIECE;
     l.values_bytes = aim__whole_lines((size_t)w->in * sizeof(float));
     l.thread_bytes = l.values_bytes + aim__whole_lines(store->scratch_bytes);
     size_t bytes = (size_t)aim_pool_threads(c->pool) * l.thread_bytes;

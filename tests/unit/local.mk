@@ -165,8 +165,11 @@ tests_unit_test_decimal_SOURCES = tests/unit/test_decimal.c
 tests_unit_test_decimal_LDADD = $(BASE_TEST_LDADD)
 tests_unit_test_fixmath_SOURCES = tests/unit/test_fixmath.c
 tests_unit_test_fixmath_LDADD = $(BASE_TEST_LDADD)
-tests_unit_test_memory_SOURCES = tests/unit/test_memory.c
+tests_unit_test_memory_SOURCES = tests/unit/test_memory.c tests/unit/fake_tree.h
 tests_unit_test_memory_LDADD = $(BASE_TEST_LDADD)
+UNIT_TESTS += tests/unit/test_cpus
+tests_unit_test_cpus_SOURCES = tests/unit/test_cpus.c tests/unit/fake_tree.h
+tests_unit_test_cpus_LDADD = $(BASE_TEST_LDADD)
 tests_unit_test_pool_SOURCES = tests/unit/test_pool.c
 tests_unit_test_pool_LDADD = $(BASE_TEST_LDADD)
 

@@ -2,25 +2,19 @@
 /* What is read about memory, out of trees of files like those of the kernel. */
 #include "base/alloc.h"
 #include "base/memory.h"
+#include "tests/unit/fake_tree.h"
 
 #include <check.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define MEMINFO                                                                                    \
     "MemTotal:       1000 kB\nMemFree:  100 kB\nMemAvailable:    800 kB\nActive(file): 5 kB\n"
 #define V2_GROUP "/sys/fs/cgroup/system.slice/analogd.service/"
 #define V1_GROUP "/sys/fs/cgroup/memory/box/"
-enum { KIB = 1024, MAX_FILES = 8 };
+enum { KIB = 1024 };
 
 static const struct memory_case {
     const char *what;
-    struct {
-        const char *path, *text;
-    } files[MAX_FILES];
+    struct fake_file files[MAX_FAKE_FILES];
     uint64_t total, available;
 } cases[] = {
     {"the machine alone", {{"/proc/meminfo", MEMINFO}}, 1000 * KIB, 800 * KIB},
@@ -107,45 +101,15 @@ static const struct memory_case {
 };
 enum { N_CASES = sizeof cases / sizeof cases[0] };
 
-static void write_file(const char *root, const char *path, const char *text)
-{
-    char full[512];
-    snprintf(full, sizeof full, "%s%s", root, path);
-    for (char *at = full + strlen(root) + 1; (at = strchr(at, '/')); *at++ = '/') {
-        *at = '\0';
-        mkdir(full, 0700);
-    }
-    FILE *f = fopen(full, "w");
-    ck_assert_ptr_nonnull(f);
-    fputs(text, f);
-    fclose(f);
-}
-
-/* The file and every folder above it that it leaves empty. */
-static void remove_file(const char *root, const char *path)
-{
-    char full[512];
-    snprintf(full, sizeof full, "%s%s", root, path);
-    remove(full);
-    for (char *slash; (slash = strrchr(full, '/')) > full + strlen(root);) {
-        *slash = '\0';
-        rmdir(full);
-    }
-}
-
 START_TEST(what_the_kernel_tells_is_read)
 {
-    char root[] = "/tmp/analogd-test-XXXXXX";
+    char root[] = FAKE_ROOT;
     const struct memory_case *c = &cases[_i];
-    ck_assert_ptr_nonnull(mkdtemp(root));
-    for (int i = 0; i < MAX_FILES && c->files[i].path; i++)
-        write_file(root, c->files[i].path, c->files[i].text);
+    make_tree(root, c->files);
     aim_memory m = aim_memory_read(root);
     ck_assert_msg(m.total == c->total && m.available == c->available, "%s: %llu of %llu", c->what,
                   (unsigned long long)m.available, (unsigned long long)m.total);
-    for (int i = 0; i < MAX_FILES && c->files[i].path; i++)
-        remove_file(root, c->files[i].path);
-    ck_assert_int_eq(rmdir(root), 0);
+    remove_tree(root, c->files);
 }
 END_TEST
 

@@ -103,8 +103,8 @@ START_TEST(what_is_planned_is_taken)
     ck_assert_int_eq(stats.kv_total, plan.kv_blocks);
     aim_engine_free(e);
     aim_decoder_free(d);
-    aim_pool_free(compute.pool);
     ck_assert_uint_eq(aim_big_held(), before);
+    aim_pool_free(compute.pool);
 }
 END_TEST
 
