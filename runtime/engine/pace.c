@@ -3,8 +3,8 @@
 
 #include <stdbool.h>
 
-/* A step with prompt rows over one without. */
-#define STRETCH 2.0
+/* A step with prompt rows over one without, on the average: single ones last longer. */
+#define STRETCH 1.8
 
 static bool stale(const aim_pace *p, int decoding)
 {

@@ -17,8 +17,8 @@ typedef struct machine {
 } machine;
 
 static const machine machines[] = {
-    {"two cores, 1B parameters", 45e-3, 2.2e-3, 0, 18, 23},
-    {"weights read slowly", 45e-3, 2.2e-3, 12, 24, 33},
+    {"two cores, 1B parameters", 45e-3, 2.2e-3, 0, 14, 19},
+    {"weights read slowly", 45e-3, 2.2e-3, 12, 20, 29},
     {"many cores", 10e-3, 0.02e-3, 0, MOST, MOST},
     {"costly rows", 10e-3, 9e-3, 0, AIM_PACE_LEAST, AIM_PACE_LEAST},
     {"free rows", 10e-3, 0, 0, MOST, MOST},
