@@ -3,6 +3,7 @@
 # Install what is missing of the Debian packages that analogd needs:
 #   tests/install_packages.sh build         to build and run it
 #   tests/install_packages.sh build test    to run every test as well
+#   tests/install_packages.sh arm           to build and test it for 64-bit Arm as well
 # Needs root or sudo only when something is missing.
 set -euo pipefail
 
@@ -19,6 +20,7 @@ test_packages=(
     check clang=clang libclang-rt-dev git=git procps mandoc=mandoc python3=python3 python3-venv
     systemd-analyze=systemd node=nodejs npm=npm
 )
+arm_packages=(aarch64-linux-gnu-gcc=gcc-aarch64-linux-gnu qemu-aarch64=qemu-user)
 
 has_package()
 {

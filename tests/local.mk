@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Scripts around the tests, and checks of the source tree itself.
-dist_noinst_SCRIPTS += quickstart runtests .ci/run tests/build.sh tests/install_packages.sh \
-	tests/tally.py tests/conformance/run.sh tests/conformance/with_daemon.py
-TREE_TESTS = tests/check_includes.sh tests/check_man.sh tests/check_tree.sh
+dist_noinst_SCRIPTS += quickstart runtests .ci/run tests/arm_sysroot.sh tests/build.sh \
+	tests/install_packages.sh tests/tally.py tests/conformance/run.sh tests/conformance/with_daemon.py
+TREE_TESTS = tests/check_includes.sh tests/check_instructions.sh tests/check_man.sh \
+	tests/check_tree.sh
 EXTRA_DIST += $(TREE_TESTS) tests/tsan.supp .clang-format \
 	tests/conformance/README.md \
 	tests/conformance/lm_eval \

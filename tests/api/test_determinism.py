@@ -74,7 +74,7 @@ def together(daemon, clients):
 
 
 def has_kernels(name):
-    flags = {"portable": set(), "avx2": {"avx2"},
+    flags = {"portable": set(), "avx2": {"avx2"}, "avxvnni": {"avx2", "avx_vnni"},
              "avx512vnni": {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"}}
     with open("/proc/cpuinfo", encoding="ascii") as f:
         return flags[name] <= set(f.read().split())
@@ -148,7 +148,7 @@ class Int8(Determinism, unittest.TestCase):
     small_cache = str(40 * 24576)
 
     def test_kernels(self):
-        for name in ("portable", "avx2", "avx512vnni"):
+        for name in ("portable", "avx2", "avxvnni", "avx512vnni"):
             with self.subTest(kernels=name):
                 if not has_kernels(name):
                     self.skipTest(f"this CPU has no {name}")

@@ -16,6 +16,25 @@ THREADED_TESTS = \
 	tests/unit/test_probe \
 	tests/unit/test_switches \
 	tests/unit/test_tokenizers
+# Those of results that must be the same bits on every CPU: runtests runs them for Arm
+# under emulation.
+ARM_TESTS = \
+	tests/unit/test_analog_checkpoint \
+	tests/unit/test_analog_layer \
+	tests/unit/test_analog_tile \
+	tests/unit/test_attention \
+	tests/unit/test_fixmath \
+	tests/unit/test_float_kernels \
+	tests/unit/test_integer_tile \
+	tests/unit/test_noise_loops \
+	tests/unit/test_normals \
+	tests/unit/test_program \
+	tests/unit/test_read_noise \
+	tests/unit/test_rope \
+	tests/unit/test_sampler \
+	tests/unit/test_switches \
+	tests/unit/test_tensor \
+	tests/unit/test_tile_kernels
 if HAVE_CHECK
 check_PROGRAMS += $(UNIT_TESTS)
 if TSAN
