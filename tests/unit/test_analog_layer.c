@@ -144,6 +144,53 @@ START_TEST(rows_do_not_know_each_other)
 }
 END_TEST
 
+/* A product with a bias, a residual or both is the one without, and then sums of two in
+ * the order of aim_output. */
+static void check_ends(const struct rig *r, const char *name, const aim_row_noise *noise)
+{
+    static float plain[ROWS * OUT], y[ROWS * OUT], want[ROWS * OUT], got[ROWS * OUT];
+    static float bias[OUT + AIM_PANEL];
+    forward(r, inputs, ROWS, noise, plain);
+    for (int i = 0; i < OUT; i++)
+        bias[i] = 0.1f * (float)(i % 7 - 3);
+    for (int ends = 1; ends < 4; ends++) {
+        bool biased = ends & 1, residual = ends & 2;
+        const aim_output out = {.y = residual ? y : got,
+                                .ldy = OUT,
+                                .first = true,
+                                .bias = biased ? bias : NULL,
+                                .residual = residual ? got : NULL,
+                                .ld_residual = OUT};
+        for (int i = 0; i < ROWS * OUT; i++) {
+            float sum = biased ? plain[i] + bias[i % OUT] : plain[i];
+            got[i] = residual ? inputs[i] : NAN;
+            want[i] = residual ? inputs[i] + sum : sum;
+        }
+        call_linear(r->backend, r->linear, &SHAPE, &r->compute, inputs, ROWS, noise, &out,
+                    r->scratch);
+        check_same(name, want, got, ROWS * OUT);
+    }
+}
+
+START_TEST(products_end_in_bias_and_residual)
+{
+    aim_chip chip = start(_i);
+    const aim_row_noise *noise = cases[_i].noise ? row_noise : NULL;
+    const char *const names[] = {cases[_i].bits == 4 ? "int4" : "analog", "analog-exact", "int8",
+                                 "f32"};
+    int n;
+    const aim_kernels *const *kernels = aim_kernels_all(&n);
+    for (int k = 0; k < n; k++)
+        for (size_t b = 0; b < COUNT(names) && aim_kernels_pick(kernels[k]->name, NULL); b++) {
+            struct rig r;
+            open_layer(&r, &chip, FIRST_LAYER, names[b], kernels[k], 2);
+            check_ends(&r, names[b], noise);
+            close_layer(&r);
+        }
+    end(&chip);
+}
+END_TEST
+
 /* The first row with one thing changed. */
 static void first_row(const aim_chip *chip, int layer, const char *backend,
                       const aim_row_noise *noise, float *y)
@@ -548,6 +595,7 @@ int main(void)
     tcase_add_loop_test(t, integers_are_those_of_the_evaluator, 0, n);
     tcase_add_loop_test(t, exact_layers_are_those_of_the_evaluator, 0, n);
     tcase_add_loop_test(t, rows_do_not_know_each_other, 0, both * n);
+    tcase_add_loop_test(t, products_end_in_bias_and_residual, 0, n);
     tcase_add_loop_test(t, programming_depends_on_chip_and_layer, 0, both);
     tcase_add_loop_test(t, noise_depends_on_whose_it_is, 0, both);
     tcase_add_loop_test(t, limits_are_counted, 0, both * n);
