@@ -61,7 +61,7 @@ void bench_health(const bench_case *c);
 /* From the start of a daemon to its readiness, with a checkpoint of the shape made for
  * it. */
 void bench_load_ready(const bench_case *c);
-/* What an empty run of the work pool takes. */
+/* What a run of the work pool takes beside its work. */
 void bench_barrier(const bench_case *c);
 
 #endif

@@ -3,6 +3,7 @@
 EXTRA_PROGRAMS = bench/analogd-bench
 bench_analogd_bench_SOURCES = \
 	bench/answers.c \
+	bench/barrier.c \
 	bench/cases.c bench/cases.h \
 	bench/checkpoint_load.c \
 	bench/contest.c \

@@ -15,12 +15,11 @@ enum { THOROUGH = 7, SHORT = 3 }; /* passes */
 
 static struct {
     limit_array array;
-    aim_pool *pool; /* the engines have their own */
+    aim_pool *pool;
     int threads;
 } probe;
 
-/* A pool of so many threads, and something to read. */
-static aim_pool *get_pool(int threads)
+aim_pool *machine_pool(int threads)
 {
     aim_error err = {0};
     threads = threads ? threads : aim_cpu_count();
@@ -29,9 +28,19 @@ static aim_pool *get_pool(int threads)
         probe.pool = aim_pool_new(threads, &err);
         probe.threads = threads;
     }
-    if (!probe.pool || (!probe.array.data && limit_array_init(&probe.array, probe.pool, &err)))
+    if (!probe.pool)
         bench_fail(err.text);
     return probe.pool;
+}
+
+/* The pool, and something for it to read. */
+static aim_pool *get_probe(int threads)
+{
+    aim_error err = {0};
+    aim_pool *pool = machine_pool(threads);
+    if (!probe.array.data && limit_array_init(&probe.array, pool, &err))
+        bench_fail(err.text);
+    return pool;
 }
 
 /* The name as the kernel tells it, or the kind of machine where it tells none. */
@@ -57,7 +66,7 @@ void machine_report(void)
 {
     char cpu[128];
     aim_error err = {0};
-    aim_pool *pool = get_pool(0);
+    aim_pool *pool = get_probe(0);
     const aim_kernels *kernels = aim_kernels_pick(NULL, &err);
     if (!kernels)
         bench_fail(err.text);
@@ -71,7 +80,7 @@ void machine_report(void)
 
 machine_limits machine_probe(int threads, double bytes)
 {
-    aim_pool *pool = get_pool(threads);
+    aim_pool *pool = get_probe(threads);
     size_t size = bytes < FITS_THE_CACHES ? (size_t)bytes : 0;
     return (machine_limits){limit_read_bandwidth(pool, &probe.array, size, SHORT),
                             limit_int8_macs(pool, SHORT)};

@@ -4,6 +4,8 @@
 #ifndef AIM_BENCH_MACHINE_H
 #define AIM_BENCH_MACHINE_H
 
+#include "base/pool.h"
+
 typedef struct machine_limits {
     double bandwidth; /* bytes read a second by all threads */
     double int8_macs; /* multiply-adds a second of all threads */
@@ -12,6 +14,10 @@ typedef struct machine_limits {
 /* Measures thoroughly and reports: the CPU, the kernels that serve by default, and
  * both limits. Ends the program if it cannot. */
 void machine_report(void);
+
+/* A pool of so many threads (0: all) to measure with: the engines have their own. Valid
+ * until one of another size is asked for. */
+aim_pool *machine_pool(int threads);
 
 /* Measures shortly, a tenth of a second: what so many threads (0: all) can do just
  * now, reading an array of so many bytes: as large as the weights, if these stay in

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* programming.c - how long a chip takes to program, and the work pool to run nothing. */
+/* programming.c - how long a chip takes to program. */
 #include "analog/normals.h"
 #include "base/cpu.h"
 #include "bench/cases.h"
 #include "bench/limits.h"
+#include "bench/machine.h"
 
 enum {
     NORMALS_A_ROW = 2048, /* the width of a typical layer */
@@ -21,23 +22,11 @@ static void draw_rows(void *arg, int task, int worker)
     }
 }
 
-static aim_pool *new_pool(int threads)
-{
-    aim_error err = {0};
-    aim_pool *pool = aim_pool_new(threads ? threads : aim_cpu_count(), &err);
-    if (!pool)
-        bench_fail(err.text);
-    return pool;
-}
-
 /* Seconds that all cores need for n normals that nobody keeps. */
 static double draw_normals(size_t n)
 {
-    aim_pool *pool = new_pool(0);
     int tasks = (int)(n / (NORMALS_A_ROW * ROWS_A_TASK)) + 1;
-    double seconds = limit_best_seconds(pool, draw_rows, NULL, tasks, 1);
-    aim_pool_free(pool);
-    return seconds;
+    return limit_best_seconds(machine_pool(0), draw_rows, NULL, tasks, 1);
 }
 
 /* Seconds until the model is ready, and how many weights it has; negative if it cannot
@@ -76,31 +65,4 @@ void bench_programming(const bench_case *c)
     }
     figure_report(&ready);
     figure_report(&noise);
-}
-
-/* ---- the work pool --------------------------------------------------------------------- */
-
-enum { EMPTY_RUNS = 20000 };
-
-static void do_nothing(void *arg, int task, int worker)
-{
-    (void)arg;
-    (void)task;
-    (void)worker;
-}
-
-/* As many tasks as threads, again and again, as the layers of a step come. */
-void bench_barrier(const bench_case *c)
-{
-    figure f = figure_named(c->name, "us", true);
-    aim_pool *pool = new_pool(c->threads);
-    int tasks = c->threads ? c->threads : aim_cpu_count();
-    for (int i = 0; i < cases_rounds(); i++) {
-        uint64_t start = aim_now_ns();
-        for (int run = 0; run < EMPTY_RUNS; run++)
-            aim_pool_run(pool, do_nothing, NULL, tasks);
-        figure_add(&f, (double)(aim_now_ns() - start) * 1e-3 / EMPTY_RUNS, 0);
-    }
-    aim_pool_free(pool);
-    figure_report(&f);
 }

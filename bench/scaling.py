@@ -209,8 +209,8 @@ Seconds of a step that decodes a token of each sequence are the sum of
   than {attention:.1f} GB/s a core. A sequence's {kv_heads} key-value heads are worked through
   apart, so that {kv_heads} cores at most attend for one sequence.
 - **waits**: {runs} runs of the work pool, each {barrier:.2f} us for every thread: all of
-  them take their work from one counter. Measured with 2 threads by empty runs
-  (`scaling_threads_2_barrier`).
+  them take their work from one counter. Measured with 2 threads by runs in
+  which nothing is done but to wait for each other (`scaling_threads_2_barrier`).
 - **the engine thread**: {serial:.1f} us for every token: scheduling, sampling, text. From
   `shipped_64_overhead`.
 
