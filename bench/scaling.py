@@ -72,20 +72,20 @@ def points_of(measured):
 
 class Model:
     """Seconds of a step. Fitted: the parts of bandwidth and peak that the products reach,
-    how far they overlap, and the bytes a second that one core's attention works through.
-    Measured by themselves: a run of the pool, the engine thread's work for a token."""
+    how far they overlap, and the bytes that attention works through in the time of a
+    multiply-add. Measured by themselves: a run of the pool, the engine thread's work for a token."""
 
     FITTED = ["memory", "peak", "overlap", "attention"]
 
     def __init__(self, barrier, serial):
         self.barrier, self.serial = barrier, serial
-        self.memory, self.peak, self.overlap, self.attention = 0.9, 0.7, 2.0, 10e9
+        self.memory, self.peak, self.overlap, self.attention = 0.9, 0.7, 2.0, 0.02
 
     def parts(self, threads, sequences, context, bandwidth, macs):
         reading = WEIGHTS / (self.memory * bandwidth)
         multiplying = sequences * MACS / (self.peak * macs)
         cached = sequences * context * KV_BYTES
-        attending = min(threads, sequences * KV_HEADS)
+        attending = min(threads, sequences * KV_HEADS) * macs / threads
         return {
             "products": (reading ** self.overlap + multiplying ** self.overlap)
                         ** (1 / self.overlap),
@@ -105,7 +105,7 @@ class Model:
 
 
 BOUNDS = {"memory": (0.3, 1.0), "peak": (0.2, 1.0), "overlap": (1.0, 8.0),
-          "attention": (1e9, 1e11)}
+          "attention": (1e-3, 1.0)}
 
 
 def fit(model, points):
@@ -206,7 +206,7 @@ Seconds of a step that decodes a token of each sequence are the sum of
   over {peak:.0%} of the int8 peak. They overlap: the two times are added in the norm of
   exponent {overlap:.1f} (1 would be one after the other, a large one the longer of them).
 - **attention**: the keys and values over the same part of the bandwidth, but not faster
-  than {attention:.1f} GB/s a core. A sequence's {kv_heads} key-value heads are worked through
+  than {attention:.1f} GB/s by a core of the machine below. A sequence's {kv_heads} key-value heads are worked through
   apart, so that {kv_heads} cores at most attend for one sequence.
 - **waits**: {runs} runs of the work pool, each {barrier:.2f} us for every thread: all of
   them take their work from one counter. Measured with 2 threads by runs in
@@ -291,7 +291,7 @@ def page(measured, points, model, server):
         cpu=measured.machine["cpu"], threads=measured.machine["threads"],
         kernels=measured.machine["kernels"], most=CORES[-1], channels=CHANNELS,
         measured=measured_table(points, model), memory=model.memory, peak=model.peak,
-        overlap=model.overlap, attention=model.attention * 1e-9, kv_heads=KV_HEADS, runs=RUNS,
+        overlap=model.overlap, attention=model.attention * server.core_macs * 1e-9, kv_heads=KV_HEADS, runs=RUNS,
         barrier=model.barrier * 1e6, serial=model.serial * 1e6, n_fit=len(used),
         n_points=len(points), n_rest=len(rest), fit_typical=typical(used),
         fit_worst=worst(used), rest_typical=typical(rest), rest_worst=worst(rest),
