@@ -30,6 +30,7 @@ static void check_same(const aim_engine_config *a, const aim_engine_config *b)
     ck_assert_int_eq(a->max_sequences, b->max_sequences);
     ck_assert_int_eq(a->max_batch_tokens, b->max_batch_tokens);
     ck_assert_int_eq(a->prefill_chunk, b->prefill_chunk);
+    ck_assert_int_eq(a->prefill_beside, b->prefill_beside);
     ck_assert_int_eq(a->max_context, b->max_context);
     ck_assert_int_eq(a->kv_blocks, b->kv_blocks);
     ck_assert_uint_eq(a->kv_bytes, b->kv_bytes);
