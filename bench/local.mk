@@ -43,9 +43,9 @@ bench: bench/analogd-bench analogd
 # make bench-check CHECK='--only decode_1_*'
 SHARES = python3 -B '$(srcdir)/bench/shares.py'
 bench-check: bench/analogd-bench analogd
-	$(SHARES) check '$(srcdir)/bench/shares.json' $(CHECK) $(RUN_BENCH)
+	$(SHARES) $(CHECK) check '$(srcdir)/bench/shares.json' $(RUN_BENCH)
 bench-update: bench/analogd-bench analogd
-	$(SHARES) update '$(srcdir)/bench/shares.json' $(CHECK) $(RUN_BENCH)
+	$(SHARES) $(CHECK) update '$(srcdir)/bench/shares.json' $(RUN_BENCH)
 
 # Writes the tables of docs/benchmarks.md.
 bench-docs: bench/analogd-bench analogd

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Has analogd become slower? Shares of the machine's limits, compared with committed ones.
 
-    bench/shares.py check  SHARES [--only PATTERNS] [--figures FILE] [COMMAND ...]
-    bench/shares.py update SHARES [--only PATTERNS] [--figures FILE] [COMMAND ...]
+    bench/shares.py [--only PATTERNS] [--figures FILE] check  SHARES [COMMAND ...]
+    bench/shares.py [--only PATTERNS] [--figures FILE] update SHARES [COMMAND ...]
 
 COMMAND is analogd-bench with its paths; FILE is what it printed with --json, to compare
 that instead of measuring. PATTERNS choose figures by name, with commas between them. SHARES (bench/shares.json) has a row for each kind of machine:
