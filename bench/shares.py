@@ -85,9 +85,9 @@ def save(path, shares):
 
 
 def refuse(shares, machine):
-    print(f"There are no shares of this machine ({describe(machine)}), only of:")
+    print(f"There are no shares of this machine ({describe(machine)}).")
     for known in shares:
-        print(f"  {describe(known['machine'])}")
+        print(f"There are those of {describe(known['machine'])}.")
     print("`make bench-update` adds a row for it.")
     return 2
 
