@@ -17,9 +17,15 @@ typedef struct aim_attention_call {
     size_t ldq;
     float *out; /* [rows] of [heads, head_dim], ldout floats apart */
     size_t ldout;
+    void *plan;     /* scratch: [rows] of AIM__ATTENTION_PLAN_BYTES, aligned for any type */
     float *scratch; /* [threads, scratch_room] */
     size_t scratch_room;
 } aim_attention_call;
+
+enum { AIM__ATTENTION_PLAN_BYTES = 48 };
+
+/* Floats of scratch that a thread needs for sequences of so many positions. */
+size_t aim__attention_room(int heads, int kv_heads, int head_dim, int max_positions);
 
 void aim__attention(const aim_attention_call *call);
 

@@ -78,6 +78,7 @@ struct aim_workspace {
     aim_row_noise *logit_noise; /* [max_logits] */
     float *attend;              /* [threads, attend_room] scratch of the attention kernel */
     size_t attend_room;
+    void *attend_plan; /* [max_rows] of AIM__ATTENTION_PLAN_BYTES */
     void *linear; /* scratch of a linear layer */
     unsigned char *memory;
     size_t bytes;

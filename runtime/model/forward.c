@@ -235,6 +235,7 @@ static void attention(const struct pass *p)
         .ldq = (size_t)(f->heads + 2 * f->kv_heads) * dim,
         .out = p->w->h,
         .ldout = (size_t)f->heads * dim,
+        .plan = p->w->attend_plan,
         .scratch = p->w->attend,
         .scratch_room = p->w->attend_room,
     };

@@ -4,6 +4,7 @@ runtime_libmodel_a_SOURCES = \
 	runtime/model/analog_forward.c runtime/model/analog_limits.c \
 	runtime/model/analog_linear.h \
 	runtime/model/attention.c runtime/model/attention.h \
+	runtime/model/attention_rows.c runtime/model/attention_rows.h \
 	runtime/model/backend.c runtime/model/backend.h \
 	runtime/model/backend_analog.c runtime/model/backend_analog_exact.c \
 	runtime/model/backend_impl.h \

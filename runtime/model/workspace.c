@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/decoder_impl.h"
 
+#include "model/attention.h"
+
 #include "base/alloc.h"
 
 enum { ALIGN = 64 };
@@ -71,6 +73,7 @@ static void carve_all(struct carver *c, aim_workspace *w, const struct purpose *
     w->logits = carve(c, (size_t)w->max_logits, (size_t)f->vocab * sizeof(float));
     w->logit_noise = carve(c, (size_t)w->max_logits, sizeof *w->logit_noise);
     w->attend = carve(c, (size_t)p->threads, w->attend_room * sizeof(float));
+    w->attend_plan = carve(c, rows, AIM__ATTENTION_PLAN_BYTES);
     w->linear = carve(c, 1, linear_scratch(w, p));
 }
 
@@ -78,7 +81,8 @@ static void carve_all(struct carver *c, aim_workspace *w, const struct purpose *
 static aim_workspace outline(const aim_hf_config *f, int max_rows, int max_logits)
 {
     /* Whole cache lines for each thread. */
-    size_t attend_room = (aim_attention_scratch(f->max_positions) + 15) / 16 * 16;
+    size_t attend_room =
+        (aim__attention_room(f->heads, f->kv_heads, f->head_dim, f->max_positions) + 15) / 16 * 16;
     return (aim_workspace){
         .max_rows = max_rows, .max_logits = max_logits, .attend_room = attend_room};
 }

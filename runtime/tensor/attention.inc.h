@@ -1,218 +1,301 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* attention.inc.h - softmax attention of one query row over a paged cache.
- * Included by float_kernels.inc.h.
+/* attention.inc.h - scores of queries against cached keys, and weighted sums of
+ * cached values. Included by float_kernels.inc.h.
  *
- * Query heads that read the same key and value head go together, up to
- * AIM__ATTEND_GROUP of them, so that a cache element is loaded and widened
- * once. Each head computes on its own: scores in order of position, softmax,
- * then the weighted sum of values, position after position in each lane. The
- * result depends on the positions [first, length) and their values alone, not on
- * where blocks lie or which heads went together. */
+ * Up to QUERIES queries go together through a tile, the positions of a block that
+ * are in use, up to sixteen: what is loaded of the cache is used for all of them.
+ * Each result is still a sum of its own in an order that depends on nothing but the
+ * positions: a score adds the products of each of 16 lanes in order of the dimension,
+ * then the lanes by the tree; a weighted sum adds position after position, and is
+ * kept in memory between tiles, exactly. So results depend neither on where blocks
+ * lie, nor on which queries went together, nor on where a span was cut.
+ *
+ * (A lane begins with its first product and not with a zero, and the zeros behind the
+ * last dimension are added: this can only change the sign of a score of zero, whose
+ * exponential does not know it.) */
 
-enum { VALUE_CHUNKS = NATIVE_LANES / 4 }; /* 16-lane chunks of a value in registers at once */
+#include "tensor/attention_keys.inc.h"
+#include "tensor/softmax.inc.h"
 
-/* The heads that go together, and their scores. */
-struct group {
-    const aim_attention *a;
-    const int32_t *blocks;
-    int first, length; /* positions [first, length) */
-    int kv_head;
-    float *scores; /* [heads of the group][stride], of position first + i */
-    size_t stride;
+enum {
+    QUERIES = 4,
+    VALUE_PARTS = NATIVE_LANES == 16 ? 4 : 2, /* registers of a value taken at once */
 };
 
-INLINE size_t element_size(const aim_attention *a)
+/* ---- walking the cache ------------------------------------------------------- */
+
+INLINE size_t row_bytes(const aim_attention *a)
 {
-    return a->kv_is_bf16 ? sizeof(uint16_t) : sizeof(float);
+    return (size_t)a->head_dim * (a->kv_is_bf16 ? sizeof(uint16_t) : sizeof(float));
 }
 
-/* The group's head's key of position `at`; those of the same block follow each
- * other head_dim elements apart. */
-static const unsigned char *keys_from(const struct group *g, int at)
+/* The key of position `at`; those of the same block follow. */
+INLINE const unsigned char *key_at(const aim_attention_span *s, int at)
 {
-    const aim_attention *a = g->a;
-    size_t slot = (size_t)g->kv_head * (size_t)a->block_tokens + (size_t)(at % a->block_tokens);
-    size_t block = (size_t)g->blocks[at / a->block_tokens];
-    return a->base + block * a->block_stride + slot * (size_t)a->head_dim * element_size(a);
+    const aim_attention *a = s->cache;
+    size_t slot = (size_t)s->kv_head * (size_t)a->block_tokens + (size_t)(at % a->block_tokens);
+    size_t block = (size_t)s->blocks[at / a->block_tokens];
+    return a->base + block * a->block_stride + slot * row_bytes(a);
 }
 
-/* Positions from `at` to the end of its block that are in use. */
-static int block_used(const struct group *g, int at)
+/* Positions from `at` on that make up one tile. */
+INLINE int tile_length(const aim_attention_span *s, int at)
 {
-    int left = g->length - at, room = g->a->block_tokens - at % g->a->block_tokens;
-    return left < room ? left : room;
+    int room = s->cache->block_tokens - at % s->cache->block_tokens;
+    room = room < LANES ? room : LANES;
+    return s->end - at < room ? s->end - at : room;
 }
 
-INLINE lanes load_cached(const unsigned char *row, int i, const bool bf16)
+/* Blocks lie far from each other, so that no prefetcher of the machine finds the next
+ * one. offset: of keys or of values. */
+INLINE void prefetch_next(const aim_attention_span *s, int at, size_t offset)
 {
-    return bf16 ? lanes_load_bf16((const uint16_t *)(const void *)row + i)
-                : lanes_load((const float *)(const void *)row + i);
+    enum { CACHE_LINE = 64 };
+    int next = at + s->cache->block_tokens;
+    if (next >= s->end)
+        return;
+    const unsigned char *rows = key_at(s, next) + offset;
+    size_t bytes = row_bytes(s->cache) * (size_t)tile_length(s, next);
+    for (size_t i = 0; i < bytes; i += CACHE_LINE)
+        __builtin_prefetch(rows + i);
 }
 
-INLINE lanes load_cached_some(const unsigned char *row, int i, int n, const bool bf16)
-{
-    if (!bf16)
-        return lanes_load_some((const float *)(const void *)row + i, n);
-    uint16_t padded[LANES] = {0};
-    memcpy(padded, row + (size_t)i * sizeof padded[0], (size_t)n * sizeof padded[0]);
-    return lanes_load_bf16(padded);
-}
+/* ---- scores ------------------------------------------------------------------ */
 
-/* Scores of one position for all heads of the group. */
-INLINE void score(const struct group *g, const float *q, const unsigned char *key, int at,
-                  const int heads, const bool bf16)
+/* Some queries against the keys of a tile. */
+struct score_job {
+    const float *keys; /* [width][16] */
+    const float *q;    /* [queries][width] */
+    size_t width;
+    int chunks; /* of 16 dimensions */
+    int queries;
+};
+
+/* sum[query] = lanes `lane`, 4, 8 and 12 behind it, added as the tree has it, of the
+ * scores of NATIVE_LANES positions. */
+INLINE void four_lanes(const struct score_job *j, int lane, int position, vec sum[QUERIES],
+                       const int queries)
 {
-    const int dim = g->a->head_dim;
-    lanes acc[AIM__ATTEND_GROUP];
-    for (int h = 0; h < heads; h++)
-        acc[h] = lanes_set(0);
-    int i = 0;
-    for (; i + LANES <= dim; i += LANES) {
-        lanes k = load_cached(key, i, bf16);
-        for (int h = 0; h < heads; h++)
-            acc[h] = lanes_mul_add(acc[h], lanes_load(q + (size_t)h * (size_t)dim + i), k);
+    const float *q = j->q + lane, *keys = j->keys + lane * LANES + position;
+    vec acc[4][QUERIES];
+    for (int l = 0; l < 4; l++)
+        for (int i = 0; i < queries; i++)
+            acc[l][i] =
+                q[(size_t)i * j->width + 4 * l] * *(const loose_vec *)(keys + 4 * l * LANES);
+    for (int c = 1; c < j->chunks; c++) {
+        q += LANES;
+        keys += LANES * LANES;
+        for (int l = 0; l < 4; l++)
+            for (int i = 0; i < queries; i++)
+                acc[l][i] +=
+                    q[(size_t)i * j->width + 4 * l] * *(const loose_vec *)(keys + 4 * l * LANES);
     }
-    if (i < dim) {
-        lanes k = load_cached_some(key, i, dim - i, bf16);
-        for (int h = 0; h < heads; h++) {
-            const float *rest = q + (size_t)h * (size_t)dim + i;
-            acc[h] = lanes_mul_add(acc[h], lanes_load_some(rest, dim - i), k);
-        }
+    for (int i = 0; i < queries; i++)
+        sum[i] = (acc[0][i] + acc[2][i]) + (acc[1][i] + acc[3][i]);
+}
+
+INLINE void score_positions(const struct score_job *j, float scale, int position, float *scores,
+                            size_t stride, const int queries)
+{
+    vec sum[4][QUERIES];
+    for (int lane = 0; lane < 4; lane++)
+        four_lanes(j, lane, position, sum[lane], queries);
+    for (int i = 0; i < queries; i++)
+        *(loose_vec *)(scores + (size_t)i * stride + position) =
+            ((sum[0][i] + sum[2][i]) + (sum[1][i] + sum[3][i])) * scale;
+}
+
+INLINE void score_tile(const struct score_job *j, float scale, int n, float *scores, size_t stride,
+                       const int queries)
+{
+    if (n == LANES) {
+        for (int position = 0; position < LANES; position += NATIVE_LANES)
+            score_positions(j, scale, position, scores, stride, queries);
+        return;
     }
-    for (int h = 0; h < heads; h++)
-        g->scores[(size_t)h * g->stride + (size_t)(at - g->first)] =
-            lanes_sum(acc[h]) * g->a->scale;
+    float all[QUERIES][LANES];
+    for (int position = 0; position < LANES; position += NATIVE_LANES)
+        score_positions(j, scale, position, all[0], LANES, queries);
+    for (int i = 0; i < queries; i++)
+        memcpy(scores + (size_t)i * stride, all[i], (size_t)n * sizeof *scores);
 }
 
-INLINE void score_all(const struct group *g, const float *q, const int heads, const bool bf16)
+/* The number of queries made a constant, so that the sums stay in registers. */
+static void score_some(const struct score_job *j, float scale, int n, float *scores, size_t stride)
 {
-    const size_t step = (size_t)g->a->head_dim * (bf16 ? sizeof(uint16_t) : sizeof(float));
-    for (int at = g->first, used; at < g->length; at += used) {
-        const unsigned char *key = keys_from(g, at);
-        used = block_used(g, at);
-        for (int t = 0; t < used; t++)
-            score(g, q, key + (size_t)t * step, at + t, heads, bf16);
-    }
-}
-
-/* out[head][i ..] = sum over positions of weight * value, for `chunks` chunks
- * of 16 elements, of which the last holds `last`. */
-INLINE void weigh(const struct group *g, float *out, int i, int last, const int chunks,
-                  const int heads, const bool bf16)
-{
-    const aim_attention *a = g->a;
-    const size_t step = (size_t)a->head_dim * (bf16 ? sizeof(uint16_t) : sizeof(float));
-    lanes acc[AIM__ATTEND_GROUP][VALUE_CHUNKS];
-    for (int h = 0; h < heads; h++)
-        for (int c = 0; c < chunks; c++)
-            acc[h][c] = lanes_set(0);
-    for (int at = g->first, used; at < g->length; at += used) {
-        const unsigned char *value = keys_from(g, at) + a->v_offset;
-        const float *weights = g->scores + (at - g->first);
-        used = block_used(g, at);
-        for (int t = 0; t < used; t++, value += step)
-            for (int c = 0; c < chunks; c++) {
-                int from = i + c * LANES;
-                lanes v = last < LANES ? load_cached_some(value, from, last, bf16)
-                                       : load_cached(value, from, bf16);
-                for (int h = 0; h < heads; h++) {
-                    float weight = weights[(size_t)h * g->stride + (size_t)t];
-                    acc[h][c] = lanes_mul_add(acc[h][c], lanes_set(weight), v);
-                }
-            }
-    }
-    for (int h = 0; h < heads; h++)
-        for (int c = 0; c < chunks; c++) {
-            float *to = out + (size_t)h * (size_t)a->head_dim + i + c * LANES;
-            float rest[LANES];
-            lanes_store(rest, acc[h][c]);
-            memcpy(to, rest, (size_t)last * sizeof *to);
-        }
-}
-
-INLINE void weigh_all(const struct group *g, float *out, const int heads, const bool bf16)
-{
-    const int dim = g->a->head_dim;
-    int i = 0;
-    for (; i + VALUE_CHUNKS * LANES <= dim; i += VALUE_CHUNKS * LANES)
-        weigh(g, out, i, LANES, VALUE_CHUNKS, heads, bf16);
-    for (; i + LANES <= dim; i += LANES)
-        weigh(g, out, i, LANES, 1, heads, bf16);
-    if (i < dim)
-        weigh(g, out, i, dim - i, 1, heads, bf16);
-}
-
-/* Scores to weights that add up to one. */
-static void softmax(float *x, int n)
-{
-    float max = max_of(x, n);
-    for (int i = 0; i < n; i++)
-        x[i] = aim_expf(x[i] - max);
-    lanes acc = lanes_set(0);
-    int i = 0;
-    for (; i + LANES <= n; i += LANES)
-        acc = lanes_add(acc, lanes_load(x + i));
-    if (i < n)
-        acc = lanes_add(acc, lanes_load_some(x + i, n - i));
-    float inverse = 1.0f / lanes_sum(acc);
-    for (i = 0; i < n; i++)
-        x[i] *= inverse;
-}
-
-INLINE void attend_group(const struct group *g, const float *q, float *out, const int heads,
-                         const bool bf16)
-{
-    score_all(g, q, heads, bf16);
-    for (int h = 0; h < heads; h++)
-        softmax(g->scores + (size_t)h * g->stride, g->length - g->first);
-    weigh_all(g, out, heads, bf16);
-}
-
-/* The number of heads made a constant, so that the sums stay in registers. */
-INLINE void attend_heads(const struct group *g, const float *q, float *out, int heads,
-                         const bool bf16)
-{
-    switch (heads) {
+    switch (j->queries) {
     case 1:
-        attend_group(g, q, out, 1, bf16);
+        score_tile(j, scale, n, scores, stride, 1);
         break;
     case 2:
-        attend_group(g, q, out, 2, bf16);
+        score_tile(j, scale, n, scores, stride, 2);
         break;
     case 3:
-        attend_group(g, q, out, 3, bf16);
+        score_tile(j, scale, n, scores, stride, 3);
         break;
     default:
-        attend_group(g, q, out, 4, bf16);
+        score_tile(j, scale, n, scores, stride, QUERIES);
         break;
     }
 }
 
-static void attend_bf16(const struct group *g, const float *q, float *out, int heads)
+static void turn_tile(const aim_attention_span *s, int at, int n)
 {
-    attend_heads(g, q, out, heads, true);
+    const aim_attention *a = s->cache;
+    int width = (int)aim_attention_width(a->head_dim);
+    if (a->kv_is_bf16)
+        turn_keys(s->tile, width, key_at(s, at), row_bytes(a), n, true);
+    else
+        turn_keys(s->tile, width, key_at(s, at), row_bytes(a), n, false);
 }
 
-static void attend_f32(const struct group *g, const float *q, float *out, int heads)
+static void attend_scores(const aim_attention_span *s, const float *q)
 {
-    attend_heads(g, q, out, heads, false);
+    const aim_attention *a = s->cache;
+    struct score_job j = {.keys = s->tile,
+                          .width = aim_attention_width(a->head_dim),
+                          .chunks = (a->head_dim + LANES - 1) / LANES};
+    for (int at = s->first, n; at < s->end; at += n) {
+        n = tile_length(s, at);
+        prefetch_next(s, at, 0);
+        turn_tile(s, at, n);
+        for (int i = 0; i < s->queries; i += j.queries) {
+            j.queries = s->queries - i < QUERIES ? s->queries - i : QUERIES;
+            j.q = q + (size_t)i * j.width;
+            score_some(&j, a->scale, n, s->scores + (size_t)i * s->stride + (at - s->first),
+                       s->stride);
+        }
+    }
 }
 
-static void attend(const aim_attention *a, const int32_t *blocks, int first, int length,
-                   const float *q, float *out, int head0, int head1, float *scratch)
+/* ---- weighted sums ------------------------------------------------------------ */
+
+/* Some queries' weights for the values of a tile. */
+struct weigh_job {
+    const unsigned char *values; /* [n] rows of `step` bytes */
+    size_t step;
+    int n;
+    const float *weights; /* [queries] of n, `stride` apart */
+    size_t stride;
+    float *out; /* [queries][width] */
+    size_t width;
+    int queries;
+};
+
+INLINE vec load_value(const unsigned char *row, int i, const bool bf16)
 {
-    const int per_kv = a->heads / a->kv_heads;
-    for (int head = head0; head < head1;) {
-        size_t stride = aim_attention_scratch(length - first) / AIM__ATTEND_GROUP;
-        struct group g = {a, blocks, first, length, head / per_kv, scratch, stride};
-        int heads = (g.kv_head + 1) * per_kv - head;
-        heads = heads < head1 - head ? heads : head1 - head;
-        heads = heads < AIM__ATTEND_GROUP ? heads : AIM__ATTEND_GROUP;
-        size_t at = (size_t)head * (size_t)a->head_dim;
+    if (!bf16)
+        return *(const loose_vec *)(const void *)(row + (size_t)i * sizeof(float));
+    half_vec bits = *(const loose_half_vec *)(const void *)(row + (size_t)i * sizeof(uint16_t));
+    return (vec)(__builtin_convertvector(bits, uvec) << 16);
+}
+
+/* out[.., dim ..] += the weighted values, for `parts` registers of dimensions. */
+INLINE void weigh_parts(const struct weigh_job *j, int dim, const int queries, const int parts,
+                        const bool bf16)
+{
+    vec acc[QUERIES][VALUE_PARTS];
+    for (int i = 0; i < queries; i++)
+        for (int p = 0; p < parts; p++)
+            acc[i][p] = *(loose_vec *)(j->out + (size_t)i * j->width + dim + p * NATIVE_LANES);
+    const unsigned char *value = j->values;
+    for (int t = 0; t < j->n; t++, value += j->step) {
+        vec v[VALUE_PARTS];
+        for (int p = 0; p < parts; p++)
+            v[p] = load_value(value, dim + p * NATIVE_LANES, bf16);
+        for (int i = 0; i < queries; i++) {
+            vec weight = j->weights[(size_t)i * j->stride + (size_t)t] - (vec){0};
+            for (int p = 0; p < parts; p++)
+                acc[i][p] = acc[i][p] + weight * v[p];
+        }
+    }
+    for (int i = 0; i < queries; i++)
+        for (int p = 0; p < parts; p++)
+            *(loose_vec *)(j->out + (size_t)i * j->width + dim + p * NATIVE_LANES) = acc[i][p];
+}
+
+INLINE void weigh_dims(const struct weigh_job *j, int dim0, int dim1, const int queries,
+                       const bool bf16)
+{
+    int dim = dim0;
+    for (; dim + VALUE_PARTS * NATIVE_LANES <= dim1; dim += VALUE_PARTS * NATIVE_LANES)
+        weigh_parts(j, dim, queries, VALUE_PARTS, bf16);
+    for (; dim < dim1; dim += 2 * NATIVE_LANES)
+        weigh_parts(j, dim, queries, 2, bf16);
+}
+
+INLINE void weigh_tile(const struct weigh_job *j, int dim0, int dim1, const bool bf16)
+{
+    switch (j->queries) {
+    case 1:
+        weigh_dims(j, dim0, dim1, 1, bf16);
+        break;
+    case 2:
+        weigh_dims(j, dim0, dim1, 2, bf16);
+        break;
+    case 3:
+        weigh_dims(j, dim0, dim1, 3, bf16);
+        break;
+    default:
+        weigh_dims(j, dim0, dim1, QUERIES, bf16);
+        break;
+    }
+}
+
+static void weigh_bf16(const struct weigh_job *j, int dim0, int dim1)
+{
+    weigh_tile(j, dim0, dim1, true);
+}
+
+static void weigh_f32(const struct weigh_job *j, int dim0, int dim1)
+{
+    weigh_tile(j, dim0, dim1, false);
+}
+
+/* n rows of values as floats, zeros behind each. */
+static void widen_values(const aim_attention *a, const unsigned char *rows, int n, float *tile)
+{
+    size_t width = aim_attention_width(a->head_dim), dim = (size_t)a->head_dim;
+    for (int t = 0; t < n; t++, rows += row_bytes(a), tile += width) {
         if (a->kv_is_bf16)
-            attend_bf16(&g, q + at, out + at, heads);
+            bf16_to_f32(tile, (const uint16_t *)(const void *)rows, a->head_dim);
         else
-            attend_f32(&g, q + at, out + at, heads);
-        head += heads;
+            memcpy(tile, rows, dim * sizeof *tile);
+        memset(tile + dim, 0, (width - dim) * sizeof *tile);
+    }
+}
+
+/* Values for few queries are taken from the cache as they are. */
+static bool taken_from_cache(const aim_attention_span *s)
+{
+    const aim_attention *a = s->cache;
+    return (size_t)a->head_dim == aim_attention_width(a->head_dim) &&
+           (!a->kv_is_bf16 || s->queries <= QUERIES);
+}
+
+static void attend_values(const aim_attention_span *s, float *out, int dim0, int dim1)
+{
+    const aim_attention *a = s->cache;
+    const bool direct = taken_from_cache(s);
+    struct weigh_job j = {.stride = s->stride, .width = aim_attention_width(a->head_dim)};
+    for (int at = s->first; at < s->end; at += j.n) {
+        j.n = tile_length(s, at);
+        j.values = key_at(s, at) + a->v_offset;
+        j.step = row_bytes(a);
+        prefetch_next(s, at, a->v_offset);
+        if (!direct) {
+            widen_values(a, j.values, j.n, s->tile);
+            j.values = (const unsigned char *)s->tile;
+            j.step = j.width * sizeof *s->tile;
+        }
+        for (int i = 0; i < s->queries; i += j.queries) {
+            j.queries = s->queries - i < QUERIES ? s->queries - i : QUERIES;
+            j.weights = s->scores + (size_t)i * s->stride + (at - s->first);
+            j.out = out + (size_t)i * j.width;
+            if (direct && a->kv_is_bf16)
+                weigh_bf16(&j, dim0, dim1);
+            else
+                weigh_f32(&j, dim0, dim1);
+        }
     }
 }

@@ -22,10 +22,7 @@ aim__matmul_tile_fn aim__matmul_tile_avxvnni;
 aim__matmul_tile_fn aim__matmul_tile_avx512vnni;
 aim__matmul_tile_fn aim__matmul_tile_neondot;
 
-enum {
-    AIM__PANEL_ROW = AIM_PANEL * AIM_K_GROUP, /* bytes of one input group of a panel */
-    AIM__ATTEND_GROUP = 4,                    /* query heads that share one pass over the cache */
-};
+enum { AIM__PANEL_ROW = AIM_PANEL * AIM_K_GROUP }; /* bytes of one input group of a panel */
 
 static inline size_t aim__panel_bytes(const aim_packed *w)
 {

@@ -54,9 +54,3 @@ const aim_kernels *aim_kernels_pick(const char *name, aim_error *err)
         return row;
     return NULL;
 }
-
-size_t aim_attention_scratch(int positions)
-{
-    size_t padded = ((size_t)positions + 15) / 16 * 16;
-    return padded * AIM__ATTEND_GROUP;
-}

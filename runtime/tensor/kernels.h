@@ -60,7 +60,7 @@ typedef struct aim_output {
 
 /* ---- the table ---------------------------------------------------------- */
 
-/* Geometry of the attention of one query row over a paged cache. */
+/* A paged cache of keys and values, and what attends to it. */
 typedef struct aim_attention {
     int heads, kv_heads, head_dim; /* heads is a multiple of kv_heads */
     int block_tokens;              /* positions a block holds */
@@ -71,6 +71,28 @@ typedef struct aim_attention {
     const unsigned char *base;
     size_t block_stride, v_offset;
 } aim_attention;
+
+enum { AIM_ATTENTION_POSITIONS = 16 }; /* a tile holds so many */
+
+/* Floats of a query and of a weighted sum of values: head_dim, and zeros up to a
+ * multiple of 32. */
+static inline size_t aim_attention_width(int head_dim)
+{
+    return ((size_t)head_dim + 31) / 32 * 32;
+}
+
+/* Queries that attend together to some positions of one key and value head. They
+ * are of any rows whose block tables agree there. */
+typedef struct aim_attention_span {
+    const aim_attention *cache;
+    const int32_t *blocks; /* the block table */
+    int kv_head;
+    int first, end; /* positions [first, end); no other is looked at */
+    int queries;
+    float *scores; /* [queries], `stride` floats apart, of [end - first] */
+    size_t stride;
+    float *tile; /* scratch: [width][AIM_ATTENTION_POSITIONS] */
+} aim_attention_span;
 
 typedef struct aim_kernels {
     const char *name; /* "portable", "avx2", "avxvnni", "avx512vnni", "neondot" */
@@ -124,13 +146,14 @@ typedef struct aim_kernels {
 
     float (*dot)(const float *a, const float *b, int n);
 
-    /* One query row q [heads, head_dim] at position `length - 1` over cached
-     * positions [first, length), for heads [head0, head1): out [heads, head_dim].
-     * first > 0: a sliding window; what lies before it is not touched. blocks:
-     * block table of the sequence. scratch: at least
-     * aim_attention_scratch(length - first) floats for this call alone. */
-    void (*attend)(const aim_attention *a, const int32_t *blocks, int first, int length,
-                   const float *q, float *out, int head0, int head1, float *scratch);
+    /* Attention in three steps, each of which can be cut anywhere. q and out are
+     * [queries, width]. A score is dot(q, key) * scale. Softmax is over all scores of a
+     * row and head, NaNs if one is. out += the sum of weight * value, of one position
+     * after the other, for dimensions [dim0, dim1), multiples of 32; weights are where
+     * the scores were. */
+    void (*attend_scores)(const aim_attention_span *span, const float *q);
+    void (*softmax)(float *x, int n);
+    void (*attend_values)(const aim_attention_span *span, float *out, int dim0, int dim1);
 
     float (*max)(const float *x, int n);                 /* NaN if any is NaN */
     double (*sum_exp)(const float *x, int n, float max); /* sum of exp(x - max) */
@@ -151,8 +174,6 @@ typedef struct aim_kernels {
     void (*f32_to_bf16)(uint16_t *y, const float *x, int n); /* round to nearest even */
     void (*bf16_to_f32)(float *y, const uint16_t *x, int n);
 } aim_kernels;
-
-size_t aim_attention_scratch(int positions);
 
 /* All rows compiled in, fastest first, "portable" last. */
 const aim_kernels *const *aim_kernels_all(int *count);

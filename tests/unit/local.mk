@@ -6,6 +6,7 @@ UNIT_TESTS =
 THREADED_TESTS = \
 	tests/unit/test_analog_layer \
 	tests/unit/test_analog_model \
+	tests/unit/test_attention_rows \
 	tests/unit/test_engine \
 	tests/unit/test_engine_step \
 	tests/unit/test_matmul_f32 \
@@ -107,8 +108,12 @@ tests_unit_test_tile_kernels_SOURCES = tests/unit/test_tile_kernels.c \
 tests_unit_test_tile_kernels_LDADD = $(EVEX_LIBS) $(TENSOR_TEST_LDADD)
 tests_unit_test_float_kernels_SOURCES = tests/unit/test_float_kernels.c
 tests_unit_test_float_kernels_LDADD = $(TENSOR_TEST_LDADD)
-tests_unit_test_attention_SOURCES = tests/unit/test_attention.c
+tests_unit_test_attention_SOURCES = tests/unit/test_attention.c tests/unit/plain_attention.h
 tests_unit_test_attention_LDADD = $(TENSOR_TEST_LDADD)
+UNIT_TESTS += tests/unit/test_attention_rows
+tests_unit_test_attention_rows_SOURCES = tests/unit/test_attention_rows.c \
+	tests/unit/plain_attention.h
+tests_unit_test_attention_rows_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 tests_unit_test_matmul_f32_SOURCES = tests/unit/test_matmul_f32.c
 tests_unit_test_matmul_f32_LDADD = $(TENSOR_TEST_LDADD)
 
