@@ -68,6 +68,12 @@ TESTS += $(BENCH_TESTS)
 endif
 EXTRA_DIST += $(BENCH_TESTS)
 
+# analogd beside other engines, by hand: bench/peers/README.md.
+EXTRA_DIST += bench/peers/README.md bench/peers/contestants.py bench/peers/distinct_weights.py \
+	bench/peers/make_gguf.py bench/peers/page.py bench/peers/peer_analogd.py \
+	bench/peers/peer_llamacpp.mjs bench/peers/peer_onnxruntime.py \
+	bench/peers/peer_openvino.py bench/peers/run.py bench/peers/worker.py
+
 # Writes docs/accuracy.*: the shipped model's problems, digitally and on chips.
 .PHONY: evaluate
 evaluate: analogd
