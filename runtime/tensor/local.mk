@@ -15,7 +15,8 @@ runtime_libtensor_portable_a_CFLAGS = $(AM_CFLAGS) $(KERNEL_CFLAGS)
 runtime_libtensor_portable_a_SOURCES = \
 	runtime/tensor/float_kernels.inc.h runtime/tensor/attention.inc.h \
 	runtime/tensor/lanes.inc.h runtime/tensor/float_portable.c \
-	runtime/tensor/readout.inc.h runtime/tensor/panel_sums.inc.h \
+	runtime/tensor/product.h runtime/tensor/readout.inc.h \
+	runtime/tensor/panel_sums.inc.h \
 	runtime/tensor/panel_tiles.inc.h runtime/tensor/sampling.inc.h \
 	runtime/tensor/matmul_i8_portable.c
 
@@ -32,7 +33,8 @@ runtime_libtensor_avx2_a_SOURCES = \
 	runtime/tensor/registers_avx2.inc.h
 runtime_libtensor_avx512_a_CFLAGS = $(AM_CFLAGS) $(KERNEL_CFLAGS) $(AVX512VNNI_CFLAGS)
 runtime_libtensor_avx512_a_SOURCES = \
-	runtime/tensor/float_avx512.c runtime/tensor/matmul_i8_avx512vnni.c
+	runtime/tensor/float_avx512.c runtime/tensor/matmul_i8_avx512vnni.c \
+	runtime/tensor/readout_avx512.inc.h
 endif
 
 if AVXVNNI_KERNELS

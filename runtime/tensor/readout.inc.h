@@ -2,28 +2,11 @@
 /* readout.inc.h - from the exact sums of a tile to y: the one source of what
  * stands behind the integer products, compiled once an instruction set. */
 
-#include "tensor/kernel_rows.h"
+#include "tensor/product.h"
 
 #include "tensor/converter.h"
 
 #include <string.h>
-
-#define INLINE static inline __attribute__((always_inline))
-
-/* What all register tiles of one call share. */
-struct product {
-    const aim_packed *w;
-    const int8_t *x;
-    size_t ldx;
-    const float *x_step;
-    const aim_adc *adc;
-    const aim_output *out;
-};
-
-/* Of one row and the channels of a panel; of two planes the first is the high one. */
-struct sums {
-    _Alignas(64) int32_t plane[AIM_MAX_PLANES][AIM_PANEL];
-};
 
 /* Rows of a panel that are to be read out, and what stands behind its channels:
  * arrays [16] that begin with its first one. */

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { MAX_ROWS = 40, MAX_OUT = 80, MAX_IN = 256, N_PADDED = 320 };
+enum { MAX_ROWS = 70, MAX_OUT = 80, MAX_IN = 256, N_PADDED = 320 };
 
 static uint32_t random_bits(uint64_t seed, uint64_t i)
 {
@@ -73,6 +73,7 @@ struct tile {
     enum aim_adc_kind kind;
     double res;
     bool by_row, noise, gain, further; /* further: y holds the readings of other tiles */
+    bool bias, residual;
 };
 
 static int8_t codes[AIM_MAX_PLANES][MAX_OUT][MAX_IN];
@@ -80,6 +81,7 @@ static _Alignas(64) int8_t inputs[MAX_ROWS][MAX_IN];
 static float x_step[MAX_ROWS], row_factor[MAX_ROWS];
 static float largest[MAX_OUT], full_scale[MAX_OUT], step[MAX_OUT], gain[MAX_OUT];
 static float noise[MAX_ROWS][MAX_OUT];
+static float bias[MAX_OUT], residual[MAX_ROWS][MAX_OUT], got_residual[MAX_ROWS][MAX_OUT];
 static float before[MAX_ROWS][MAX_OUT], got[MAX_ROWS][MAX_OUT], want[MAX_ROWS][MAX_OUT];
 
 /* An ADC's bound of every kind: beyond the sums, within them, so narrow that most
@@ -118,6 +120,7 @@ static void fill_channels(const struct tile *t, aim_packed *w)
         full_scale[c] = 0.3f * largest[c];
         step[c] = step_of(t->res, full_scale[c]);
         gain[c] = 1.0f + 0.1f * random_unit(5, (uint64_t)c);
+        bias[c] = random_unit(10, (uint64_t)c);
     }
     for (int c = 0; c < t->out; c++) {
         aim_packed_set_scale(w, c, 0.001f * (1.0f + 0.5f * random_unit(6, (uint64_t)c)));
@@ -141,6 +144,7 @@ static void fill_rows(const struct tile *t)
         for (int c = 0; c < MAX_OUT; c++) {
             noise[r][c] = 0.05f * random_unit(7, (uint64_t)(r * MAX_OUT + c));
             before[r][c] = random_unit(8, (uint64_t)(r * MAX_OUT + c));
+            residual[r][c] = random_unit(11, (uint64_t)(r * MAX_OUT + c));
         }
     }
 }
@@ -173,6 +177,15 @@ static float plain_reading(const struct tile *t, const aim_packed *w, int r, int
     return t->gain ? v * gain[c] : v;
 }
 
+/* In the order of aim_output. */
+static float plain_output(const struct tile *t, const aim_packed *w, int r, int c)
+{
+    float y = (t->further ? before[r][c] : 0.0f) + plain_reading(t, w, r, c);
+    if (t->bias)
+        y += bias[c];
+    return t->residual ? residual[r][c] + y : y;
+}
+
 static aim_adc adc_of(const struct tile *t)
 {
     aim_adc adc = {.kind = t->kind, .res = t->res};
@@ -192,25 +205,40 @@ static aim_adc adc_of(const struct tile *t)
     return adc;
 }
 
-/* Panels [p0, p1) hold the readings, everything else is untouched. (Check reports
+/* Panels [p0, p1) of `to` hold the outputs, everything else is untouched. (Check reports
  * every passed assertion to its parent: inner loops only compare.) */
+static void compare(const aim_kernels *k, const struct tile *t, float to[][MAX_OUT],
+                    float was[][MAX_OUT], int p0, int p1)
+{
+    for (int r = 0; r < MAX_ROWS; r++)
+        for (int c = 0; c < MAX_OUT; c++) {
+            bool written = r < t->rows && c < t->out && c / AIM_PANEL >= p0 && c / AIM_PANEL < p1;
+            float expect = written ? want[r][c] : was[r][c];
+            if (!same(to[r][c], expect))
+                ck_abort_msg("%s %dx%d rows %d bits %d kind %d res %g by row %d bias %d residual "
+                             "%d panels %d-%d: y[%d][%d] is %a, not %a",
+                             k->name, t->out, t->in, t->rows, t->bits, t->kind, t->res, t->by_row,
+                             t->bias, t->residual, p0, p1, r, c, to[r][c], expect);
+        }
+}
+
 static void check_panels(const aim_kernels *k, const struct tile *t, const aim_packed *w, int p0,
                          int p1)
 {
     aim_adc adc = adc_of(t);
+    aim_output out = {.y = got[0], .ldy = MAX_OUT, .first = !t->further};
+    out.bias = t->bias ? bias : NULL;
+    out.residual = t->residual ? got_residual[0] : NULL;
+    out.ld_residual = MAX_OUT;
     memcpy(got, before, sizeof got);
-    const aim_output out = {.y = got[0], .ldy = MAX_OUT, .first = !t->further};
+    memcpy(got_residual, residual, sizeof got_residual);
     k->matmul_tile(w, p0, p1, inputs[0], MAX_IN, x_step, t->rows, &adc, &out);
-    for (int r = 0; r < MAX_ROWS; r++)
-        for (int c = 0; c < MAX_OUT; c++) {
-            bool written = r < t->rows && c < t->out && c / AIM_PANEL >= p0 && c / AIM_PANEL < p1;
-            float expect = written ? want[r][c] : before[r][c];
-            if (!same(got[r][c], expect))
-                ck_abort_msg("%s %dx%d rows %d bits %d kind %d res %g by row %d panels %d-%d: "
-                             "y[%d][%d] is %a, not %a",
-                             k->name, t->out, t->in, t->rows, t->bits, t->kind, t->res, t->by_row,
-                             p0, p1, r, c, got[r][c], expect);
-        }
+    if (t->residual) {
+        compare(k, t, got_residual, residual, p0, p1);
+        ck_assert_mem_eq(got, before, sizeof got);
+    } else {
+        compare(k, t, got, before, p0, p1);
+    }
 }
 
 static void run_tile(const aim_kernels *k, struct tile t)
@@ -221,7 +249,7 @@ static void run_tile(const aim_kernels *k, struct tile t)
     fill_rows(&t);
     for (int r = 0; r < t.rows; r++)
         for (int c = 0; c < t.out; c++)
-            want[r][c] = (t.further ? before[r][c] : 0.0f) + plain_reading(&t, &w, r, c);
+            want[r][c] = plain_output(&t, &w, r, c);
     check_panels(k, &t, &w, 0, w.n_panels);
     if (w.n_panels > 1)
         check_panels(k, &t, &w, 1, w.n_panels);
@@ -252,7 +280,9 @@ START_TEST(readings_are_exact_whatever_stands_behind_a_tile)
                                           .by_row = bit(i, 0),
                                           .noise = bit(i, 1),
                                           .gain = bit(i, 2),
-                                          .further = bit(i, 3)});
+                                          .further = bit(i, 3),
+                                          .bias = i / 3 % 2,
+                                          .residual = i / 5 % 2});
 }
 END_TEST
 
@@ -268,7 +298,9 @@ static void run_shape(const aim_kernels *k, int out, int in, int rows, int i)
                                   .res = resolutions[i % N_RESOLUTIONS],
                                   .by_row = bit(i, 1),
                                   .further = bit(i, 2),
-                                  .gain = bit(i, 3)});
+                                  .gain = bit(i, 3),
+                                  .bias = bit(i, 4),
+                                  .residual = bit(i, 5)});
 }
 
 START_TEST(readings_are_exact_in_every_shape)
@@ -280,6 +312,36 @@ START_TEST(readings_are_exact_in_every_shape)
         run_shape(k, 1 + in * 11 % 70, in, 1 + in % 9, in);
     for (int rows = 1; k && rows <= MAX_ROWS; rows++)
         run_shape(k, 70, 130, rows, rows);
+}
+END_TEST
+
+/* Batches larger than any kernel's blocks: every row as if it were alone. */
+START_TEST(a_row_of_a_large_batch_is_that_row_alone)
+{
+    enum { ROWS = 1040, OUT = 20, IN = 70, LDX = 128 };
+    static _Alignas(64) int8_t x[ROWS][LDX];
+    static float many[ROWS][OUT], alone[ROWS][OUT], steps[ROWS];
+    const aim_kernels *k = row_or_skip(_i);
+    const aim_adc none = {.kind = AIM_ADC_NONE};
+    for (int r = 0; r < ROWS; r++) {
+        steps[r] = 1.0f + (float)(r % 10);
+        for (int i = 0; i < IN; i++)
+            x[r][i] = code_of(RANDOM, input_codes, 12, (uint64_t)(r * IN + i));
+    }
+    for (int b = 0; k && b < N_WIDTHS; b++) {
+        struct tile t = {.out = OUT, .in = IN, .bits = widths[b]};
+        aim_packed w;
+        ck_assert_int_eq(aim_packed_init(&w, OUT, IN, widths[b], NULL), AIM_OK);
+        fill_channels(&t, &w);
+        aim_output out = {.y = many[0], .ldy = OUT, .first = true};
+        k->matmul_tile(&w, 0, w.n_panels, x[0], LDX, steps, ROWS, &none, &out);
+        for (int r = 0; r < ROWS; r++) {
+            out.y = alone[r];
+            k->matmul_tile(&w, 0, w.n_panels, x[r], LDX, &steps[r], 1, &none, &out);
+        }
+        ck_assert_mem_eq(many, alone, sizeof many);
+        aim_packed_fini(&w);
+    }
 }
 END_TEST
 
@@ -503,6 +565,7 @@ int main(void)
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, readings_are_exact_whatever_stands_behind_a_tile, 0, n);
     tcase_add_loop_test(t, readings_are_exact_in_every_shape, 0, n);
+    tcase_add_loop_test(t, a_row_of_a_large_batch_is_that_row_alone, 0, n);
     tcase_add_loop_test(t, readings_are_exact_for_extreme_codes, 0, n);
     tcase_add_loop_test(t, the_longest_rows_are_exact, 0, n);
     tcase_add_loop_test(t, ties_go_to_the_even_code, 0, n);
