@@ -14,6 +14,7 @@ TENSOR_LIBS += runtime/libtensor-portable.a
 runtime_libtensor_portable_a_CFLAGS = $(AM_CFLAGS) $(KERNEL_CFLAGS)
 runtime_libtensor_portable_a_SOURCES = \
 	runtime/tensor/float_kernels.inc.h runtime/tensor/attention.inc.h \
+	runtime/tensor/attention_keys.inc.h runtime/tensor/softmax.inc.h \
 	runtime/tensor/lanes.inc.h runtime/tensor/float_portable.c \
 	runtime/tensor/product.h runtime/tensor/readout.inc.h \
 	runtime/tensor/panel_sums.inc.h \
