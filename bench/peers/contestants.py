@@ -40,7 +40,7 @@ def all_contestants(paths):
     chip = ["--backend", "analog", "--conductance-bits", "8", "--profile", paths.profile]
     return [
         analogd(paths, "int8", 8, "--backend", "int8"),
-        analogd(paths, "analog 8-bit", 8, *chip),
+        analogd(paths, "analog8", 8, *chip),
         peer(paths, ["node"], "peer_llamacpp.mjs", "llama.cpp Q8_0", 8, "q8_0.gguf"),
         peer(paths, python, "peer_openvino.py", "OpenVINO int8", 8, "openvino-int8"),
         peer(paths, python, "peer_onnxruntime.py", "onnxruntime int8", 8, "onnxruntime-int8",

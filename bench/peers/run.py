@@ -97,15 +97,16 @@ def measure_limits(args):
     return limits
 
 
-def start_all(chosen, folder):
-    workers, failures = [], {}
+def start_all(chosen, folder, workers):
+    """Adds to workers; returns why others did not start."""
+    failures = {}
     for c in chosen:
         try:
             workers.append(Worker(c, folder))
         except (OSError, RuntimeError, KeyError) as error:
             failures[c.name] = str(error)
             print(f"{c.name}: {error}", file=sys.stderr)
-    return workers, failures
+    return failures
 
 
 def measure_round(workers, figures, limits, samples):
@@ -192,8 +193,10 @@ def main():
     start = time.monotonic()
     chosen = [c for c in contestants.all_contestants(args)
               if not args.only or c.name in args.only.split(",")]
-    workers, failures = start_all(chosen, args.node)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # no stopped process stays behind
+    workers = []
     try:
+        failures = start_all(chosen, args.node, workers)
         limits, figures = measure(args, workers)
         memory = {w.contestant.name: w.turn({"figure": "memory"}) for w in workers}
     finally:
