@@ -3,6 +3,7 @@
 
 #include "base/cpu.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <time.h>
 
@@ -21,7 +22,7 @@ static bool has_avx_vnni(void)
            __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax & 1u << 4);
 }
 
-unsigned aim_cpu_features(void)
+static unsigned ask_cpu(void)
 {
     unsigned features = 0;
     __builtin_cpu_init(); /* also asks XGETBV whether the system saves the registers */
@@ -34,6 +35,20 @@ unsigned aim_cpu_features(void)
         __builtin_cpu_supports("avx512vnni"))
         features |= AIM_CPU_AVX512_VNNI;
     return features;
+}
+
+/* Asked once: CPUID leaves a virtual machine, which takes microseconds, and callers
+ * draw noise by the block. */
+unsigned aim_cpu_features(void)
+{
+    enum { ASKED = 1u << 30 };
+    static atomic_uint known;
+    unsigned features = atomic_load_explicit(&known, memory_order_relaxed);
+    if (!features) {
+        features = ask_cpu() | ASKED;
+        atomic_store_explicit(&known, features, memory_order_relaxed);
+    }
+    return features & ~(unsigned)ASKED;
 }
 #elif defined(HAVE_ARM_KERNELS)
 unsigned aim_cpu_features(void)
