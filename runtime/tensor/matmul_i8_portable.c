@@ -6,14 +6,19 @@
  * 4 * n_groups. */
 typedef void dot_fn(const int8_t *codes, const int8_t *x, int n_groups, int32_t *sums);
 
+static inline void add_group(const int8_t *codes, const int8_t *x, int32_t *sums)
+{
+    for (int c = 0; c < AIM_PANEL; c++) {
+        const int8_t *w = codes + c * AIM_K_GROUP;
+        sums[c] += w[0] * x[0] + w[1] * x[1] + w[2] * x[2] + w[3] * x[3];
+    }
+}
+
 static void dot_panel(const int8_t *codes, const int8_t *x, int n_groups, int32_t *sums)
 {
     int32_t acc[AIM_PANEL] = {0};
     for (int g = 0; g < n_groups; g++, codes += AIM__PANEL_ROW, x += AIM_K_GROUP)
-        for (int c = 0; c < AIM_PANEL; c++) {
-            const int8_t *w = codes + c * AIM_K_GROUP;
-            acc[c] += w[0] * x[0] + w[1] * x[1] + w[2] * x[2] + w[3] * x[3];
-        }
+        add_group(codes, x, acc);
     memcpy(sums, acc, sizeof acc);
 }
 
@@ -21,12 +26,15 @@ static void dot_panel(const int8_t *codes, const int8_t *x, int n_groups, int32_
 static void dot_nibbles(const int8_t *codes, const int8_t *x, int n_groups, int32_t *sums)
 {
     int32_t acc[AIM_PANEL] = {0};
-    for (int g = 0; g < n_groups; g += 2, codes += AIM__PANEL_ROW, x += 2 * AIM_K_GROUP)
+    for (int g = 0; g < n_groups; g += 2, codes += AIM__PANEL_ROW, x += 2 * AIM_K_GROUP) {
+        int8_t low[AIM__PANEL_ROW], high[AIM__PANEL_ROW];
         for (int i = 0; i < AIM__PANEL_ROW; i++) {
-            int pair = (uint8_t)codes[i], j = i % AIM_K_GROUP;
-            acc[i / AIM_K_GROUP] +=
-                ((pair & 15) - 8) * x[j] + ((pair >> 4) - 8) * x[AIM_K_GROUP + j];
+            low[i] = (int8_t)(((uint8_t)codes[i] & 15) - 8);
+            high[i] = (int8_t)(((uint8_t)codes[i] >> 4) - 8);
         }
+        add_group(low, x, acc);
+        add_group(high, x + AIM_K_GROUP, acc);
+    }
     memcpy(sums, acc, sizeof acc);
 }
 

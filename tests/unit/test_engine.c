@@ -294,7 +294,6 @@ static const struct subject {
 } subjects[] = {{"int8", open_model, NULL},
                 {"f32", open_model, NULL},
                 {"int8", open_stretched, NULL},
-                {"int4", open_model, digital_chip},
                 {"analog", open_model, noisy_chip}};
 enum { N_SUBJECTS = sizeof subjects / sizeof subjects[0] };
 
