@@ -10,10 +10,10 @@ enum {
     INT8_ALONE = 1 << INT8,
 };
 
-#define DECODE(prefix, of, n, tokens, who)                                                         \
+#define DECODE(prefix, of, n, tokens, each_round, who)                                             \
     {                                                                                              \
         .name = prefix "decode_" #n, .run = bench_decode, .shape = of, .contestants = who,         \
-        .sequences = n, .prompt = SHORT_PROMPT, .answer = tokens                                   \
+        .sequences = n, .prompt = SHORT_PROMPT, .answer = tokens, .turns = each_round              \
     }
 #define PREFILL(n, who)                                                                            \
     {                                                                                              \
@@ -31,7 +31,8 @@ enum {
 #define CONTEXT(n)                                                                                 \
     {                                                                                              \
         .name = "scaling_context_" #n, .run = bench_decode, .shape = LLAMA_1B,                     \
-        .contestants = INT8_ALONE, .sequences = 1, .prompt = (n)-32, .answer = 32, .extra = true   \
+        .contestants = INT8_ALONE, .sequences = 1, .prompt = (n)-16, .answer = 8, .turns = 4,      \
+        .extra = true                                                                              \
     }
 #define SEQUENCES(n, tokens, on)                                                                   \
     {                                                                                              \
@@ -56,15 +57,14 @@ enum {
         .extra = true                                                                              \
     }
 
-/* Answers are as long as a turn of one or two seconds allows. */
 static const bench_case cases[] = {
-    DECODE("", LLAMA_1B, 1, 48, ALL_CONTESTANTS),
-    DECODE("", LLAMA_1B, 2, 40, INT8_ALONE),
-    DECODE("", LLAMA_1B, 4, 32, INT8_ALONE),
-    DECODE("", LLAMA_1B, 8, 24, INT8_ALONE),
-    DECODE("", LLAMA_1B, 16, 16, ALL_CONTESTANTS),
-    DECODE("", LLAMA_1B, 32, 12, ALL_CONTESTANTS),
-    DECODE("", LLAMA_1B, 64, 8, ALL_CONTESTANTS),
+    DECODE("", LLAMA_1B, 1, 6, 8, ALL_CONTESTANTS),
+    DECODE("", LLAMA_1B, 2, 6, 6, INT8_ALONE),
+    DECODE("", LLAMA_1B, 4, 6, 6, INT8_ALONE),
+    DECODE("", LLAMA_1B, 8, 6, 4, INT8_ALONE),
+    DECODE("", LLAMA_1B, 16, 6, 4, ALL_CONTESTANTS),
+    DECODE("", LLAMA_1B, 32, 6, 2, ALL_CONTESTANTS),
+    DECODE("", LLAMA_1B, 64, 6, 1, ALL_CONTESTANTS),
     PREFILL(256, 1 << INT8 | 1 << INT4 | 1 << ANALOG8),
     PREFILL(1024, 1 << INT8 | 1 << INT4 | 1 << ANALOG8),
     {.name = "best_of_16_ratio",
@@ -86,22 +86,23 @@ static const bench_case cases[] = {
      .shape = LLAMA_1B,
      .contestants = INT8_ALONE,
      .sequences = 1,
-     .prompt = 8192 - 32,
-     .answer = 32},
+     .prompt = 8192 - 16,
+     .answer = 8,
+     .turns = 4},
     {.name = "program_1b_analog8",
      .suffixes = {"_ready", "_noise"},
      .run = bench_programming,
      .shape = LLAMA_1B},
     /* Few at a time, for the sake of memory. */
-    DECODE("phi3_", PHI3_MINI, 1, 16, 1 << INT8 | 1 << ANALOG8),
-    DECODE("phi3_", PHI3_MINI, 16, 6, 1 << INT8 | 1 << ANALOG8),
-    DECODE("phi3_", PHI3_MINI, 1, 16, 1 << INT4),
-    DECODE("phi3_", PHI3_MINI, 16, 6, 1 << INT4),
-    DECODE("phi3_", PHI3_MINI, 1, 16, 1 << ANALOG16),
-    DECODE("phi3_", PHI3_MINI, 16, 6, 1 << ANALOG16),
-    DECODE("shipped_", SHIPPED, 1, 400, ALL_CONTESTANTS),
-    DECODE("shipped_", SHIPPED, 8, 400, ALL_CONTESTANTS),
-    DECODE("shipped_", SHIPPED, 64, 200, ALL_CONTESTANTS),
+    DECODE("phi3_", PHI3_MINI, 1, 4, 4, 1 << INT8 | 1 << ANALOG8),
+    DECODE("phi3_", PHI3_MINI, 16, 6, 1, 1 << INT8 | 1 << ANALOG8),
+    DECODE("phi3_", PHI3_MINI, 1, 4, 4, 1 << INT4),
+    DECODE("phi3_", PHI3_MINI, 16, 6, 1, 1 << INT4),
+    DECODE("phi3_", PHI3_MINI, 1, 4, 4, 1 << ANALOG16),
+    DECODE("phi3_", PHI3_MINI, 16, 6, 1, 1 << ANALOG16),
+    DECODE("shipped_", SHIPPED, 1, 400, 1, ALL_CONTESTANTS),
+    DECODE("shipped_", SHIPPED, 8, 400, 1, ALL_CONTESTANTS),
+    DECODE("shipped_", SHIPPED, 64, 200, 1, ALL_CONTESTANTS),
     {.name = "shipped_64_overhead",
      .run = bench_overhead,
      .shape = SHIPPED,

@@ -20,7 +20,10 @@ struct bench_case {
     int prompt;  /* tokens */
     int answer;  /* tokens of each */
     int threads; /* 0: all */
-    bool extra;  /* not in the usual run: only if asked for by name */
+    /* Turns a round: short ones, each beside limits of its own, where the machine's
+     * bandwidth changes within a second; 0: one. */
+    int turns;
+    bool extra; /* not in the usual run: only if asked for by name */
 };
 
 /* How often everything is measured; the medians count. */

@@ -76,13 +76,13 @@ static void enter(contest *t, enum contestant who)
         t->kind->warm_up(t->c, t->models[who]);
 }
 
-/* The machine's limits before and after a turn count for it. Every other round goes
+/* The machine's limits before and after a turn count for it. Every other one goes
  * backwards, so that a machine that gets slower or faster meets all alike. */
-static void run_round(contest *t, int round)
+static void run_turn(contest *t, int turn)
 {
     double rate[CONTESTANTS] = {0};
     for (int i = 0; i < CONTESTANTS; i++) {
-        int who = round % 2 ? CONTESTANTS - 1 - i : i;
+        int who = turn % 2 ? CONTESTANTS - 1 - i : i;
         const aim_model *m = t->models[who];
         if (!m)
             continue;
@@ -107,8 +107,9 @@ static void run_contest(const bench_case *c, const contest_kind *kind)
     }
     for (int who = 0; who < CONTESTANTS; who++)
         enter(&t, who);
-    for (int round = 0; round < cases_rounds(); round++)
-        run_round(&t, round);
+    int turns = cases_rounds() * (c->turns ? c->turns : 1);
+    for (int turn = 0; turn < turns && turn < MAX_ROUNDS; turn++)
+        run_turn(&t, turn);
     for (int who = 0; who < CONTESTANTS; who++)
         figure_report(&t.rates[who]);
     for (int i = 0; i < PAIRS; i++)

@@ -98,7 +98,7 @@ void figure_add_beside(figure *f, double value, double limit, machine_limits mac
     figure_add(f, value, limit);
 }
 
-/* The medians, and the smallest and largest of what is compared. */
+/* The medians, and the quartiles of what is compared. */
 typedef struct summary {
     double value, limit, share, low, high;
     double bandwidth, int8_macs;
@@ -116,9 +116,9 @@ static summary summarise(const figure *f)
                  .int8_macs = median(sorted.int8_macs, f->rounds)};
     if (s.limit > 0)
         s.share = median(share, f->rounds);
-    const double *compared = s.limit > 0 ? share : sorted.value;
-    s.low = compared[0];
-    s.high = compared[f->rounds - 1];
+    double *compared = s.limit > 0 ? share : sorted.value;
+    s.low = quantile(compared, f->rounds, 0.25);
+    s.high = quantile(compared, f->rounds, 0.75);
     return s;
 }
 

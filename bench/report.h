@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-enum { MAX_ROUNDS = 9, FIGURE_NAME = 64 };
+enum { MAX_ROUNDS = 64, FIGURE_NAME = 64 };
 
 /* What the rounds of one figure gave. Machines that others share change by a factor
  * of two within minutes, so each round has a limit of its own. */
@@ -39,8 +39,8 @@ figure figure_named(const char *name, const char *unit, bool lower);
 void figure_add(figure *f, double value, double limit);
 /* The same with a limit that was made from these limits of the machine. */
 void figure_add_beside(figure *f, double value, double limit, machine_limits machine);
-/* Prints the medians of value, limit and share, and the range of the shares (of the
- * values, without a limit), if the figure is asked for. */
+/* Prints the medians of value, limit and share, and what the middle half of the shares
+ * (of the values, without a limit) lies between, if the figure is asked for. */
 void figure_report(const figure *f);
 /* A figure of one round. */
 void report(const char *name, double value, const char *unit, double limit, bool lower);

@@ -43,7 +43,7 @@ enum {
     /* The same for elements that are treated one by one. */
     SMALL_STEP = 1 << 14,
     /* Ranges of panels a thread: more than one, since threads may be held up. */
-    RANGES_A_THREAD = 4,
+    RANGES_A_THREAD = 8,
 };
 
 /* Rows in tasks of about the same size. */
