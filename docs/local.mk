@@ -16,6 +16,7 @@ nobase_dist_doc_DATA = \
 	docs/metrics.md \
 	docs/models.md \
 	docs/operators.md \
+	docs/peers.json \
 	docs/peers.md \
 	docs/research.md \
 	docs/scaling.json \

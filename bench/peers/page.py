@@ -32,7 +32,8 @@ def tables(result):
     limits = result["limits"]
     yield (f"{result['processor']}, {result['threads']} threads, medians of "
            f"{result['rounds']} rounds. Read bandwidth {limits['read_bandwidth'] / 1e9:.1f} GB/s, "
-           f"int8 peak {limits['int8_peak'] / 1e12:.2f} Tops, measured in each round.")
+           f"int8 peak {limits['int8_peak'] / 1e12:.2f} Tops, the medians of what was measured "
+           "around each figure.")
     yield ""
     yield "Decoding, tokens a second of all sequences together, and the share of the limit:"
     yield ""

@@ -6,10 +6,11 @@
          [--rounds N] [--only NAME,...] [--figures NAME,...] [--out FILE] [--page FILE]
 
 Each contestant loads its model in a process of its own, and all but the one whose turn
-it is are stopped (SIGSTOP). A round measures the limits of the machine and then each
-figure of each contestant; printed is the median of the rounds, one JSON object a line,
-beside the limit for that contestant's own format. A contestant that does not start is
-left out with its message. README.md beside this file says how the models are made.
+it is are stopped (SIGSTOP). In each round all contestants have their turn at each figure,
+between two measurements of the machine; printed are the medians of the rounds, one JSON
+object a line, beside the limit for that contestant's own format. A contestant that does
+not start is left out with its message. README.md beside this file says how the models
+are made.
 Standard library only.
 """
 import argparse
@@ -28,7 +29,7 @@ import page
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
-DECODE_SECONDS = 0.8
+DECODE_SECONDS = 0.5
 DECODE_PROMPT = 4
 
 # name -> what the worker is asked for
@@ -109,15 +110,22 @@ def start_all(chosen, folder, workers):
     return failures
 
 
-def measure_round(workers, figures, limits, samples):
-    """Adds to samples, by contestant and figure, (value, limit) pairs."""
-    for name in figures:
-        for w in workers:
-            answer = w.turn(FIGURES[name])
-            print(w.contestant.name, name, answer, file=sys.stderr)
-            if "value" in answer:
-                pair = answer["value"], limit_of(w.contestant, name, limits)
-                samples.setdefault((w.contestant.name, name), []).append(pair)
+def middle(before, after):
+    return {name: (before[name] + after[name]) / 2 for name in before}
+
+
+def measure_figure(args, workers, name, samples):
+    """Every contestant's turn at one figure, between two measurements of the machine,
+    whose mean is returned. Adds to samples, by contestant and figure, (value, limit)."""
+    before = measure_limits(args)
+    answers = [(w.contestant, w.turn(FIGURES[name])) for w in workers]
+    limits = middle(before, measure_limits(args))
+    for contestant, answer in answers:
+        print(contestant.name, name, answer, file=sys.stderr)
+        if "value" in answer:
+            pair = answer["value"], limit_of(contestant, name, limits)
+            samples.setdefault((contestant.name, name), []).append(pair)
+    return limits
 
 
 def limit_of(contestant, name, limits):
@@ -180,8 +188,8 @@ def parse_args():
 def measure(args, workers):
     limits, samples = [], {}
     for _ in range(args.rounds):
-        limits.append(measure_limits(args))
-        measure_round(workers, args.figures.split(","), limits[-1], samples)
+        for name in args.figures.split(","):
+            limits.append(measure_figure(args, workers, name, samples))
     median = {k: statistics.median(one[k] for one in limits) for k in limits[0]}
     figures = [figure_of(w.contestant, name, samples[w.contestant.name, name])
                for w in workers for name in FIGURES if (w.contestant.name, name) in samples]
