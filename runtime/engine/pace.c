@@ -6,10 +6,16 @@
 /* A step with prompt rows over one without, on the average: single ones last longer. */
 #define STRETCH 1.8
 
+/* How much longer a step may seem to have become at once, as one may be held up. */
+#define RISE 1.25
+
+/* Where the number of those who decode goes to and fro, most steps must still take
+ * more than one row. */
 static bool stale(const aim_pace *p, int decoding)
 {
+    bool others = decoding > 2 * p->alone_rows || 2 * decoding < p->alone_rows;
     return p->alone_rows == 0 || p->since_alone >= AIM_PACE_REMEASURE ||
-           decoding > 2 * p->alone_rows || 2 * decoding < p->alone_rows;
+           (others && p->since_alone >= AIM_PACE_APART);
 }
 
 static int clamp(double rows, int least, int most)
@@ -32,24 +38,41 @@ int aim__pace_rows(const aim_pace *p, int decoding, int most)
     return clamp(rows, AIM_PACE_LEAST, most);
 }
 
+/* The longest that a step without prompt rows is believed to take. */
+static double believable(const aim_pace *p, int decoding)
+{
+    int more = decoding > p->alone_rows ? decoding : p->alone_rows;
+    return RISE * p->alone_seconds * more / p->alone_rows;
+}
+
+/* Falls at once; what rises by more than is believed is soon measured again. */
 static void observe_alone(aim_pace *p, int decoding, double seconds)
 {
-    bool like_before =
-        p->alone_rows > 0 && decoding <= 2 * p->alone_rows && 2 * decoding >= p->alone_rows;
-    p->alone_seconds = like_before ? p->alone_seconds + (seconds - p->alone_seconds) / 4 : seconds;
+    bool held_up = p->alone_rows > 0 && seconds > believable(p, decoding);
+    p->alone_seconds = held_up ? believable(p, decoding) : seconds;
     p->alone_rows = decoding;
-    p->since_alone = 0;
+    p->since_alone = held_up ? AIM_PACE_REMEASURE - AIM_PACE_APART : 0;
+}
+
+/* Without its prompt rows the step would not have been longer. Where it was far shorter,
+ * the step measured was held up: another is, and soon. */
+static void lower_alone(aim_pace *p, double seconds)
+{
+    if (2 * seconds < p->alone_seconds)
+        p->since_alone = AIM_PACE_REMEASURE;
+    if (seconds < p->alone_seconds)
+        p->alone_seconds = seconds;
 }
 
 /* Rises at once and falls slowly: a step that is too long is felt, one that could have
  * been longer is not. */
 static void observe_rows(aim_pace *p, int prompt_rows, double seconds)
 {
-    double each = seconds > p->alone_seconds ? (seconds - p->alone_seconds) / prompt_rows : 0;
-    double change = each - p->row_seconds;
+    p->since_alone++;
+    lower_alone(p, seconds);
+    double change = (seconds - p->alone_seconds) / prompt_rows - p->row_seconds;
     p->row_seconds += change > 0 ? change : change / 8;
     p->tried = prompt_rows > p->tried / 2 ? prompt_rows : p->tried / 2;
-    p->since_alone++;
 }
 
 void aim__pace_observe(aim_pace *p, int decoding, int prompt_rows, double seconds)

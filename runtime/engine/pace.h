@@ -9,7 +9,7 @@
 #define AIM_ENGINE_PACE_H
 
 typedef struct aim_pace {
-    double alone_seconds; /* of a step without prompt rows, running mean */
+    double alone_seconds; /* of a step without prompt rows, of late */
     double row_seconds;   /* what a prompt row adds to it, running mean; 0: not known */
     int alone_rows;       /* decoding rows of that step; 0: never measured */
     int since_alone;      /* steps with prompt rows since then */
@@ -18,12 +18,14 @@ typedef struct aim_pace {
 
 enum {
     AIM_PACE_LEAST = 8,      /* prompt rows that a step takes however long they last */
-    AIM_PACE_REMEASURE = 32, /* steps with prompt rows between two without */
+    AIM_PACE_REMEASURE = 32, /* steps with prompt rows between two without, at most */
+    AIM_PACE_APART = 4,      /* and at least, once it is known how long those last */
 };
 
-/* Prompt rows of the next step, in which `decoding` sequences have one row each: from
- * 1 to most (or most, if that is below 1), and most if nobody decodes. It is 1 where the time of a
- * step without prompt rows has to be measured: one row hardly counts, and the prompt goes on. */
+/* Prompt rows of the next step, in which `decoding` sequences have one row each: from 1
+ * to most (or most, if that is below 1), and most if nobody decodes. It is 1 where the
+ * time of a step without prompt rows has to be measured: one row hardly counts, and the
+ * prompt goes on. */
 int aim__pace_rows(const aim_pace *p, int decoding, int most);
 
 /* A step with so many rows of either kind took so long. */

@@ -2,13 +2,13 @@
 /* scheduler.h - who takes part in the next step. Engine thread only.
  *
  * Groups wait in order of arrival. A group starts when a slot for each of its
- * candidates and the blocks of its prompt are there. Running sequences are
- * served oldest first: one row each while decoding, and together at most
- * prefill_chunk prompt rows a step, and beside decoding sequences as many as pace.h
- * has it, so that a long prompt does not hold up the answers of others. When blocks run out, a
- * sequence whose reader is slow, else the youngest, gives its blocks up and is recomputed later, to
- * the same bits. A slow reader keeps its slot, but no blocks that others want. A sequence whose
- * length comes to need other rotary factors is recomputed in the same way. */
+ * candidates and the blocks of its prompt are there. Running sequences are served oldest
+ * first: one row each while decoding, and together at most prefill_chunk prompt rows a
+ * step, and beside decoding sequences as many as pace.h has it, so that a long prompt
+ * does not hold up the answers of others. When blocks run out, a sequence whose reader is
+ * slow, else the youngest, gives its blocks up and is recomputed later, to the same bits.
+ * A slow reader keeps its slot, but no blocks that others want. A sequence whose length
+ * comes to need other rotary factors is recomputed in the same way. */
 #ifndef AIM_ENGINE_SCHEDULER_H
 #define AIM_ENGINE_SCHEDULER_H
 

@@ -30,11 +30,16 @@ static double step_time(const machine *m, int prompt_rows)
     return m->fixed + paid * m->row;
 }
 
+static int run_step_beside(aim_pace *p, const machine *m, int decoding)
+{
+    int rows = aim__pace_rows(p, decoding, MOST);
+    aim__pace_observe(p, decoding, rows, step_time(m, rows));
+    return rows;
+}
+
 static int run_step(aim_pace *p, const machine *m)
 {
-    int rows = aim__pace_rows(p, DECODING, MOST);
-    aim__pace_observe(p, DECODING, rows, step_time(m, rows));
-    return rows;
+    return run_step_beside(p, m, DECODING);
 }
 
 /* From the first step on, no step with more than the least rows takes much more than
@@ -64,6 +69,9 @@ START_TEST(measures_anew_when_others_decode)
     ck_assert_int_eq(aim__pace_rows(&p, 4, MOST), 1);
     aim__pace_observe(&p, 4, 0, 10e-3);
     ck_assert_int_eq(aim__pace_rows(&p, 4, MOST), AIM_PACE_LEAST);
+    ck_assert_int_eq(aim__pace_rows(&p, 9, MOST), AIM_PACE_LEAST);
+    for (int i = 0; i < AIM_PACE_APART; i++)
+        aim__pace_observe(&p, 4, AIM_PACE_LEAST, 20e-3);
     ck_assert_int_eq(aim__pace_rows(&p, 8, MOST), AIM_PACE_LEAST);
     ck_assert_int_eq(aim__pace_rows(&p, 9, MOST), 1);
     ck_assert_int_eq(aim__pace_rows(&p, 2, MOST), AIM_PACE_LEAST);
@@ -109,6 +117,41 @@ START_TEST(recovers_from_a_step_held_up)
 }
 END_TEST
 
+/* Nor may a step without prompt rows that was held up make others long: it is the first
+ * one measured, one like those before, or the first with others who decode. */
+START_TEST(recovers_from_a_measured_step_held_up)
+{
+    static const struct {
+        int steps, decoding; /* before, and how many decoded in them */
+        int long_steps;      /* that may follow */
+    } rows[] = {{0, DECODING, 0}, {30, DECODING, 0}, {30, 1, 1}};
+    const machine *m = &machines[0];
+    aim_pace p = {0};
+    for (int i = 0; i < rows[_i].steps; i++)
+        run_step_beside(&p, m, rows[_i].decoding);
+    aim__pace_observe(&p, DECODING, 1, 5.0);
+    int long_steps = 0, last = 0;
+    for (int i = 0; i < 40; i++) {
+        int now = run_step(&p, m);
+        long_steps += step_time(m, now) > 2.3 * m->fixed;
+        last = now > 1 ? now : last;
+    }
+    ck_assert_int_le(long_steps, rows[_i].long_steps);
+    ck_assert_msg(last >= m->least && last <= m->most, "%d rows", last);
+}
+END_TEST
+
+/* Every step differs from the one before: a prompt goes on all the same. */
+START_TEST(numbers_that_alternate_do_not_hold_a_prompt_up)
+{
+    aim_pace p = {0};
+    int rows = 0;
+    for (int i = 0; i < 200; i++)
+        rows += run_step_beside(&p, &machines[0], i % 2 ? 3 : 1);
+    ck_assert_int_ge(rows, 200 * machines[0].least / 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("pace");
@@ -118,6 +161,8 @@ int main(void)
     tcase_add_test(tc, whole_chunks_where_nobody_waits);
     tcase_add_test(tc, never_more_than_there_is_room_for);
     tcase_add_test(tc, recovers_from_a_step_held_up);
+    tcase_add_loop_test(tc, recovers_from_a_measured_step_held_up, 0, 3);
+    tcase_add_test(tc, numbers_that_alternate_do_not_hold_a_prompt_up);
     suite_add_tcase(s, tc);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
