@@ -20,7 +20,7 @@ runtime_libengine_a_SOURCES = \
 	runtime/engine/sampler.c runtime/engine/sampler.h \
 	runtime/engine/scheduler.c runtime/engine/scheduler.h \
 	runtime/engine/selection.c runtime/engine/selection.h \
-	runtime/engine/selection_exact.c runtime/engine/selection_impl.h \
+	runtime/engine/selection_exact.c \
 	runtime/engine/sequence.c runtime/engine/sequence.h \
 	runtime/engine/served_model.c runtime/engine/served_model.h \
 	runtime/engine/step.c runtime/engine/step.h \

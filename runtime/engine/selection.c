@@ -2,7 +2,6 @@
 #include "engine/selection.h"
 
 #include "base/float_bits.h"
-#include "engine/selection_impl.h"
 
 /* A positive number below which there is no other. */
 #define LEAST 0x1p-149f
@@ -97,6 +96,14 @@ static bool find(search *s)
     return true;
 }
 
+/* Of the tokens equal to `value` keep the first `kept` ids. */
+static void keep_equal(float *p, int vocab, float value, int kept)
+{
+    for (int i = 0; i < vocab; i++)
+        if (p[i] == value && --kept < 0)
+            p[i] = 0;
+}
+
 /* Drop all below the value that was found, and of those equal to it all but the first
  * `kept` ids. */
 static void drop_behind(const search *s, float *p, int vocab, int kept)
@@ -104,14 +111,7 @@ static void drop_behind(const search *s, float *p, int vocab, int kept)
     float value = aim_bits_float(s->low);
     s->kernels->zero_below(p, vocab, value);
     if (kept < s->n_low - s->n_high)
-        aim__keep_equal(p, vocab, value, kept);
-}
-
-void aim__keep_equal(float *p, int vocab, float value, int kept)
-{
-    for (int i = 0; i < vocab; i++)
-        if (p[i] == value && --kept < 0)
-            p[i] = 0;
+        keep_equal(p, vocab, value, kept);
 }
 
 void aim__keep_best(const aim_kernels *k, float *p, int vocab, int top_k, void *room)

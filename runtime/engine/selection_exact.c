@@ -2,8 +2,6 @@
 /* selection_exact.c - nucleus and draw as they are defined, token after token. */
 #include "engine/selection.h"
 
-#include "engine/selection_impl.h"
-
 /* A token and its unnormalised probability. */
 typedef struct candidate {
     float p;

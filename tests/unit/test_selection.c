@@ -195,6 +195,97 @@ START_TEST(ties_are_too_close_to_call)
 }
 END_TEST
 
+enum { STEEP = 4096 };
+
+/* Probabilities over many powers of two, so that each sum of many rounds. */
+static void steep(float *p)
+{
+    for (int i = 0; i < STEEP; i++)
+        p[i] = (float)exp(-60 * uniform(5, i));
+}
+
+/* `sum` of `total` as a share, and the doubles beside it. */
+static int shares_about(double sum, double total, double out[3])
+{
+    double share = sum / total;
+    double all[] = {nextafter(share, 0), share, nextafter(share, 2)};
+    int n = 0;
+    for (int i = 0; i < 3; i++)
+        if (all[i] > 0 && all[i] < 1)
+            out[n++] = all[i];
+    return n;
+}
+
+static double sum_of(const float *p)
+{
+    double total = 0;
+    for (int i = 0; i < STEEP; i++)
+        total += (double)p[i];
+    return total;
+}
+
+/* Where a draw lies upon the bound of two tokens, the order of the sums tells which it
+ * is: that is left to the definition, or decided like it. */
+START_TEST(draws_upon_a_bound_are_those_of_the_definition)
+{
+    const aim_kernels *rows[8];
+    int n_rows = usable_kernels(rows, 8);
+    float p[STEEP];
+    steep(p);
+    double total = sum_of(p), sum = 0, draws[3];
+    for (int i = 0; i < STEEP; i++) {
+        sum += (double)p[i];
+        int n = shares_about(sum, total, draws);
+        for (int j = 0; j < n; j++) {
+            int32_t expected = aim__draw_exactly(p, STEEP, draws[j]);
+            for (int row = 0; row < n_rows; row++) {
+                int32_t id = aim__draw(rows[row], p, STEEP, draws[j]);
+                ck_assert_msg(id < 0 || id == expected, "%s: token %d, not %d, of %.17g",
+                              rows[row]->name, id, expected, draws[j]);
+            }
+        }
+    }
+}
+END_TEST
+
+static int descending(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x < y) - (x > y);
+}
+
+static void compare_nuclei(const aim_kernels *k, const float *p, double share, void *room)
+{
+    float quick[STEEP], exact[STEEP];
+    memcpy(quick, p, sizeof quick);
+    if (!aim__keep_nucleus(k, quick, STEEP, share, room))
+        return;
+    memcpy(exact, p, sizeof exact);
+    aim__keep_nucleus_exactly(exact, STEEP, share, false, room);
+    ck_assert_msg(memcmp(quick, exact, sizeof quick) == 0, "%s: %.17g", k->name, share);
+}
+
+START_TEST(nuclei_upon_a_bound_are_those_of_the_definition)
+{
+    const aim_kernels *rows[8];
+    int n_rows = usable_kernels(rows, 8);
+    void *room = room_for(aim__selection_room(STEEP));
+    float p[STEEP], sorted[STEEP];
+    steep(p);
+    memcpy(sorted, p, sizeof p);
+    qsort(sorted, STEEP, sizeof *sorted, descending);
+    double total = sum_of(p), sum = 0, shares[3];
+    for (int i = 0; i < STEEP; i++) {
+        sum += (double)sorted[i];
+        int n = i % 8 ? 0 : shares_about(sum, total, shares);
+        for (int j = 0; j < n; j++)
+            for (int row = 0; row < n_rows; row++)
+                compare_nuclei(rows[row], p, shares[j], room);
+    }
+    free(room);
+}
+END_TEST
+
 /* Others are not, so that the quick way is in use. */
 START_TEST(others_are_decided_at_once)
 {
@@ -293,6 +384,8 @@ int main(void)
     tcase_add_loop_test(tc, draws_as_if_sorted, 0, N_KINDS);
     tcase_add_loop_test(tc, draws_as_if_sorted_from_many, 0, 3);
     tcase_add_test(tc, ties_are_too_close_to_call);
+    tcase_add_test(tc, draws_upon_a_bound_are_those_of_the_definition);
+    tcase_add_test(tc, nuclei_upon_a_bound_are_those_of_the_definition);
     tcase_add_test(tc, others_are_decided_at_once);
     tcase_add_loop_test(tc, ranks_as_if_sorted, 0, N_KINDS);
     tcase_add_loop_test(tc, kernels_give_the_same_bits, 0, N_KINDS);
