@@ -145,7 +145,7 @@ static void run(aim_model *m, int n)
 static const struct {
     const char *backend;
     aim_chip (*chip)(void);
-} backends[] = {{"int8", NULL}, {"analog", noisy_chip}};
+} backends[] = {{"int8", NULL}, {"int4", NULL}, {"f32", NULL}, {"analog", noisy_chip}};
 
 START_TEST(nothing_is_allocated_between_tokens)
 {
