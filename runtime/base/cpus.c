@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config.h" /* sched_getaffinity is a GNU extension */
+#include "config.h" /* affinity is a GNU extension */
 
 #include "base/cpus.h"
 
@@ -7,7 +7,7 @@
 
 #include <assert.h>
 #include <sched.h>
-#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,14 +15,14 @@
 
 enum { PATH_ROOM = 4608 + 64, LINE_ROOM = 8192, MAX_NODES = 256 };
 
-/* The first line of a file; false if there is none. */
+/* The first line of a file; false if there is none, or not all of it. */
 static bool read_line(const char *path, char *line, size_t room)
 {
     FILE *f = fopen(path, "re");
-    bool any = f && fgets(line, (int)room, f);
+    bool whole = f && fgets(line, (int)room, f) && strchr(line, '\n');
     if (f)
         fclose(f);
-    return any;
+    return whole;
 }
 
 /* ---- quotas ------------------------------------------------------------------ */
@@ -98,6 +98,30 @@ int aim_cpu_nodes(const char *root, int node[AIM_MAX_CPUS])
     return n > 0 ? n : 1;
 }
 
+/* ---- placement --------------------------------------------------------------- */
+
+void aim_cpu_map_make(const char *root, const aim_cpu_set *set, aim_cpu_map *map)
+{
+    int node[AIM_MAX_CPUS], n_nodes = aim_cpu_nodes(root, node);
+    map->n_cpus = 0;
+    for (int n = 0; n < n_nodes; n++)
+        for (int i = 0; i < AIM_MAX_CPUS; i++)
+            if (node[i] == n && set->has[i]) {
+                map->cpu[map->n_cpus] = i;
+                map->node[map->n_cpus++] = n;
+            }
+}
+
+void aim_cpu_place(const aim_cpu_map *map, int thread, int threads, aim_cpu_set *place)
+{
+    *place = (aim_cpu_set){0};
+    if (threads < 2 || map->n_cpus == 0 || map->node[0] == map->node[map->n_cpus - 1])
+        return;
+    int node = map->node[(int64_t)map->n_cpus * thread / threads];
+    for (int i = 0; i < map->n_cpus; i++)
+        place->has[map->cpu[i]] = map->node[i] == node;
+}
+
 /* ---- this process ------------------------------------------------------------ */
 
 static bool read_affinity(cpu_set_t *set)
@@ -115,19 +139,27 @@ int aim_cpu_count(void)
     return n > 0 ? n : 1;
 }
 
-void aim_cpu_map_read(aim_cpu_map *map)
+void aim_cpu_affinity(aim_cpu_set *set)
 {
     static_assert(AIM_MAX_CPUS <= CPU_SETSIZE, "the kernel's set holds them all");
-    int node[AIM_MAX_CPUS];
-    cpu_set_t set;
-    map->n_cpus = 0;
-    map->n_nodes = aim_cpu_nodes("", node);
-    if (!read_affinity(&set))
-        return;
-    for (int n = 0; n < map->n_nodes; n++)
-        for (int i = 0; i < AIM_MAX_CPUS; i++)
-            if (node[i] == n && CPU_ISSET(i, &set)) {
-                map->cpu[map->n_cpus] = i;
-                map->node[map->n_cpus++] = n;
-            }
+    cpu_set_t kernel;
+    bool known = read_affinity(&kernel);
+    for (int i = 0; i < AIM_MAX_CPUS; i++)
+        set->has[i] = known && CPU_ISSET(i, &kernel);
+}
+
+void aim_cpu_keep_to(const aim_cpu_set *set, aim_cpu_set *before)
+{
+    cpu_set_t kernel;
+    CPU_ZERO(&kernel);
+    for (int i = 0; i < AIM_MAX_CPUS; i++)
+        if (set->has[i])
+            CPU_SET(i, &kernel);
+    bool none = CPU_COUNT(&kernel) == 0;
+    if (before && none)
+        *before = *set;
+    else if (before)
+        aim_cpu_affinity(before);
+    if (!none)
+        sched_setaffinity(0, sizeof kernel, &kernel);
 }

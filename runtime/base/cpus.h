@@ -3,6 +3,8 @@
 #ifndef AIM_BASE_CPUS_H
 #define AIM_BASE_CPUS_H
 
+#include <stdbool.h>
+
 enum { AIM_MAX_CPUS = 1024 }; /* those with higher numbers are not used by number */
 
 /* How many there are: the affinity mask, lowered by the quotas of control groups. */
@@ -17,13 +19,29 @@ int aim_cpu_quota(const char *root);
  * nodes have CPUs, at least 1. root as above. */
 int aim_cpu_nodes(const char *root, int node[AIM_MAX_CPUS]);
 
-/* The CPUs of the affinity mask, those of a node together. */
+typedef struct aim_cpu_set {
+    bool has[AIM_MAX_CPUS]; /* by number */
+} aim_cpu_set;
+
+/* What the calling thread may run on; none if that cannot be told. */
+void aim_cpu_affinity(aim_cpu_set *set);
+
+/* Keep the calling thread to these; none: leave it as it is. A hint, which may fail.
+ * before, unless NULL: what a second call puts things back with. */
+void aim_cpu_keep_to(const aim_cpu_set *set, aim_cpu_set *before);
+
+/* CPUs, those of a node together. */
 typedef struct aim_cpu_map {
-    int n_cpus; /* 0: unknown */
-    int n_nodes;
+    int n_cpus;
     int cpu[AIM_MAX_CPUS], node[AIM_MAX_CPUS]; /* [n_cpus] number and node of each */
 } aim_cpu_map;
 
-void aim_cpu_map_read(aim_cpu_map *map);
+/* Those of a set. root as above. */
+void aim_cpu_map_make(const char *root, const aim_cpu_set *set, aim_cpu_map *map);
+
+/* Where one of so many threads is kept, if each is to stay on one node: the CPUs of the
+ * node that its place among those of the map lies in. None where there is no choice:
+ * all are of one node, or there is one thread, which the kernel may put anywhere. */
+void aim_cpu_place(const aim_cpu_map *map, int thread, int threads, aim_cpu_set *place);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config.h" /* affinity is a GNU extension */
+#include "config.h" /* pthread_setname_np */
 
 #include "base/pool.h"
 
 #include "base/alloc.h"
+#include "base/cpu.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -28,6 +29,7 @@ struct aim_pool {
     pthread_t *workers;
     int n_started;
     struct seat *seats; /* [threads] */
+    aim_cpu_set owner;  /* where it is kept if it asks for that */
 
     aim_task_fn *fn;
     void *arg;
@@ -39,9 +41,15 @@ struct aim_pool {
     _Atomic bool stop;
 };
 
-/* How long a worker looks for the next run before it sleeps. The layers of a
- * step follow each other within a few microseconds. */
-enum { SPINS = 4000 };
+enum {
+    /* How long a worker looks for the next run before it sleeps. The layers of a step
+     * follow each other within a few microseconds. */
+    SPIN_NS = 50000,
+    /* Looks between two at the clock, whose pauses take from 10 to 60 ns each. */
+    LOOKS = 64,
+    /* Looks for the end of a run before the CPU is offered to others. */
+    PATIENCE = 4000,
+};
 
 static inline void relax(void)
 {
@@ -120,16 +128,25 @@ static bool open_round(aim_pool *p, uint64_t seen, uint64_t *round)
     return (*round & 1) && *round != seen;
 }
 
+/* True as soon as there is something to do or the pool stops. */
+static bool spin(aim_pool *p, uint64_t seen, uint64_t *round)
+{
+    uint64_t end = aim_now_ns() + SPIN_NS;
+    do {
+        for (int i = 0; i < LOOKS; i++) {
+            if (open_round(p, seen, round) || atomic_load(&p->stop))
+                return true;
+            relax();
+        }
+    } while (aim_now_ns() < end);
+    return false;
+}
+
 /* Wait for a run other than `seen`; false when the pool stops. */
 static bool wait_round(aim_pool *p, uint64_t seen, uint64_t *round)
 {
-    for (int i = 0; i < SPINS; i++) {
-        if (open_round(p, seen, round))
-            return true;
-        if (atomic_load(&p->stop))
-            return false;
-        relax();
-    }
+    if (spin(p, seen, round))
+        return !atomic_load(&p->stop);
     pthread_mutex_lock(&p->lock);
     atomic_fetch_add(&p->sleepers, 1);
     while (!open_round(p, seen, round) && !atomic_load(&p->stop))
@@ -142,47 +159,37 @@ static bool wait_round(aim_pool *p, uint64_t seen, uint64_t *round)
 struct start {
     aim_pool *pool;
     int worker;
+    aim_cpu_set place; /* within a node the kernel knows better what else runs there */
 };
 
 static void *work(void *arg)
 {
-    struct start start = *(struct start *)arg;
-    aim_free(arg);
-    aim_pool *p = start.pool;
-    struct seat *seat = &p->seats[start.worker];
+    struct start *start = arg;
+    aim_pool *p = start->pool;
+    int worker = start->worker;
+    struct seat *seat = &p->seats[worker];
     uint64_t seen = 0, round;
     pthread_setname_np(pthread_self(), "worker");
+    aim_cpu_keep_to(&start->place, NULL);
+    aim_free(start);
     while (wait_round(p, seen, &round)) {
         seen = round;
         if (!join(p, seat, round))
             continue;
-        take_tasks(p, start.worker);
+        take_tasks(p, worker);
         atomic_store(&seat->busy, false);
     }
     return NULL;
 }
 
-/* Keep a worker on the node that its place among the CPUs lies in. No more than that:
- * within a node the kernel knows better what else runs there. A hint, which may fail. */
-static void bind_worker(const aim_pool *p, int worker, const aim_cpu_map *map)
-{
-    if (map->n_nodes < 2 || map->n_cpus == 0)
-        return;
-    int node = map->node[(int64_t)map->n_cpus * worker / p->threads];
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    for (int i = 0; i < map->n_cpus; i++)
-        if (map->node[i] == node)
-            CPU_SET(map->cpu[i], &set);
-    pthread_setaffinity_np(p->workers[worker - 1], sizeof set, &set);
-}
-
-static int start_worker(aim_pool *p, int worker, aim_error *err)
+static int start_worker(aim_pool *p, int worker, const aim_cpu_map *map, aim_error *err)
 {
     struct start *start = aim_malloc(sizeof *start);
     if (!start)
         return aim_fail_nomem(err, "work pool");
-    *start = (struct start){p, worker};
+    start->pool = p;
+    start->worker = worker;
+    aim_cpu_place(map, worker, p->threads, &start->place);
     int rc = pthread_create(&p->workers[p->n_started], NULL, work, start);
     if (rc != 0) {
         aim_free(start);
@@ -192,18 +199,13 @@ static int start_worker(aim_pool *p, int worker, aim_error *err)
     return AIM_OK;
 }
 
-static int start_workers(aim_pool *p, aim_error *err)
+static int start_workers(aim_pool *p, const aim_cpu_map *map, aim_error *err)
 {
-    aim_cpu_map map = {0};
-    if (p->threads > 1)
-        aim_cpu_map_read(&map);
-    for (int i = 1; i < p->threads; i++) {
-        int code = start_worker(p, i, err);
-        if (code)
-            return code;
-        bind_worker(p, i, &map);
-    }
-    return AIM_OK;
+    int code = AIM_OK;
+    aim_cpu_place(map, 0, p->threads, &p->owner);
+    for (int i = 1; i < p->threads && !code; i++)
+        code = start_worker(p, i, map, err);
+    return code;
 }
 
 static int allocate(aim_pool *p, aim_error *err)
@@ -213,7 +215,7 @@ static int allocate(aim_pool *p, aim_error *err)
     return p->workers && p->seats ? AIM_OK : aim_fail_nomem(err, "work pool");
 }
 
-aim_pool *aim_pool_new(int threads, aim_error *err)
+aim_pool *aim_pool_new_on(const aim_cpu_map *map, int threads, aim_error *err)
 {
     if (threads < 1) {
         aim_fail(err, AIM_EINVAL, "work pool of %d threads: needs at least 1", threads);
@@ -227,10 +229,19 @@ aim_pool *aim_pool_new(int threads, aim_error *err)
     p->threads = threads;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
-    if (allocate(p, err) == AIM_OK && start_workers(p, err) == AIM_OK)
+    if (allocate(p, err) == AIM_OK && start_workers(p, map, err) == AIM_OK)
         return p;
     aim_pool_free(p);
     return NULL;
+}
+
+aim_pool *aim_pool_new(int threads, aim_error *err)
+{
+    aim_cpu_set mask;
+    aim_cpu_map map;
+    aim_cpu_affinity(&mask);
+    aim_cpu_map_make("", &mask, &map);
+    return aim_pool_new_on(&map, threads, err);
 }
 
 void aim_pool_free(aim_pool *p)
@@ -255,16 +266,19 @@ int aim_pool_threads(const aim_pool *p)
     return p->threads;
 }
 
+void aim_pool_bind_owner(const aim_pool *p, aim_cpu_set *before)
+{
+    aim_cpu_keep_to(&p->owner, before);
+}
+
 /* For something that other threads bring about: soon, unless they were taken off their
  * CPUs. */
 static void wait_while(const _Atomic bool *busy)
 {
-    for (int i = 0; atomic_load(busy); i++) {
-        if (i < SPINS)
-            relax();
-        else
-            sched_yield();
-    }
+    for (int i = 0; i < PATIENCE && atomic_load(busy); i++)
+        relax();
+    while (atomic_load(busy))
+        sched_yield();
 }
 
 static void wake_sleepers(aim_pool *p)

@@ -185,6 +185,7 @@ void *aim__engine_main(void *arg)
     aim_engine *e = arg;
     bool idle = true;
     pthread_setname_np(pthread_self(), "engine");
+    aim_pool_bind_owner(e->compute.pool, NULL);
     while (read_messages(e, idle)) {
         hang_if_asked(e);
         idle = !run_step(e);

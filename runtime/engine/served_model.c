@@ -155,14 +155,18 @@ static int load_decoder(aim_model *m, const aim_model_options *o, aim_progress_f
     return m->decoder ? AIM_OK : AIM_EFORMAT;
 }
 
-/* The flag of the options is borrowed: the engine must not keep it. */
+/* The flag of the options is borrowed: the engine must not keep it. This thread is the
+ * pool's owner while it loads, and then its own master again. */
 static int make_decoder(aim_model *m, const aim_model_options *o, aim_progress_fn *progress,
                         void *progress_arg, aim_error *err)
 {
+    aim_cpu_set before;
+    aim_pool_bind_owner(m->compute.pool, &before);
     m->compute.cancelled = o->cancelled;
     int code = o->random_weights ? random_decoder(m, o, err)
                                  : load_decoder(m, o, progress, progress_arg, err);
     m->compute.cancelled = NULL;
+    aim_cpu_keep_to(&before, NULL);
     return code;
 }
 

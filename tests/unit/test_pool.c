@@ -131,6 +131,54 @@ START_TEST(threads_begin_with_their_shares)
 }
 END_TEST
 
+/* Pretended nodes: the CPUs of this process, cut in two. */
+static void two_nodes(aim_cpu_map *map)
+{
+    aim_cpu_set mask;
+    aim_cpu_affinity(&mask);
+    aim_cpu_map_make("", &mask, map);
+    for (int i = 0; i < map->n_cpus; i++)
+        map->node[i] = i >= map->n_cpus / 2;
+}
+
+struct places {
+    _Atomic int present;
+    aim_cpu_set of[SHARERS];
+};
+
+/* Each thread has one task, since all wait for each other. */
+static void note_place(void *arg, int task, int worker)
+{
+    struct places *p = arg;
+    (void)task;
+    aim_cpu_affinity(&p->of[worker]);
+    atomic_fetch_add(&p->present, 1);
+    while (atomic_load(&p->present) < SHARERS)
+        rest(50);
+}
+
+/* With one CPU there is one node, and nothing happens. */
+START_TEST(threads_keep_to_their_nodes)
+{
+    static struct places kept;
+    aim_cpu_map map;
+    aim_cpu_set all, before, place, now;
+    two_nodes(&map);
+    aim_cpu_affinity(&all);
+    aim_pool *pool = aim_pool_new_on(&map, SHARERS, NULL);
+    aim_pool_bind_owner(pool, &before);
+    aim_pool_run(pool, note_place, &kept, SHARERS);
+    aim_cpu_keep_to(&before, NULL);
+    for (int i = 0; i < SHARERS; i++) {
+        aim_cpu_place(&map, i, SHARERS, &place);
+        ck_assert_mem_eq(&kept.of[i], map.n_cpus > 1 ? &place : &all, sizeof place);
+    }
+    aim_cpu_affinity(&now);
+    ck_assert_mem_eq(&now, &all, sizeof now);
+    aim_pool_free(pool);
+}
+END_TEST
+
 /* A thread in its first task until all others are done: by threads that have long been
  * through with their own shares. */
 static void linger(void *arg, int task, int worker)
@@ -205,6 +253,7 @@ int main(void)
     tcase_add_test(t, sleeping_workers_wake);
     tcase_add_test(t, workers_take_part);
     tcase_add_test(t, threads_begin_with_their_shares);
+    tcase_add_test(t, threads_keep_to_their_nodes);
     tcase_add_test(t, shares_of_the_slow_are_taken);
     tcase_add_test(t, idle_pool_uses_no_cpu);
     tcase_add_test(t, pools_come_and_go);
