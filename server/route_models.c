@@ -32,7 +32,7 @@ static void write_chip(aim_buf *out, const aimd_model *m)
     const aim_chip *c = m->chip;
     aim_buf_puts(out, ",\"profile\":");
     aimd_json_cstring(out, c->profile.name);
-    aim_buf_puts(out, ",\"input_ranges\":");
+    aim_buf_printf(out, ",\"out_bound\":%.15g,\"input_ranges\":", c->profile.tile.out_bound);
     aimd_json_cstring(out, aim_decoder_range_source(m->model->decoder));
     if (is_on_chip(m))
         aim_buf_printf(out, ",\"seed\":%llu,\"age\":%.15g,\"conductance_bits\":%d",

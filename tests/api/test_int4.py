@@ -3,7 +3,9 @@
 profile, with ranges that the calibration of a chip found."""
 
 import glob
+import json
 import os
+import re
 import shutil
 import tempfile
 import unittest
@@ -15,6 +17,7 @@ from test_determinism import has_kernels
 FOLDERS = ("--profile-dir", os.path.join(TOP, "conf", "profiles"))
 INT4 = FOLDERS + ("--backend", "int4")
 PAPER = INT4 + ("--profile", "afm-paper", "--out-bound", "24")
+SETTINGS = ("profile", "out_bound", "input_ranges")
 
 
 def choices(daemon):
@@ -34,7 +37,10 @@ class Digital(unittest.TestCase):
     def test_it_is_no_chip(self):
         with Daemon(*INT4) as daemon:
             self.assertEqual(meta(daemon)["backend"], "int4")
-            for name in ("profile", "seed", "age", "conductance_bits"):
+            loaded, = daemon.events("loaded")
+            for name in ("profile", "out_bound", "input_ranges"):
+                self.assertNotIn(name, loaded)
+            for name in ("profile", "out_bound", "seed", "age", "conductance_bits"):
                 self.assertNotIn(name, meta(daemon))
             self.assertNotIn("aimc", daemon.completion(max_tokens=5)["usage"])
             self.assertEqual(daemon.get("/v1/chips").json()["data"], [])
@@ -77,8 +83,13 @@ class BetweenConverters(unittest.TestCase):
 
     def test_ranges_of_a_file(self):
         with Daemon(*PAPER, "--input-ranges", self.ranges) as daemon:
-            self.assertEqual((meta(daemon)["profile"], meta(daemon)["input_ranges"]),
-                             ("afm-paper", "calibrated"))
+            self.assertEqual([meta(daemon)[name] for name in SETTINGS],
+                             ["afm-paper", 24, "calibrated"])
+            loaded, = daemon.events("loaded")
+            self.assertEqual([loaded[name] for name in SETTINGS],
+                             ["afm-paper", "24", "calibrated"])
+            self.assertEqual(loaded["input_ranges_file"], self.ranges)
+            self.assertEqual(loaded["fingerprint"], daemon.completion()["system_fingerprint"])
             self.assertNotIn("seed", meta(daemon))
             self.assertEqual(daemon.get("/v1/chips").json()["data"], [])
             self.assertFalse(daemon.events("input_ranges_missing"))
@@ -86,10 +97,39 @@ class BetweenConverters(unittest.TestCase):
         with Daemon(*PAPER) as daemon:
             self.assertEqual(meta(daemon)["input_ranges"], "dynamic")
             missing, = daemon.events("input_ranges_missing")
-            self.assertIn("the checkpoint has none", missing["advice"])
+            self.assertIn("name a file of calibrated ranges", missing["advice"])
+            self.assertNotIn("input_ranges_file", daemon.events("loaded")[0])
             self.assertNotEqual(choices(daemon), static)
         with Daemon(*PAPER, "--input-ranges", self.ranges, "--kernels", "portable") as daemon:
             self.assertEqual(choices(daemon), static)
+
+    def changed_ranges(self, change):
+        """A file of the ranges after change(layers)."""
+        with open(self.ranges, encoding="utf-8") as f:
+            document = json.load(f)
+        change(document["layers"])
+        path = os.path.join(self.folder, "changed.json")
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(document, f)
+        return path
+
+    def test_a_layer_that_the_file_lacks(self):
+        path = self.changed_ranges(lambda layers: layers.pop())
+        with Daemon(*PAPER, "--input-ranges", path) as daemon:
+            self.assertEqual(meta(daemon)["input_ranges"], "mixed")
+            missing, = daemon.events("input_ranges_missing")
+            self.assertIn("the file of input_ranges lacks them", missing["advice"])
+
+    def test_no_output_converters(self):
+        """The paper's SI8-W4, made as docs/research.md says."""
+        path = os.path.join(self.folder, "si8.conf")
+        with open(os.path.join(TOP, "conf", "profiles", "afm-paper.conf"), encoding="utf-8") as f:
+            text = re.sub(r"(?ms)^adc \{.*?^\}\n", "", f.read())
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        with Daemon(*INT4, "--profile", path, "--input-ranges", self.ranges) as daemon:
+            self.assertEqual([meta(daemon)[name] for name in SETTINGS], ["si8", 0, "calibrated"])
+            self.assertTrue(daemon.completion(max_tokens=3)["choices"])
 
     def test_a_chip_may_be_made_of_it(self):
         with Daemon(*PAPER, "--input-ranges", self.ranges) as daemon:
