@@ -19,12 +19,12 @@ skip()
     exit 77
 }
 
-# apt for Arm, with lists and archives apart from the machine's own.
+# apt for Arm, within so many seconds, with lists and archives apart from the machine's own.
 apt()
 {
-    timeout 300 apt-get -q -o APT::Architecture=arm64 -o APT::Architectures=arm64 \
-        -o Dir::State="$1/apt" -o Dir::State::status="$1/apt/status" -o Dir::Cache="$1/apt" \
-        "${@:2}"
+    timeout "$1" apt-get -q -o APT::Architecture=arm64 -o APT::Architectures=arm64 \
+        -o Dir::State="$2/apt" -o Dir::State::status="$2/apt/status" -o Dir::Cache="$2/apt" \
+        "${@:3}"
 }
 
 # Links to /lib/... would lead out of the folder.
@@ -40,8 +40,8 @@ unpack()
     local archive
     mkdir -p "$1/apt/lists/partial" "$1/apt/archives/partial"
     touch "$1/apt/status"
-    apt "$1" update || return 1
-    apt "$1" install -y --no-install-recommends --download-only "${packages[@]}" || return 1
+    apt 60 "$1" update || return 1
+    apt 120 "$1" install -y --no-install-recommends --download-only "${packages[@]}" || return 1
     for archive in "$1"/apt/archives/*.deb; do dpkg-deb -x "$archive" "$1" || return 1; done
     rm -rf "$1/apt"
     keep_links_inside "$1"
