@@ -38,12 +38,14 @@ static double candidates_seconds(const bench_case *c, const aim_model *m, int n)
 }
 
 /* The least time that the machine allows: the prompt, whose last row gives the first
- * tokens, then a step for each token more. */
+ * tokens, then a step for each token more, in which all read the prompt's keys and values
+ * at once and each its own. */
 static double least_seconds(const bench_case *c, const aim_model *m, int n,
                             const machine_limits *machine)
 {
     step_work prompt = work_of_prefill(m, INT8, c->prompt);
-    step_work step = work_of_decoding(m, INT8, n, c->prompt + c->answer / 2.0);
+    double context = (double)c->prompt / n + c->answer / 2.0;
+    step_work step = work_of_decoding(m, INT8, n, context);
     return roofline_seconds(machine, prompt) + (c->answer - 1) * roofline_seconds(machine, step);
 }
 

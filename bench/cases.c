@@ -3,6 +3,7 @@
 
 #include "bench/http.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
 
 enum {
@@ -124,7 +125,7 @@ static const bench_case cases[] = {
     THREADS(1),
     THREADS(2),
 };
-enum { CASES = sizeof cases / sizeof cases[0] };
+enum { CASES = sizeof cases / sizeof cases[0], SUFFIXES = sizeof cases->suffixes / sizeof(char *) };
 
 static const char *const titles[SHAPES] = {
     [SHIPPED] = "Shipped model (wordmath-2m)",
@@ -136,7 +137,7 @@ static int rounds = 1;
 
 void cases_set_rounds(int n)
 {
-    rounds = n < 1 ? 1 : n > MAX_ROUNDS ? MAX_ROUNDS : n;
+    rounds = n;
 }
 
 int cases_rounds(void)
@@ -156,19 +157,42 @@ figure case_figure(const bench_case *c, int i, const char *unit, bool lower)
     return figure_named(name, unit, lower);
 }
 
+/* The name of figure i of a case, "" for one it leaves out; false: it has no more. */
+static bool get_name(const bench_case *c, int i, char *name)
+{
+    if (c->contestants)
+        return contest_figure_name(c, i, name);
+    if (i == SUFFIXES || (i > 0 && !c->suffixes[i]))
+        return false;
+    name_figure(name, c, i);
+    return true;
+}
+
 static bool is_wanted(const bench_case *c)
 {
     char name[FIGURE_NAME];
     if (c->extra && !report_is_choosy())
         return false;
-    if (c->contestants)
-        return contest_is_wanted(c);
-    int i = 0;
-    do {
-        name_figure(name, c, i);
-        if (report_wants(name))
+    for (int i = 0; get_name(c, i, name); i++)
+        if (name[0] && report_wants(name))
             return true;
-    } while (++i < (int)(sizeof c->suffixes / sizeof c->suffixes[0]) && c->suffixes[i]);
+    return false;
+}
+
+static bool has_figure(const bench_case *c, const char *pattern)
+{
+    char name[FIGURE_NAME];
+    for (int i = 0; get_name(c, i, name); i++)
+        if (name[0] && fnmatch(pattern, name, 0) == 0)
+            return true;
+    return false;
+}
+
+bool cases_have_figure(const char *pattern)
+{
+    for (int i = 0; i < CASES; i++)
+        if (has_figure(&cases[i], pattern))
+            return true;
     return false;
 }
 

@@ -21,22 +21,25 @@ struct bench_case {
     int answer;  /* tokens of each */
     int threads; /* 0: all */
     /* Turns a round: short ones, each beside limits of its own, where the machine's
-     * bandwidth changes within a second; 0: one. */
+     * bandwidth changes within a second, MAX_TURNS at most; 0: one. */
     int turns;
     bool extra; /* not in the usual run: only if asked for by name */
 };
 
-/* How often everything is measured; the medians count. */
+/* How often everything is measured, MAX_ROUNDS at most; the medians count. */
 void cases_set_rounds(int rounds);
 int cases_rounds(void);
 
+/* Does this pattern of fnmatch(3) fit the name of any figure? */
+bool cases_have_figure(const char *pattern);
 /* All cases with a figure that is asked for, in the order of the table. */
 void cases_run(void);
 
 /* A figure of a case that has suffixes: number i of them. */
 figure case_figure(const bench_case *c, int i, const char *unit, bool lower);
-/* Is any figure of a case asked for in which contestants take turns? */
-bool contest_is_wanted(const bench_case *c);
+/* The name [FIGURE_NAME] of figure i of a case in which contestants take turns; "" where
+ * they do not take part in this one. false: there is no figure i. */
+bool contest_figure_name(const bench_case *c, int i, char *name);
 
 /* ---- the ways to measure; each reports the figures of a case ---------------------- */
 

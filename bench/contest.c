@@ -36,13 +36,35 @@ static void name_ratio(char *name, const bench_case *c, int pair)
              contestant_name(pairs[pair].under));
 }
 
+static bool takes_part(const bench_case *c, enum contestant who)
+{
+    return c->contestants & 1u << who;
+}
+
+static void name_rate(char *name, const bench_case *c, enum contestant who)
+{
+    snprintf(name, FIGURE_NAME, "%s_%s", c->name, contestant_name(who));
+}
+
+bool contest_figure_name(const bench_case *c, int i, char *name)
+{
+    int pair = i - CONTESTANTS;
+    name[0] = '\0';
+    if (i < CONTESTANTS && takes_part(c, i))
+        name_rate(name, c, i);
+    if (pair >= 0 && pair < PAIRS && takes_part(c, pairs[pair].over) &&
+        takes_part(c, pairs[pair].under))
+        name_ratio(name, c, pair);
+    return pair < PAIRS;
+}
+
 /* Is its rate asked for, or a ratio it is part of? */
 static bool is_needed(const bench_case *c, enum contestant who)
 {
     char name[FIGURE_NAME];
-    if (!(c->contestants & 1u << who))
+    if (!takes_part(c, who))
         return false;
-    snprintf(name, sizeof name, "%s_%s", c->name, contestant_name(who));
+    name_rate(name, c, who);
     if (report_wants(name))
         return true;
     for (int i = 0; i < PAIRS; i++) {
@@ -53,21 +75,13 @@ static bool is_needed(const bench_case *c, enum contestant who)
     return false;
 }
 
-bool contest_is_wanted(const bench_case *c)
-{
-    for (int who = 0; who < CONTESTANTS; who++)
-        if (is_needed(c, who))
-            return true;
-    return false;
-}
-
 static void enter(contest *t, enum contestant who)
 {
     aim_error err = {0};
     char name[FIGURE_NAME];
     if (!is_needed(t->c, who))
         return;
-    snprintf(name, sizeof name, "%s_%s", t->c->name, contestant_name(who));
+    name_rate(name, t->c, who);
     t->rates[who] = figure_named(name, "tokens/s", false);
     t->models[who] = models_get(t->c->shape, who, t->c->threads, &err);
     if (!t->models[who])
@@ -108,7 +122,7 @@ static void run_contest(const bench_case *c, const contest_kind *kind)
     for (int who = 0; who < CONTESTANTS; who++)
         enter(&t, who);
     int turns = cases_rounds() * (c->turns ? c->turns : 1);
-    for (int turn = 0; turn < turns && turn < MAX_ROUNDS; turn++)
+    for (int turn = 0; turn < turns; turn++)
         run_turn(&t, turn);
     for (int who = 0; who < CONTESTANTS; who++)
         figure_report(&t.rates[who]);

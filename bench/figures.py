@@ -7,10 +7,12 @@ import sys
 
 
 class Figures:
-    """The machine of a run, and its figures by name; of those measured twice the last."""
+    """The machine of a run, and its figures by name; of those measured twice the last.
+    Lines may be of several runs one after the other: the machine is that of the last."""
 
     def __init__(self, lines):
         self.machine = None
+        self.machines = []  # of every run
         self.by_name = {}
         self.skipped = {}
         for line in lines:
@@ -20,6 +22,7 @@ class Figures:
             if row["name"] == "machine":
                 self.machine = {"cpu": row["cpu"], "kernels": row["kernels"],
                                 "threads": row["value"]}
+                self.machines.append(self.machine)
             elif "skipped" in row:
                 self.skipped[row["name"]] = row["skipped"]
             else:
@@ -38,5 +41,6 @@ def measure(command, names=None):
     run = subprocess.run(command + ["--json"] + only, stdout=subprocess.PIPE, text=True,
                          check=False)
     if run.returncode != 0:
-        sys.exit(f"{command[0]} ended with {run.returncode}")
+        print(f"{command[0]} ended with {run.returncode}", file=sys.stderr)
+        sys.exit(2)
     return Figures(run.stdout.splitlines())

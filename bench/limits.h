@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* limits.h - what the machine can do at most: read memory, and multiply int8 by
- * int8. Each function takes the best of several passes on all threads of the pool;
- * a pass takes some milliseconds. */
+ * int8. Each function takes the best of so many passes on all threads of the pool;
+ * a pass takes some milliseconds. Many find what the machine can do at its best, one what
+ * it gives just then. */
 #ifndef AIM_BENCH_LIMITS_H
 #define AIM_BENCH_LIMITS_H
 

@@ -7,6 +7,7 @@ bench_analogd_bench_SOURCES = \
 	bench/cases.c bench/cases.h \
 	bench/checkpoint_load.c \
 	bench/contest.c \
+	bench/cpu_name.c bench/cpu_name.h \
 	bench/daemon_process.c bench/daemon_process.h \
 	bench/engine_load.c bench/engine_load.h \
 	bench/health.c \
@@ -37,7 +38,7 @@ RUN_BENCH = bench/analogd-bench --program ./analogd --model '$(srcdir)/models/wo
 
 .PHONY: bench bench-check bench-docs bench-update
 bench: bench/analogd-bench analogd
-	$(RUN_BENCH) $(BENCH)
+	@$(RUN_BENCH) $(BENCH)
 
 # Compares shares with the committed ones; writes those of this machine. A part of them:
 # make bench-check CHECK='--only decode_1_*'

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/machine.h"
 
+#include "bench/cpu_name.h"
 #include "bench/limits.h"
 #include "bench/report.h"
 #include "tensor/kernels.h"
 
-#include <stdio.h>
-#include <string.h>
-#include <sys/utsname.h>
+#include <fnmatch.h>
 
 enum { THOROUGH = 7, SHORT = 1 }; /* passes; the best of many is not what lasts */
 
 #define FITS_THE_CACHES 16e6 /* bytes */
+
+static const char BANDWIDTH[] = "read_bandwidth", PEAK[] = "int8_peak";
 
 static struct {
     limit_array array;
@@ -43,39 +44,25 @@ static aim_pool *get_probe(int threads)
     return pool;
 }
 
-/* The name as the kernel tells it, or the kind of machine where it tells none. */
-static void read_cpu_name(char *name, int size)
+bool machine_has_figure(const char *pattern)
 {
-    char line[256];
-    struct utsname system;
-    snprintf(name, (size_t)size, "%s", uname(&system) == 0 ? system.machine : "unknown");
-    FILE *f = fopen("/proc/cpuinfo", "re");
-    while (f && fgets(line, sizeof line, f)) {
-        const char *value = strchr(line, ':');
-        if (strncmp(line, "model name", strlen("model name")) != 0 || !value)
-            continue;
-        value += 1 + strspn(value + 1, " \t");
-        snprintf(name, (size_t)size, "%.*s", (int)strcspn(value, "\n"), value);
-        break;
-    }
-    if (f)
-        fclose(f);
+    return fnmatch(pattern, BANDWIDTH, 0) == 0 || fnmatch(pattern, PEAK, 0) == 0;
 }
 
 void machine_report(void)
 {
-    char cpu[128];
+    char cpu[CPU_NAME];
     aim_error err = {0};
     aim_pool *pool = get_probe(0);
     const aim_kernels *kernels = aim_kernels_pick(NULL, &err);
     if (!kernels)
         bench_fail(err.text);
-    read_cpu_name(cpu, sizeof cpu);
+    cpu_describe(cpu);
     report_machine(cpu, kernels->name, aim_pool_threads(pool));
     report_title("Limits of this machine");
     double bandwidth = limit_read_bandwidth(pool, &probe.array, 0, THOROUGH);
-    report("read_bandwidth", bandwidth * 1e-9, "GB/s", 0, false);
-    report("int8_peak", 2e-12 * limit_int8_macs(pool, THOROUGH), "Tops", 0, false);
+    report(BANDWIDTH, bandwidth * 1e-9, "GB/s", 0, false);
+    report(PEAK, 2e-12 * limit_int8_macs(pool, THOROUGH), "Tops", 0, false);
 }
 
 machine_limits machine_probe(int threads, double bytes)

@@ -6,6 +6,8 @@
 
 #include "base/pool.h"
 
+#include <stdbool.h>
+
 typedef struct machine_limits {
     double bandwidth; /* bytes read a second by all threads */
     double int8_macs; /* multiply-adds a second of all threads */
@@ -14,6 +16,8 @@ typedef struct machine_limits {
 /* Measures thoroughly and reports: the CPU, the kernels that serve by default, and
  * both limits. Ends the program if it cannot. */
 void machine_report(void);
+/* Does this pattern of fnmatch(3) fit the name of one of these limits? */
+bool machine_has_figure(const char *pattern);
 
 /* A pool of so many threads (0: all) to measure with: the engines have their own. Valid
  * until one of another size is asked for. */

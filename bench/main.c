@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* analogd-bench [--json] [--quick | --rounds N] [--only PATTERN,...] [paths]
+/* analogd-bench [--json] [--quick | --rounds 1..9] [--only PATTERN,...] [paths]
  *
  * Measures the machine, then every case of cases.c beside the limit that this machine
  * sets in the same rounds: docs/benchmarks.md defines the figures. --only chooses them
@@ -15,6 +15,11 @@
 #include "bench/options.h"
 #include "bench/tokenizer.h"
 
+static bool is_figure(const char *pattern)
+{
+    return machine_has_figure(pattern) || cases_have_figure(pattern);
+}
+
 int main(int argc, char **argv)
 {
     options_parse(argc, argv);
@@ -25,6 +30,7 @@ int main(int argc, char **argv)
         return bench_load(o->program, o->load, o->backend) ? 1 : 0;
     if (o->tokenizer)
         return bench_tokenizer(o->tokenizer, o->text) ? 1 : 0;
+    report_check_patterns(is_figure);
     machine_report();
     models_setup(o->model, o->profile);
     cases_set_rounds(o->rounds);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/options.h"
 
+#include "bench/report.h"
+
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +30,18 @@ static const struct {
 };
 enum { TEXTS = sizeof texts / sizeof texts[0], JSON = TEXTS, QUICK, ROUNDS, OPTIONS };
 
+static int parse_rounds(const char *text)
+{
+    char *end;
+    errno = 0;
+    long rounds = strtol(text, &end, 10);
+    if (errno || end == text || *end || rounds < 1 || rounds > MAX_ROUNDS) {
+        fprintf(stderr, "bench: --rounds \"%s\": a number from 1 to %d\n", text, MAX_ROUNDS);
+        exit(2);
+    }
+    return (int)rounds;
+}
+
 void options_parse(int argc, char **argv)
 {
     struct option options[OPTIONS + 1] = {[JSON] = {"json", no_argument, NULL, JSON},
@@ -42,7 +57,7 @@ void options_parse(int argc, char **argv)
         else if (o == JSON)
             given.json = true;
         else
-            given.rounds = o == QUICK ? 1 : atoi(optarg);
+            given.rounds = o == QUICK ? 1 : parse_rounds(optarg);
     }
     if (optind < argc) {
         fprintf(stderr, "bench: what is \"%s\"?\n", argv[optind]);

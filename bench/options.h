@@ -11,7 +11,7 @@ typedef struct bench_options {
     const char *profile;         /* file, of chips */
     const char *make_checkpoint; /* tests/reference/make_random_checkpoint.py */
     const char *only;            /* patterns of names; NULL: the usual run */
-    int rounds;
+    int rounds;                  /* 1 to MAX_ROUNDS */
     bool json;
     /* Two tools of their own, instead of the cases: */
     const char *load, *backend;   /* a checkpoint folder and how it is served */

@@ -27,19 +27,37 @@ bool report_is_choosy(void)
     return style.only != NULL;
 }
 
+/* Takes the first pattern off a list with commas between them; false: there is none. */
+static bool next_pattern(const char **list, char *pattern)
+{
+    int length = (int)strcspn(*list, ",");
+    if (!**list)
+        return false;
+    snprintf(pattern, MAX_PATTERN, "%.*s", length, *list);
+    *list += length + ((*list)[length] == ',');
+    return true;
+}
+
 bool report_wants(const char *name)
 {
+    char pattern[MAX_PATTERN];
     if (!style.only)
         return true;
-    for (const char *at = style.only; *at;) {
-        char pattern[MAX_PATTERN];
-        int length = (int)strcspn(at, ",");
-        snprintf(pattern, sizeof pattern, "%.*s", length, at);
+    for (const char *list = style.only; next_pattern(&list, pattern);)
         if (fnmatch(pattern, name, 0) == 0)
             return true;
-        at += length + (at[length] == ',');
-    }
     return false;
+}
+
+void report_check_patterns(bool (*is_figure)(const char *pattern))
+{
+    char pattern[MAX_PATTERN];
+    for (const char *list = style.only ? style.only : ""; next_pattern(&list, pattern);) {
+        if (is_figure(pattern))
+            continue;
+        fprintf(stderr, "bench: --only: no figure is named \"%s\"\n", pattern);
+        exit(2);
+    }
 }
 
 void report_title(const char *text)
@@ -87,15 +105,17 @@ figure figure_named(const char *name, const char *unit, bool lower)
 
 void figure_add(figure *f, double value, double limit)
 {
+    if (f->rounds == MAX_MEASURED)
+        bench_fail("a figure was measured more often than there is room for");
     f->value[f->rounds] = value;
     f->limit[f->rounds++] = limit;
 }
 
 void figure_add_beside(figure *f, double value, double limit, machine_limits machine)
 {
-    f->bandwidth[f->rounds] = machine.bandwidth;
-    f->int8_macs[f->rounds] = machine.int8_macs;
     figure_add(f, value, limit);
+    f->bandwidth[f->rounds - 1] = machine.bandwidth;
+    f->int8_macs[f->rounds - 1] = machine.int8_macs;
 }
 
 /* The medians, and the quartiles of what is compared. */
@@ -107,7 +127,7 @@ typedef struct summary {
 static summary summarise(const figure *f)
 {
     figure sorted = *f;
-    double share[MAX_ROUNDS];
+    double share[MAX_MEASURED];
     for (int i = 0; i < f->rounds; i++)
         share[i] = f->lower ? f->limit[i] / f->value[i] : f->value[i] / f->limit[i];
     summary s = {.value = median(sorted.value, f->rounds),

@@ -7,19 +7,24 @@
 
 #include <stdbool.h>
 
-enum { MAX_ROUNDS = 64, FIGURE_NAME = 64 };
+enum {
+    MAX_ROUNDS = 9, /* --rounds */
+    MAX_TURNS = 8,  /* of a round */
+    MAX_MEASURED = MAX_ROUNDS * MAX_TURNS,
+    FIGURE_NAME = 64
+};
 
-/* What the rounds of one figure gave. Machines that others share change by a factor
- * of two within minutes, so each round has a limit of its own. */
+/* What the turns of one figure gave. Machines that others share change by a factor
+ * of two within minutes, so each turn has a limit of its own. */
 typedef struct figure {
     char name[FIGURE_NAME];
     const char *unit;
     bool lower; /* smaller values are better: the share is limit / value */
-    int rounds;
-    double value[MAX_ROUNDS];
-    double limit[MAX_ROUNDS]; /* 0: it has none */
+    int rounds; /* turns of all rounds together */
+    double value[MAX_MEASURED];
+    double limit[MAX_MEASURED]; /* 0: it has none */
     /* The machine's limits that `limit` was made from; zeros: it was not. */
-    double bandwidth[MAX_ROUNDS], int8_macs[MAX_ROUNDS];
+    double bandwidth[MAX_MEASURED], int8_macs[MAX_MEASURED];
 } figure;
 
 /* json: one JSON object a line, else a table. only: comma-separated patterns of
@@ -27,12 +32,14 @@ typedef struct figure {
 void report_setup(bool json, const char *only);
 /* Is this figure asked for? */
 bool report_wants(const char *name);
+/* Ends the program with 2 if one of the patterns fits no figure: is_figure tells. */
+void report_check_patterns(bool (*is_figure)(const char *pattern));
 /* Was --only given, so that figures outside the usual run count as well? */
 bool report_is_choosy(void);
 
 /* A heading of the table, printed with the first figure below it; constant. */
 void report_title(const char *text);
-/* The machine that everything below was measured on. */
+/* The machine that everything below was measured on. cpu: of cpu_describe. */
 void report_machine(const char *cpu, const char *kernels, int threads);
 
 figure figure_named(const char *name, const char *unit, bool lower);

@@ -15,7 +15,7 @@ typedef struct step_work {
 double roofline_seconds(const machine_limits *machine, step_work work);
 
 /* One step that decodes a token of each of n sequences, which have so many tokens of
- * context on average. */
+ * context on average, a part that they share divided among them. */
 step_work work_of_decoding(const aim_model *m, enum contestant c, int n, double context);
 /* A prompt of so many tokens: one read of the weights, and lm_head for its last
  * token alone. */

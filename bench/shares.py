@@ -6,12 +6,13 @@
     bench/shares.py [--only PATTERNS] [--figures FILE] update SHARES [COMMAND ...]
 
 COMMAND is analogd-bench with its paths; FILE is what it printed with --json, to compare
-that instead of measuring. PATTERNS choose figures by name, with commas between them. SHARES (bench/shares.json) has a row for each kind of machine:
-shares are of its own limits, but caches, the number of cores and the instruction set
-change them all the same, so a machine is compared with its own row alone. `check` fails
-(1) if a share or ratio is more than a tenth worse than the committed one; figures that
-fell are measured twice more and must have fallen each time. It refuses (2)
-machines without a row. `update` writes the row."""
+that instead of measuring. PATTERNS choose figures by name, with commas between them.
+SHARES (bench/shares.json) has a row for each kind of machine: shares are of its own
+limits, but caches, the number of cores and the instruction set change them all the same,
+so a machine is compared with its own row alone. `check` fails (1) if a share or ratio is
+more than a tenth worse than the committed one; figures that fell are measured twice more
+and must have fallen each time. It refuses (2) machines without a row. `update` writes the
+row. Both refuse (2) PATTERNS that choose nothing."""
 
 import argparse
 import fnmatch
@@ -92,6 +93,11 @@ def refuse(shares, machine):
     return 2
 
 
+def refuse_nothing(only):
+    print("There is no figure to compare" + (f" that {only} chooses." if only else "."))
+    return 2
+
+
 def check(shares, measured, only=None):
     """The exit status. measured(names) measures these figures; without names it tells of
     the machine alone."""
@@ -100,6 +106,8 @@ def check(shares, measured, only=None):
     if row is None:
         return refuse(shares, machine)
     chosen = {name: figure for name, figure in row["figures"].items() if matches(name, only)}
+    if not chosen:
+        return refuse_nothing(only)
     fallen = dict(chosen)
     for _ in range(ROUNDS):
         if fallen:
@@ -110,15 +118,19 @@ def check(shares, measured, only=None):
     return 1 if fallen else 0
 
 
-def update(shares, measured):
-    """The row of this machine, with figures that were not measured as they were."""
+def update(shares, measured, only=None):
+    """The exit status. The row of this machine, with figures that were not measured or not
+    chosen as they were."""
+    chosen = {name: compared(figure) for name, figure in measured.by_name.items()
+              if compared(figure) and matches(name, only)}
+    if not chosen:
+        return refuse_nothing(only)
     row = find_row(shares, measured.machine)
     if row is None:
         row = {"machine": measured.machine, "figures": {}}
         shares.append(row)
-    for name, figure in measured.by_name.items():
-        if compared(figure):
-            row["figures"][name] = compared(figure)
+    row["figures"].update(chosen)
+    return 0
 
 
 def main():
@@ -138,8 +150,10 @@ def main():
 
     if args.action == "check":
         sys.exit(check(shares, measured, args.only))
-    update(shares, measured(args.only.split(",") if args.only else None))
-    save(args.shares, shares)
+    status = update(shares, measured(args.only.split(",") if args.only else None), args.only)
+    if status == 0:
+        save(args.shares, shares)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -77,7 +77,8 @@ class Compare(unittest.TestCase):
 
     def test_only_shares_and_ratios_count(self):
         absolute = dict(ratio("read_bandwidth", 60, "higher"), unit="GB/s")
-        self.assertEqual(committed(absolute, share("http_1", 0.5))[0]["figures"], {})
+        all_shares = committed(absolute, share("http_1", 0.5), share("decode_1_int8", 0.8))
+        self.assertEqual(list(all_shares[0]["figures"]), ["decode_1_int8"])
 
     def test_another_machine_is_refused(self):
         other = dict(MACHINE, cpu="Another CPU")
@@ -118,8 +119,27 @@ class Again(unittest.TestCase):
         self.assertEqual(check(all_shares, measured, "prefill_*,gap_*")[0], 0)
         self.assertEqual(check(all_shares, measured, "decode_*")[0], 1)
 
+    def test_a_name_that_chooses_nothing_is_refused(self):
+        all_shares = committed(share("decode_1", 0.8))
+        status, said = check(all_shares, run_of(share("decode_1", 0.8)), "decoed_*")
+        self.assertEqual(status, 2)
+        self.assertIn("decoed_*", said)
+
 
 class Update(unittest.TestCase):
+    def test_takes_what_is_chosen(self):
+        all_shares = committed(share("a", 0.5), share("b", 0.6))
+        shares.update(all_shares, run_of(share("a", 0.1), share("b", 0.7)), "b")
+        values = {name: row["value"] for name, row in all_shares[0]["figures"].items()}
+        self.assertEqual(values, {"a": 0.5, "b": 0.7})
+
+    def test_a_name_that_chooses_nothing_is_refused(self):
+        all_shares, said = [], io.StringIO()
+        with contextlib.redirect_stdout(said):
+            status = shares.update(all_shares, run_of(share("a", 0.5)), "decoed_*")
+        self.assertEqual((status, all_shares), (2, []))
+        self.assertIn("decoed_*", said.getvalue())
+
     def test_keeps_what_was_not_measured(self):
         all_shares = committed(share("a", 0.5), share("b", 0.6))
         shares.update(all_shares, run_of(share("b", 0.7)))
