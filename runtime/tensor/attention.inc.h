@@ -46,18 +46,19 @@ INLINE int tile_length(const aim_attention_span *s, int at)
     return s->end - at < room ? s->end - at : room;
 }
 
-/* Blocks lie far from each other, so that no prefetcher of the machine finds the next
- * one. offset: of keys or of values. */
-INLINE void prefetch_next(const aim_attention_span *s, int at, size_t offset)
+/* Blocks lie far from each other, so that no prefetcher of the machine finds them. Two
+ * blocks ahead, into the second-level cache: the first level has too few line fills for
+ * a whole tile beside those of the loads. offset: of keys or of values. */
+INLINE void prefetch_ahead(const aim_attention_span *s, int at, size_t offset)
 {
-    enum { CACHE_LINE = 64 };
-    int next = at + s->cache->block_tokens;
-    if (next >= s->end)
+    enum { CACHE_LINE = 64, BLOCKS_AHEAD = 2, READ = 0, SECOND_LEVEL = 2 };
+    int ahead = at + BLOCKS_AHEAD * s->cache->block_tokens;
+    if (ahead >= s->end)
         return;
-    const unsigned char *rows = key_at(s, next) + offset;
-    size_t bytes = row_bytes(s->cache) * (size_t)tile_length(s, next);
+    const unsigned char *rows = key_at(s, ahead) + offset;
+    size_t bytes = row_bytes(s->cache) * (size_t)tile_length(s, ahead);
     for (size_t i = 0; i < bytes; i += CACHE_LINE)
-        __builtin_prefetch(rows + i);
+        __builtin_prefetch(rows + i, READ, SECOND_LEVEL);
 }
 
 /* ---- scores ------------------------------------------------------------------ */
@@ -157,7 +158,7 @@ static void attend_scores(const aim_attention_span *s, const float *q)
                           .chunks = (a->head_dim + LANES - 1) / LANES};
     for (int at = s->first, n; at < s->end; at += n) {
         n = tile_length(s, at);
-        prefetch_next(s, at, 0);
+        prefetch_ahead(s, at, 0);
         turn_tile(s, at, n);
         for (int i = 0; i < s->queries; i += j.queries) {
             j.queries = s->queries - i < QUERIES ? s->queries - i : QUERIES;
@@ -282,7 +283,7 @@ static void attend_values(const aim_attention_span *s, float *out, int dim0, int
         j.n = tile_length(s, at);
         j.values = key_at(s, at) + a->v_offset;
         j.step = row_bytes(a);
-        prefetch_next(s, at, a->v_offset);
+        prefetch_ahead(s, at, a->v_offset);
         if (!direct) {
             widen_values(a, j.values, j.n, s->tile);
             j.values = (const unsigned char *)s->tile;
