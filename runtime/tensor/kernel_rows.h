@@ -24,18 +24,6 @@ aim__matmul_tile_fn aim__matmul_tile_neondot;
 
 enum { AIM__PANEL_ROW = AIM_PANEL * AIM_K_GROUP }; /* bytes of one input group of a panel */
 
-static inline size_t aim__panel_bytes(const aim_packed *w)
-{
-    return (size_t)w->in_padded * AIM_PANEL * (size_t)w->bits / 8;
-}
-
-/* One plane of panel p, as packed.h has it. */
-static inline const int8_t *aim__plane(const aim_packed *w, int p, int plane)
-{
-    return w->codes + (size_t)p * aim__panel_bytes(w) +
-           (size_t)plane * (size_t)w->in_padded * AIM_PANEL;
-}
-
 /* Channels of panel p that exist: 16 except in the last panel. */
 static inline int aim__panel_channels(const aim_packed *w, int p)
 {

@@ -51,7 +51,7 @@ typedef struct aim_output {
     size_t ldy;
     bool first; /* y is written; else it is added to */
     /* Behind the last tile: */
-    const float *bias; /* of each channel, n_panels * 16 floats, added to the sum; NULL: none */
+    const float *bias; /* [out] of each channel, added to the sum; NULL: none */
     /* [rows] of channels that the sum (with its bias) is added to, instead of being
      * stored in y, which is then only read and only unless `first`; NULL: none. */
     float *residual;
@@ -91,7 +91,7 @@ typedef struct aim_attention_span {
     int queries;
     float *scores; /* [queries], `stride` floats apart, of [end - first] */
     size_t stride;
-    float *tile; /* scratch: [width][AIM_ATTENTION_POSITIONS] */
+    float *tile; /* scratch of width * AIM_ATTENTION_POSITIONS floats */
 } aim_attention_span;
 
 typedef struct aim_kernels {

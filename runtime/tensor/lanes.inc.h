@@ -39,16 +39,6 @@ INLINE lanes lanes_load(const float *x)
     return a;
 }
 
-INLINE lanes lanes_load_bf16(const uint16_t *x)
-{
-    lanes a;
-    for (int i = 0; i < PARTS; i++) {
-        half_vec bits = *(const loose_half_vec *)(x + i * NATIVE_LANES);
-        a.part[i] = (vec)(__builtin_convertvector(bits, uvec) << 16);
-    }
-    return a;
-}
-
 INLINE void lanes_store(float *y, lanes a)
 {
     for (int i = 0; i < PARTS; i++)

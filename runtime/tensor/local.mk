@@ -16,7 +16,8 @@ runtime_libtensor_portable_a_SOURCES = \
 	runtime/tensor/float_kernels.inc.h runtime/tensor/attention.inc.h \
 	runtime/tensor/attention_keys.inc.h runtime/tensor/softmax.inc.h \
 	runtime/tensor/lanes.inc.h runtime/tensor/float_portable.c \
-	runtime/tensor/product.h runtime/tensor/readout.inc.h \
+	runtime/tensor/product.h runtime/tensor/chunk.inc.h \
+	runtime/tensor/readout.inc.h runtime/tensor/readout_kinds.inc.h \
 	runtime/tensor/panel_sums.inc.h \
 	runtime/tensor/panel_tiles.inc.h runtime/tensor/sampling.inc.h \
 	runtime/tensor/matmul_i8_portable.c

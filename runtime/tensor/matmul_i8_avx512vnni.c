@@ -19,7 +19,7 @@ enum {
     STREAM_ROWS = 4,   /* so few rows wait for memory, not for the multipliers */
     STREAM_UNROLL = 4, /* loads at a time of a single row */
     PREFETCH = 8192,   /* bytes ahead of a stream */
-    CHUNK_ROWS = 1024, /* rows whose offsets are held on the stack */
+    CACHE_LINE = 64,
 };
 
 /* Sums stay in registers only where every loop over them is unrolled, whatever the
@@ -30,23 +30,19 @@ enum {
 #define UNROLL _Pragma("GCC unroll 8")
 #endif
 
-/* Some rows of a product, not more than CHUNK_ROWS. */
-struct chunk {
-    const struct product *product;
-    int row0, rows;
-    int32_t offset[CHUNK_ROWS]; /* what making the weights unsigned adds to each row's sums */
-};
+/* What is added to a code to make it unsigned. */
+#define OFFSET(bits) ((bits) == 4 ? 8 : 128)
+#define KERNEL aim__matmul_tile_avx512vnni
+#include "tensor/chunk.inc.h"
 
 /* A part of the weights that is fetched into the second-level cache, step after
  * step, while another one is multiplied. */
 struct ahead {
-    const int8_t *at;
-    size_t step; /* bytes */
+    uintptr_t at;
+    size_t step; /* bytes, up to MAX_PANELS lines */
 };
 
-/* `bits` of the functions below is 4 or 8, a constant: 16 bits are two planes of 8.
- * Of 4 bits a load holds two input groups of 16 channels. */
-
+/* Of 4 bits a load holds two input groups of 16 channels. */
 INLINE int groups_a_load(const int bits)
 {
     return bits == 4 ? 2 : 1;
@@ -84,28 +80,33 @@ INLINE void stream_plane(const struct chunk *c, const int8_t *codes, const int b
     const struct product *p = c->product;
     const int groups = groups_a_load(bits);
     __m512i acc[STREAM_ROWS][STREAM_UNROLL];
-    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int u = 0; u < unroll; u++) acc[r][u] =
-        u == 0 ? start_of(c, r) : _mm512_setzero_si512();
+    UNROLL
+    for (int r = 0; r < rows; r++) {
+        UNROLL
+        for (int u = 0; u < unroll; u++)
+            acc[r][u] = u == 0 ? start_of(c, r) : _mm512_setzero_si512();
+    }
     const int8_t *x = p->x + (size_t)c->row0 * p->ldx;
-    for (int k = 0; k < p->w->in_padded; k += AIM_K_GROUP * groups * unroll)
-        UNROLL for (int u = 0; u < unroll; u++)
-        {
+    for (int k = 0; k < p->w->in_padded; k += AIM_K_GROUP * groups * unroll) {
+        UNROLL
+        for (int u = 0; u < unroll; u++, codes += AIM__PANEL_ROW) {
             _mm_prefetch((const char *)((uintptr_t)codes + PREFETCH), _MM_HINT_T0);
-            UNROLL for (int g = 0; g < groups; g++)
-            {
+            UNROLL
+            for (int g = 0; g < groups; g++) {
+                const int8_t *group = x + k + (u * groups + g) * AIM_K_GROUP;
                 __m512i w = load_codes(codes, bits, g);
-                UNROLL for (int r = 0; r < rows; r++)
-                {
-                    const int8_t *group =
-                        x + (size_t)r * p->ldx + k + (u * groups + g) * AIM_K_GROUP;
-                    acc[r][u] = _mm512_dpbusd_epi32(acc[r][u], w, broadcast_group(group));
-                }
+                UNROLL
+                for (int r = 0; r < rows; r++)
+                    acc[r][u] = _mm512_dpbusd_epi32(acc[r][u], w,
+                                                    broadcast_group(group + (size_t)r * p->ldx));
             }
-            codes += AIM__PANEL_ROW;
         }
-    UNROLL for (int r = 0; r < rows; r++)
-    {
-        UNROLL for (int u = 1; u < unroll; u++) acc[r][0] = _mm512_add_epi32(acc[r][0], acc[r][u]);
+    }
+    UNROLL
+    for (int r = 0; r < rows; r++) {
+        UNROLL
+        for (int u = 1; u < unroll; u++)
+            acc[r][0] = _mm512_add_epi32(acc[r][0], acc[r][u]);
         _mm512_store_si512(sums[r].plane[plane], acc[r][0]);
     }
 }
@@ -117,7 +118,7 @@ INLINE void stream_panels(const struct chunk *c, int panel0, int panel1, const i
     struct sums sums[STREAM_ROWS];
     for (int panel = panel0; panel < panel1; panel++) {
         for (int plane = 0; plane < aim_packed_planes(p->w); plane++)
-            stream_plane(c, aim__plane(p->w, panel, plane), bits, rows, unroll, plane, sums);
+            stream_plane(c, aim_packed_plane(p->w, panel, plane), bits, rows, unroll, plane, sums);
         read_out(p, panel, c->row0, rows, sums);
     }
 }
@@ -143,6 +144,16 @@ INLINE void stream(const struct chunk *c, int panel0, int panel1, const int bits
 
 /* ---- many rows -------------------------------------------------------------------- */
 
+/* The next step of what is fetched. With the lines of the largest step, also where a
+ * smaller one needs only the first: to ask how many was not faster. */
+INLINE void fetch_step(struct ahead *ahead)
+{
+    UNROLL
+    for (int p = 0; p < MAX_PANELS; p++)
+        _mm_prefetch((const char *)(ahead->at + (size_t)p * CACHE_LINE), _MM_HINT_T1);
+    ahead->at += ahead->step;
+}
+
 /* One plane of a register tile: each code loaded serves `rows` products, each input
  * `panels`. */
 INLINE void tile_plane(const struct chunk *c, int row, const int8_t *codes, const int bits,
@@ -151,31 +162,39 @@ INLINE void tile_plane(const struct chunk *c, int row, const int8_t *codes, cons
 {
     const struct product *product = c->product;
     const int groups = groups_a_load(bits), in_padded = product->w->in_padded;
-    const size_t panel_bytes = aim__panel_bytes(product->w), ldx = product->ldx, step = ahead->step;
-    const int8_t *x = product->x + (size_t)(c->row0 + row) * ldx, *fetch = ahead->at;
+    const size_t panel_bytes = aim_packed_panel_bytes(product->w), ldx = product->ldx;
+    const int8_t *x = product->x + (size_t)(c->row0 + row) * ldx;
+    struct ahead fetch = *ahead;
     __m512i acc[MAX_ROWS][MAX_PANELS], w[MAX_PANELS];
-    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int p = 0; p < panels; p++) acc[r][p] =
-        start_of(c, row + r);
-    for (int k = 0; k < in_padded; k += AIM_K_GROUP * groups) {
-        UNROLL for (int p = 0; p < MAX_PANELS; p++) _mm_prefetch(
-            (const char *)((uintptr_t)fetch + (size_t)p * AIM__PANEL_ROW), _MM_HINT_T1);
-        fetch += step;
-        UNROLL for (int g = 0; g < groups; g++)
-        {
-            UNROLL for (int p = 0; p < panels; p++) w[p] =
-                load_codes(codes + (size_t)p * panel_bytes, bits, g);
-            UNROLL for (int r = 0; r < rows; r++)
-            {
+    UNROLL
+    for (int r = 0; r < rows; r++) {
+        UNROLL
+        for (int p = 0; p < panels; p++)
+            acc[r][p] = start_of(c, row + r);
+    }
+    for (int k = 0; k < in_padded; k += AIM_K_GROUP * groups, codes += AIM__PANEL_ROW) {
+        fetch_step(&fetch);
+        UNROLL
+        for (int g = 0; g < groups; g++) {
+            UNROLL
+            for (int p = 0; p < panels; p++)
+                w[p] = load_codes(codes + (size_t)p * panel_bytes, bits, g);
+            UNROLL
+            for (int r = 0; r < rows; r++) {
                 __m512i group = broadcast_group(x + (size_t)r * ldx + k + g * AIM_K_GROUP);
-                UNROLL for (int p = 0; p < panels; p++) acc[r][p] =
-                    _mm512_dpbusd_epi32(acc[r][p], w[p], group);
+                UNROLL
+                for (int p = 0; p < panels; p++)
+                    acc[r][p] = _mm512_dpbusd_epi32(acc[r][p], w[p], group);
             }
         }
-        codes += AIM__PANEL_ROW;
     }
-    ahead->at = fetch;
-    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int p = 0; p < panels; p++)
-        _mm512_store_si512(sums[p][r].plane[plane], acc[r][p]);
+    *ahead = fetch;
+    UNROLL
+    for (int r = 0; r < rows; r++) {
+        UNROLL
+        for (int p = 0; p < panels; p++)
+            _mm512_store_si512(sums[p][r].plane[plane], acc[r][p]);
+    }
 }
 
 INLINE void tile(const struct chunk *c, int row, int panel, const int bits, const int rows,
@@ -184,8 +203,8 @@ INLINE void tile(const struct chunk *c, int row, int panel, const int bits, cons
     const struct product *product = c->product;
     struct sums sums[MAX_PANELS][MAX_ROWS];
     for (int plane = 0; plane < aim_packed_planes(product->w); plane++)
-        tile_plane(c, row, aim__plane(product->w, panel, plane), bits, rows, panels, plane, ahead,
-                   sums);
+        tile_plane(c, row, aim_packed_plane(product->w, panel, plane), bits, rows, panels, plane,
+                   ahead, sums);
     for (int p = 0; p < panels; p++)
         read_out(product, panel + p, c->row0 + row, rows, sums[p]);
 }
@@ -241,11 +260,12 @@ static int cut(int n, int i, int parts)
 }
 
 /* What `tiles` register tiles of the panels before `panel` fetch: all of the panels from
- * there, each tile its part. Without such panels one line again and again. */
+ * there, each tile its part, rounded up, and so the last ones what lies behind. Without
+ * such panels the same lines again and again. */
 static struct ahead fetch_ahead(const aim_packed *w, int panel, int panels, int tiles)
 {
-    const int8_t *at = w->codes + (panels ? (size_t)panel * aim__panel_bytes(w) : 0);
-    return (struct ahead){at, (size_t)(panels * AIM__PANEL_ROW / tiles)};
+    const int8_t *at = panels ? aim_packed_plane(w, panel, 0) : w->codes;
+    return (struct ahead){(uintptr_t)at, (size_t)parts_of(panels * AIM__PANEL_ROW, tiles)};
 }
 
 /* Panels outside, rows inside: the panels of a tile stay in the second-level cache
@@ -267,39 +287,19 @@ INLINE void tile_all(const struct chunk *c, int panel0, int panel1, const int bi
 
 /* ---- all of them ------------------------------------------------------------------ */
 
-/* The padding of a row is zero, so it may be summed too. */
-static int32_t row_offset(const int8_t *x, int in_padded, int32_t added)
+INLINE int32_t sum_of_inputs(const int8_t *x, int in_padded)
 {
     const __m512i ones = _mm512_set1_epi8(1);
     __m512i sum = _mm512_setzero_si512();
     for (int k = 0; k < in_padded; k += AIM_K_ALIGN)
         sum = _mm512_dpbusd_epi32(sum, ones, _mm512_loadu_si512(x + k));
-    return added * _mm512_reduce_add_epi32(sum);
+    return _mm512_reduce_add_epi32(sum);
 }
 
-INLINE void multiply(const struct chunk *c, int panel0, int panel1, const int bits)
+INLINE void multiply_chunk(const struct chunk *c, int panel0, int panel1, const int bits)
 {
     if (c->rows <= STREAM_ROWS)
         stream(c, panel0, panel1, bits);
     else
         tile_all(c, panel0, panel1, bits);
-}
-
-void aim__matmul_tile_avx512vnni(const aim_packed *w, int panel0, int panel1, const int8_t *x,
-                                 size_t ldx, const float *x_step, int rows, const aim_adc *adc,
-                                 const aim_output *out)
-{
-    const struct product product = {w, x, ldx, x_step, adc, out};
-    const int32_t added = w->bits == 4 ? 8 : 128;
-    struct chunk c;
-    c.product = &product;
-    for (c.row0 = 0; c.row0 < rows; c.row0 += CHUNK_ROWS) {
-        c.rows = rows - c.row0 < CHUNK_ROWS ? rows - c.row0 : CHUNK_ROWS;
-        for (int r = 0; r < c.rows; r++)
-            c.offset[r] = row_offset(x + (size_t)(c.row0 + r) * ldx, w->in_padded, added);
-        if (w->bits == 4)
-            multiply(&c, panel0, panel1, 4);
-        else
-            multiply(&c, panel0, panel1, 8);
-    }
 }

@@ -48,7 +48,7 @@ void aim__matmul_tile_portable(const aim_packed *w, int panel0, int panel1, cons
         for (int r = 0; r < rows; r++) {
             struct sums sums;
             for (int plane = 0; plane < aim_packed_planes(w); plane++)
-                dot(aim__plane(w, p, plane), x + (size_t)r * ldx, w->in_padded / AIM_K_GROUP,
+                dot(aim_packed_plane(w, p, plane), x + (size_t)r * ldx, w->in_padded / AIM_K_GROUP,
                     sums.plane[plane]);
             read_out(&product, p, r, 1, &sums);
         }

@@ -109,10 +109,8 @@ static void set_bytes(const aim_packed *w, int8_t *to, const int8_t *codes)
 
 void aim_packed_set_channel(aim_packed *w, int channel, int plane, const int8_t *codes)
 {
-    size_t panel_bytes = code_bytes(AIM_PANEL, w->in, w->bits);
-    int8_t *to = w->codes + (size_t)(channel / AIM_PANEL) * panel_bytes +
-                 (size_t)plane * AIM_PANEL * (size_t)w->in_padded +
-                 channel % AIM_PANEL * AIM_K_GROUP;
+    int8_t *to =
+        aim_packed_plane(w, channel / AIM_PANEL, plane) + channel % AIM_PANEL * AIM_K_GROUP;
     if (w->bits == 4)
         set_nibbles(w, to, codes);
     else

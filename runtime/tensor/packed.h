@@ -42,6 +42,18 @@ static inline int aim_packed_planes(const aim_packed *w)
     return w->bits == 16 ? 2 : 1;
 }
 
+static inline size_t aim_packed_panel_bytes(const aim_packed *w)
+{
+    return (size_t)w->in_padded * AIM_PANEL * (size_t)w->bits / 8;
+}
+
+/* The codes of one plane of a panel; of two planes, 0 is the high one. */
+static inline int8_t *aim_packed_plane(const aim_packed *w, int panel, int plane)
+{
+    return w->codes + (size_t)panel * aim_packed_panel_bytes(w) +
+           (size_t)plane * (size_t)w->in_padded * AIM_PANEL;
+}
+
 /* Reserve an empty matrix: every byte zero, so that channels need to be stored before
  * their codes mean something. 0 or AIM_ENOMEM / AIM_EINVAL. */
 int aim_packed_init(aim_packed *w, int out, int in, int bits, aim_error *err);
@@ -52,9 +64,8 @@ void aim_packed_fini(aim_packed *w); /* also of a zeroed one */
 size_t aim_packed_bytes(int out, int in, int bits);
 size_t aim_packed_row_bytes(int in); /* of a row of inputs' codes, padding included */
 
-/* Store the codes [in] of a channel in one plane; of two planes, 0 is the high one. Of
- * 4 bits, codes are in [-8, 7]. Different channels may be stored by different threads, channels of
- * one panel too. */
+/* Store the codes [in] of a channel in one plane; of 4 bits, codes are in [-8, 7].
+ * Different channels may be stored by different threads, channels of one panel too. */
 void aim_packed_set_channel(aim_packed *w, int channel, int plane, const int8_t *codes);
 void aim_packed_set_scale(aim_packed *w, int channel, float scale);
 

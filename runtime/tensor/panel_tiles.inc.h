@@ -9,17 +9,9 @@
  *                        sums[r].plane[plane], `bits` and `rows` being constants
  *   KERNEL               the name of the kernel */
 
-enum { CHUNK_ROWS = 1024 }; /* rows whose offsets are held on the stack */
+#include "tensor/chunk.inc.h"
 
-/* Some rows of a product, not more than CHUNK_ROWS. */
-struct chunk {
-    const struct product *product;
-    int row0, rows;
-    int32_t offset[CHUNK_ROWS]; /* what OFFSET has added to the sums of each row */
-};
-
-/* The padding of a row is zero, so it may be summed too. */
-static int32_t sum_of_inputs(const int8_t *x, int in_padded)
+INLINE int32_t sum_of_inputs(const int8_t *x, int in_padded)
 {
     int32_t sum = 0;
     for (int k = 0; k < in_padded; k++)
@@ -40,7 +32,7 @@ INLINE void panel_tile(const struct chunk *c, int row, int panel, const int bits
     const int8_t *x = p->x + (size_t)(c->row0 + row) * p->ldx;
     struct sums sums[MAX_ROWS];
     for (int plane = 0; plane < aim_packed_planes(p->w); plane++) {
-        const int8_t *at = aim__plane(p->w, panel, plane);
+        const int8_t *at = aim_packed_plane(p->w, panel, plane);
         plane_sums(at, x, p->ldx, p->w->in_padded, bits, rows, plane, sums);
         for (int r = 0; OFFSET(bits) != 0 && r < rows; r++)
             take_off(c->offset[row + r], sums[r].plane[plane]);
@@ -75,31 +67,12 @@ INLINE void sized_tile(const struct chunk *c, int row, int panel, const int bits
 
 /* Panels outside, rows inside: a panel stays in the caches while all rows pass. Tiles
  * are of nearly equal height: 8 rows are 4 + 4 and not 6 + 2. */
-INLINE void chunk_tiles(struct chunk *c, int panel0, int panel1, const int bits)
+INLINE void multiply_chunk(const struct chunk *c, int panel0, int panel1, const int bits)
 {
-    const struct product *p = c->product;
-    for (int r = 0; OFFSET(bits) != 0 && r < c->rows; r++) {
-        const int8_t *x = p->x + (size_t)(c->row0 + r) * p->ldx;
-        c->offset[r] = OFFSET(bits) * sum_of_inputs(x, p->w->in_padded);
-    }
     int tiles = (c->rows + MAX_ROWS - 1) / MAX_ROWS;
     for (int panel = panel0; panel < panel1; panel++)
         for (int t = 0; t < tiles; t++) {
             int row = c->rows * t / tiles, end = c->rows * (t + 1) / tiles;
             sized_tile(c, row, panel, bits, end - row);
         }
-}
-
-void KERNEL(const aim_packed *w, int panel0, int panel1, const int8_t *x, size_t ldx,
-            const float *x_step, int rows, const aim_adc *adc, const aim_output *out)
-{
-    const struct product product = {w, x, ldx, x_step, adc, out};
-    struct chunk c = {.product = &product};
-    for (c.row0 = 0; c.row0 < rows; c.row0 += CHUNK_ROWS) {
-        c.rows = rows - c.row0 < CHUNK_ROWS ? rows - c.row0 : CHUNK_ROWS;
-        if (w->bits == 4)
-            chunk_tiles(&c, panel0, panel1, 4);
-        else
-            chunk_tiles(&c, panel0, panel1, 8);
-    }
 }

@@ -30,7 +30,7 @@ struct row_readout {
 static const float zeros[AIM_PANEL];
 static const float unity[AIM_PANEL] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
 
-/* The flags of the functions below are constants where read_out calls them: each
+/* The flags of the functions below are constants where read_all_rows calls them: each
  * combination is a loop of its own, which compilers turn into vectors. */
 
 /* Two planes are exact in double, which is rounded once. */
@@ -108,27 +108,7 @@ INLINE void read_rows(const struct readout *out, bool two_planes, enum aim_adc_k
     }
 }
 
-INLINE void read_planes(const struct readout *out, bool two_planes)
-{
-    const bool by_row = !out->full_scale;
-    switch (out->product->adc->kind) {
-    case AIM_ADC_NONE:
-        read_rows(out, two_planes, AIM_ADC_NONE, false);
-        break;
-    case AIM_ADC_LIMIT:
-        if (by_row)
-            read_rows(out, two_planes, AIM_ADC_LIMIT, true);
-        else
-            read_rows(out, two_planes, AIM_ADC_LIMIT, false);
-        break;
-    case AIM_ADC_ROUND:
-        if (by_row)
-            read_rows(out, two_planes, AIM_ADC_ROUND, true);
-        else
-            read_rows(out, two_planes, AIM_ADC_ROUND, false);
-        break;
-    }
-}
+#include "tensor/readout_kinds.inc.h"
 
 static inline const float *from(const float *channels, size_t channel)
 {
@@ -154,8 +134,5 @@ static void read_out(const struct product *p, int panel, int row, int rows, cons
         .gain = adc->gain ? adc->gain + channel : unity,
         .bias = from(p->out->bias, channel),
     };
-    if (aim_packed_planes(p->w) == 1)
-        read_planes(&out, false);
-    else
-        read_planes(&out, true);
+    read_all_rows(&out);
 }

@@ -23,7 +23,7 @@ struct readout {
     __m512 largest;          /* of inputs of a range of each row's own */
 };
 
-/* The flags of the functions below are constants where read_out calls them. */
+/* The flags of the functions below are constants where read_all_rows calls them. */
 
 /* Two planes are exact in double, which is rounded once. */
 INLINE __m256 joined(const int32_t *high, const int32_t *low)
@@ -105,27 +105,7 @@ INLINE void read_rows(const struct readout *out, bool two_planes, enum aim_adc_k
     }
 }
 
-INLINE void read_planes(const struct readout *out, bool two_planes)
-{
-    const bool by_row = !out->product->adc->full_scale;
-    switch (out->product->adc->kind) {
-    case AIM_ADC_NONE:
-        read_rows(out, two_planes, AIM_ADC_NONE, false);
-        break;
-    case AIM_ADC_LIMIT:
-        if (by_row)
-            read_rows(out, two_planes, AIM_ADC_LIMIT, true);
-        else
-            read_rows(out, two_planes, AIM_ADC_LIMIT, false);
-        break;
-    case AIM_ADC_ROUND:
-        if (by_row)
-            read_rows(out, two_planes, AIM_ADC_ROUND, true);
-        else
-            read_rows(out, two_planes, AIM_ADC_ROUND, false);
-        break;
-    }
-}
+#include "tensor/readout_kinds.inc.h"
 
 /* What an array of channels says about those that y has, `missing` without one. */
 INLINE __m512 of_channels(const struct readout *out, const float *channels, float missing)
@@ -153,8 +133,5 @@ __attribute__((noinline)) static void read_out(const struct product *p, int pane
     out.full_scale = of_channels(&out, p->adc->full_scale, 0);
     out.step = of_channels(&out, p->adc->step, 0);
     out.largest = of_channels(&out, p->adc->largest, 0);
-    if (aim_packed_planes(p->w) == 1)
-        read_planes(&out, false);
-    else
-        read_planes(&out, true);
+    read_all_rows(&out);
 }
