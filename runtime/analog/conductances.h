@@ -41,9 +41,9 @@ void aim_conductance_codes(const float *weight, int n, int8_t *low, int8_t *high
  * of all channels go beyond 14 (tile_weights.h). */
 void aim_round_to_4_bits(const float *weight, int n, int8_t *codes, float *step);
 
-/* From weights [out, width], rows `stride` floats apart, each as
- * aim_conductance_codes or aim_round_to_4_bits. bits: 4, 8 or 16. AIM_EINVAL (bits, a shape that
- * packed.h would refuse) or AIM_ENOMEM. */
+/* From weights [out, width], rows `stride` floats apart, each as aim_conductance_codes or
+ * aim_round_to_4_bits. bits: 4, 8 or 16. AIM_EINVAL (bits, a shape that packed.h would
+ * refuse) or AIM_ENOMEM. */
 int aim_conductances_init(aim_conductances *c, int bits, const float *weight, int out, int width,
                           size_t stride, aim_error *err);
 void aim_conductances_fini(aim_conductances *c); /* also of a zeroed one */

@@ -117,16 +117,16 @@ static float *noise_of(const aim__tile_call *call, const aim__tile_part *part)
 
 enum { NOISE_CHUNK = 256 }; /* channels worked on together: whole panels */
 
-/* spread [n] of channels [first, first + n) of a tile, whole panels but for the last. */
+/* spread [n] of channels [first, first + n) of a tile, whole panels but for the last. Codes
+ * of 8 or 16 bits: those of 4 bits are read without noise. */
 static void spread_of(const aim_tile_drive *drive, const aim_packed *w, int first, int n,
                       float *spread)
 {
-    size_t plane = (size_t)w->in_padded * AIM_PANEL;
+    int planes = aim_packed_planes(w);
     for (int i = 0; i < n; i += AIM_PANEL) {
-        const int8_t *codes =
-            w->codes + (size_t)((first + i) / AIM_PANEL) * (size_t)aim_packed_planes(w) * plane;
-        const int8_t *low = aim_packed_planes(w) == 2 ? codes + plane : codes;
-        aim_read_noise_spread(drive, low, aim_packed_planes(w) == 2 ? codes : NULL,
+        int panel = (first + i) / AIM_PANEL;
+        const int8_t *high = planes == 2 ? aim_packed_plane(w, panel, 0) : NULL;
+        aim_read_noise_spread(drive, aim_packed_plane(w, panel, planes - 1), high,
                               w->scale + first + i, spread + i);
     }
 }

@@ -124,8 +124,8 @@ struct aim_backend {
                         int rows, void *scratch);
     /* x [rows, in] W^T, contiguous, rows >= 1, to `out`, whose flag `first` is set. A
      * row's result does not depend on the other rows. With a residual y is room for
-     * [rows, out] sums that nobody reads afterwards. AIM_PANEL floats behind the biases
-     * may be read. noise [rows]: whose read noise a row gets; NULL: there is none. */
+     * [rows, out] sums that nobody reads afterwards. noise [rows]: whose read noise a row gets;
+     * NULL: there is none. */
     void (*multiply)(const aim_linear *l, const aim_compute *c, const float *x, int rows,
                      const aim_row_noise *noise, const aim_output *out, void *scratch);
 

@@ -6,14 +6,22 @@
 #include "model/analog_linear.h"
 #include "model/backend_impl.h"
 
+/* The spread of a read is made from codes of 8 or 16 bits alone. */
 static aim_linear *int4_load(const aim_compute *c, const aim_linear_source *source, aim_error *err)
 {
-    if (source->chip->profile.conductance_bits == 4)
-        return aim__analog_load(c, source, err);
-    aim_fail_param(err, AIM_EINVAL, "conductance_bits",
-                   "the backend int4 holds weights in 4 bits, not in %d",
-                   source->chip->profile.conductance_bits);
-    return NULL;
+    const aim_profile *profile = &source->chip->profile;
+    if (profile->conductance_bits != 4) {
+        aim_fail_param(err, AIM_EINVAL, "conductance_bits",
+                       "the backend int4 holds weights in 4 bits, not in %d",
+                       profile->conductance_bits);
+        return NULL;
+    }
+    if (aim_profile_reads_are_noisy(profile)) {
+        aim_fail_param(err, AIM_EINVAL, "read_noise",
+                       "the backend int4 reads its weights without noise: the profile has some");
+        return NULL;
+    }
+    return aim__analog_load(c, source, err);
 }
 
 const aim_backend aim__backend_int4 = {

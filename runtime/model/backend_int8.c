@@ -96,7 +96,7 @@ static void int8_convert_row(const aim_linear *l, const aim_compute *c, const fl
 }
 
 /* One product, as its tasks see it. */
-struct product {
+struct int8_product {
     const aim_packed *w;
     const aim_kernels *kernels;
     int rows;
@@ -109,7 +109,7 @@ struct product {
 static void multiply(void *arg, int task, int worker)
 {
     (void)worker;
-    const struct product *p = arg;
+    const struct int8_product *p = arg;
     int first = task * p->panels_a_task, end = first + p->panels_a_task;
     p->kernels->matmul_i8(p->w, first, end < p->w->n_panels ? end : p->w->n_panels, p->codes,
                           (size_t)p->w->in_padded, p->x_scale, p->rows, p->out);
@@ -120,7 +120,7 @@ static void int8_multiply(const aim_linear *l, const aim_compute *c, const float
 {
     (void)x, (void)noise;
     int64_t work = (int64_t)rows * l->w.out * l->w.in;
-    struct product p = {
+    struct int8_product p = {
         .w = &l->w,
         .kernels = c->kernels,
         .rows = rows,

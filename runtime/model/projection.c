@@ -34,7 +34,7 @@ static bool load_bias(aim_projection *p, aim_error *err)
         any |= p->parts[i].bias != NULL;
     if (!any)
         return true;
-    p->bias = aim_calloc((size_t)shape->out + AIM_PANEL, sizeof *p->bias);
+    p->bias = aim_calloc((size_t)shape->out, sizeof *p->bias);
     if (!p->bias)
         return aim_fail_nomem(err, "bias") == AIM_OK;
     float *to = p->bias;

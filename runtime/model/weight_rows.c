@@ -14,8 +14,7 @@
 enum {
     ROWS_A_PIECE = AIM_PANEL,
     WEIGHTS_A_REPORT = 4 << 20,
-    LEAST_STEP =
-        8, /* pieces of a thread between two reports, so that threads hardly wait for each other */
+    LEAST_STEP = 8, /* pieces of a thread between two reports: threads hardly wait then */
 };
 
 aim_weight_rows aim__weight_rows_of(const aim_linear_source *source)

@@ -149,7 +149,7 @@ END_TEST
 static void check_ends(const struct rig *r, const char *name, const aim_row_noise *noise)
 {
     static float plain[ROWS * OUT], y[ROWS * OUT], want[ROWS * OUT], got[ROWS * OUT];
-    static float bias[OUT + AIM_PANEL];
+    static float bias[OUT];
     forward(r, inputs, ROWS, noise, plain);
     for (int i = 0; i < OUT; i++)
         bias[i] = 0.1f * (float)(i % 7 - 3);
@@ -243,6 +243,33 @@ START_TEST(noise_depends_on_whose_it_is)
             ck_assert_mem_ne(y[i], y[j], sizeof y[i]);
     first_row(&chip, FIRST_LAYER, backend_names[_i], &whose[0], again);
     ck_assert_mem_eq(again, y[0], sizeof again);
+}
+END_TEST
+
+/* ---- what is refused ---------------------------------------------------------------------- */
+
+static const struct {
+    int bits;
+    enum aim_read_noise noise;
+    const char *param, *text;
+} refused_by_int4[] = {
+    {8, AIM_READ_NOISE_NONE, "conductance_bits", "holds weights in 4 bits, not in 8"},
+    {4, AIM_READ_NOISE_WEIGHTS, "read_noise", "reads its weights without noise"},
+    {4, AIM_READ_NOISE_OUTPUT, "read_noise", "reads its weights without noise"},
+};
+
+START_TEST(int4_takes_quiet_weights_of_4_bits_alone)
+{
+    aim_error err = {0};
+    struct layer_case c = cases[0];
+    c.bits = refused_by_int4[_i].bits;
+    c.noise = refused_by_int4[_i].noise;
+    struct rig r = {.chip = chip_of(&c), .backend = aim_backend_find("int4", NULL)};
+    aim_linear_source source = source_of(&r, FIRST_LAYER);
+    ck_assert_ptr_null(r.backend->load(&r.compute, &source, &err));
+    ck_assert_int_eq(err.code, AIM_EINVAL);
+    ck_assert_str_eq(err.param, refused_by_int4[_i].param);
+    ck_assert_ptr_nonnull(strstr(err.text, refused_by_int4[_i].text));
 }
 END_TEST
 
@@ -610,6 +637,7 @@ int main(void)
     tcase_add_loop_test(t, calibrated_ranges_must_fit, 0, both);
     tcase_add_loop_test(t, ranges_that_overflow_converters_are_refused, 0, both);
     tcase_add_test(t, fine_dacs_are_for_the_reference_alone);
+    tcase_add_loop_test(t, int4_takes_quiet_weights_of_4_bits_alone, 0, COUNT(refused_by_int4));
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
