@@ -99,11 +99,11 @@ static void observed_product(const struct pass *p, const aim_projection *l, cons
 }
 
 /* y [rows, out] = x [rows, in] W^T + bias; with a residual [rows, out] that is added to
- * instead. The rows were converted before. noise [rows] or NULL. */
-static void noisy_product(const struct pass *p, const float *x, const aim_row_noise *noise,
-                          float *y, float *residual)
+ * instead. The rows were converted for this layer before. noise [rows] or NULL. */
+static void noisy_product(const struct pass *p, const aim_projection *l, const float *x,
+                          const aim_row_noise *noise, float *y, float *residual)
 {
-    const aim_projection *l = p->next;
+    assert(l == p->next);
     size_t width = (size_t)l->source.shape.out;
     const aim_output out = {.y = y,
                             .ldy = width,
@@ -120,9 +120,10 @@ static void noisy_product(const struct pass *p, const float *x, const aim_row_no
 }
 
 /* The same for all rows of the batch. */
-static void product(const struct pass *p, const float *x, float *y, float *residual)
+static void product(const struct pass *p, const aim_projection *l, const float *x, float *y,
+                    float *residual)
 {
-    noisy_product(p, x, p->b->noise, y, residual);
+    noisy_product(p, l, x, p->b->noise, y, residual);
 }
 
 /* ---- the steps, a row at a time -------------------------------------------- */
@@ -260,17 +261,17 @@ static void run_layer(struct pass *p, int index)
     p->layer = index;
     aim_kv_layer(p->kv, index, &p->attention);
 
-    rmsnorm(p, l->attention_norm, &l->qkv); /* h [rows, hidden] */
-    product(p, w->h, w->qkv, NULL);         /* qkv [rows, q + 2 kv] */
+    rmsnorm(p, l->attention_norm, &l->qkv);  /* h [rows, hidden] */
+    product(p, &l->qkv, w->h, w->qkv, NULL); /* qkv [rows, q + 2 kv] */
     for_rows(p, rotate_and_store_row, p->b->n_rows, q + 2 * kv);
     attention(p); /* h [rows, q] */
     for_inputs(p, convert_row, &l->o, q);
-    product(p, w->h, w->y, w->x); /* x [rows, hidden] += */
+    product(p, &l->o, w->h, w->y, w->x); /* x [rows, hidden] += */
 
     rmsnorm(p, l->ffn_norm, &l->gate_up);            /* h [rows, hidden] */
-    product(p, w->h, w->gate_up, NULL);              /* gate_up [rows, 2 ffn] */
+    product(p, &l->gate_up, w->h, w->gate_up, NULL); /* gate_up [rows, 2 ffn] */
     for_inputs(p, swiglu_row, &l->down, 8 * f->ffn); /* act [rows, ffn] */
-    product(p, w->act, w->y, w->x);                  /* x [rows, hidden] += */
+    product(p, &l->down, w->act, w->y, w->x);        /* x [rows, hidden] += */
 }
 
 /* The logits of the rows that they are wanted of. */
@@ -284,7 +285,7 @@ static const float *head(struct pass *p)
     for_rows(p, norm_logit_row, b->n_logits, p->d->config.hidden); /* h [n_logits, hidden] */
     for (int i = 0; b->noise && i < b->n_logits; i++)
         w->logit_noise[i] = b->noise[b->logit_rows[i]];
-    noisy_product(p, w->h, b->noise ? w->logit_noise : NULL, w->logits, NULL);
+    noisy_product(p, &p->d->lm_head, w->h, b->noise ? w->logit_noise : NULL, w->logits, NULL);
     return w->logits; /* [n_logits, vocab] */
 }
 
