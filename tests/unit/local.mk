@@ -70,8 +70,9 @@ UNIT_TESTS += tests/unit/test_sampler tests/unit/test_engine tests/unit/test_mem
 tests_unit_test_engine_step_SOURCES = tests/unit/test_engine_step.c tests/unit/chip_rig.h
 tests_unit_test_engine_step_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 tests_unit_test_selection_SOURCES = tests/unit/test_selection.c \
-	tests/unit/sampler_reference.c tests/unit/sampler_reference.h
-tests_unit_test_selection_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
+	tests/unit/sampler_reference.c tests/unit/sampler_reference.h \
+	tests/unit/kernels_under_test.h
+tests_unit_test_selection_LDADD = $(EVEX_LIBS) $(RUNTIME_LDADD) $(UNIT_LDADD)
 tests_unit_test_pace_SOURCES = tests/unit/test_pace.c
 tests_unit_test_pace_LDADD = runtime/libengine.a $(UNIT_LDADD) -lm
 tests_unit_test_sampler_SOURCES = tests/unit/test_sampler.c
@@ -106,14 +107,16 @@ tests_unit_test_tensor_LDADD = $(EVEX_LIBS) $(TENSOR_TEST_LDADD)
 tests_unit_test_tile_kernels_SOURCES = tests/unit/test_tile_kernels.c \
 	tests/unit/kernels_under_test.h
 tests_unit_test_tile_kernels_LDADD = $(EVEX_LIBS) $(TENSOR_TEST_LDADD)
-tests_unit_test_float_kernels_SOURCES = tests/unit/test_float_kernels.c
-tests_unit_test_float_kernels_LDADD = $(TENSOR_TEST_LDADD)
-tests_unit_test_attention_SOURCES = tests/unit/test_attention.c tests/unit/plain_attention.h
-tests_unit_test_attention_LDADD = $(TENSOR_TEST_LDADD)
+tests_unit_test_float_kernels_SOURCES = tests/unit/test_float_kernels.c \
+	tests/unit/kernels_under_test.h
+tests_unit_test_float_kernels_LDADD = $(EVEX_LIBS) $(TENSOR_TEST_LDADD)
+tests_unit_test_attention_SOURCES = tests/unit/test_attention.c tests/unit/plain_attention.h \
+	tests/unit/kernels_under_test.h
+tests_unit_test_attention_LDADD = $(EVEX_LIBS) $(TENSOR_TEST_LDADD)
 UNIT_TESTS += tests/unit/test_attention_rows
 tests_unit_test_attention_rows_SOURCES = tests/unit/test_attention_rows.c \
-	tests/unit/plain_attention.h
-tests_unit_test_attention_rows_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
+	tests/unit/plain_attention.h tests/unit/kernels_under_test.h
+tests_unit_test_attention_rows_LDADD = $(EVEX_LIBS) $(RUNTIME_LDADD) $(UNIT_LDADD)
 tests_unit_test_matmul_f32_SOURCES = tests/unit/test_matmul_f32.c
 tests_unit_test_matmul_f32_LDADD = $(TENSOR_TEST_LDADD)
 

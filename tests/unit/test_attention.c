@@ -5,9 +5,8 @@
 #include "plain_attention.h"
 
 #include "base/alloc.h"
-#include "base/cpu.h"
 #include "base/rng.h"
-#include "tensor/kernels.h"
+#include "tests/unit/kernels_under_test.h"
 
 #include <check.h>
 #include <math.h>
@@ -15,13 +14,6 @@
 #include <string.h>
 
 enum { MAX_HEADS = 16, MAX_DIM = 144, MAX_LENGTH = 131 };
-
-static const aim_kernels *row_or_skip(int i)
-{
-    int n;
-    const aim_kernels *k = aim_kernels_all(&n)[i];
-    return k->needs & ~aim_cpu_features() ? NULL : k;
-}
 
 static const aim_kernels *portable(void)
 {
@@ -354,8 +346,7 @@ END_TEST
 
 int main(void)
 {
-    int n;
-    aim_kernels_all(&n);
+    int n = row_count();
     Suite *s = suite_create("attention");
     TCase *t = tcase_create("attention");
     tcase_set_timeout(t, 120);

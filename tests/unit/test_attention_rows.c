@@ -4,11 +4,11 @@
 #include "plain_attention.h"
 
 #include "base/alloc.h"
-#include "base/cpu.h"
 #include "base/pool.h"
 #include "base/rng.h"
 #include "model/attention.h"
 #include "model/attention_rows.h"
+#include "tests/unit/kernels_under_test.h"
 
 #include <check.h>
 #include <stdbool.h>
@@ -118,13 +118,41 @@ static size_t q_width(void)
     return (size_t)(rig.a.heads * rig.a.head_dim);
 }
 
-static void attend(const aim_kernels *k, aim_pool *pool, int window)
+static size_t usual_room(void)
 {
-    size_t room = aim__attention_room(rig.a.heads, rig.a.kv_heads, rig.a.head_dim, MAX_LENGTH);
-    size_t threads = (size_t)aim_pool_threads(pool);
-    float *scratch = aim_malloc(threads * room * sizeof *scratch);
+    return aim__attention_room(rig.a.heads, rig.a.kv_heads, rig.a.head_dim, MAX_LENGTH);
+}
+
+/* What the scores of the longest row take and no more, whatever usually stays in a cache:
+ * beyond that, the room grows evenly with the positions. */
+static size_t room_of_one_row(void)
+{
+    enum { MANY = 1 << 20 };
+    size_t many = aim__attention_room(rig.a.heads, rig.a.kv_heads, rig.a.head_dim, MANY);
+    size_t twice = aim__attention_room(rig.a.heads, rig.a.kv_heads, rig.a.head_dim, 2 * MANY);
+    int longest = 0;
+    for (int r = 0; r < rig.batch.n_rows; r++)
+        longest = rig.position[r] + 1 > longest ? rig.position[r] + 1 : longest;
+    return many - (twice - many) / MANY * (size_t)(MANY - (longest + 15) / 16 * 16);
+}
+
+/* All bytes are as attend has set them. */
+static bool untouched(const float *scratch, size_t floats)
+{
+    const unsigned char *bytes = (const unsigned char *)scratch;
+    for (size_t i = 0; i < floats * sizeof *scratch; i++)
+        if (bytes[i] != 0xff)
+            return false;
+    return true;
+}
+
+/* room: floats of scratch of each thread. What lies behind is nobody's. */
+static void attend(const aim_kernels *k, aim_pool *pool, int window, size_t room)
+{
+    size_t used = (size_t)aim_pool_threads(pool) * room, behind = usual_room();
+    float *scratch = aim_malloc((used + behind) * sizeof *scratch);
     void *plan = aim_malloc(MAX_ROWS * AIM__ATTENTION_PLAN_BYTES);
-    memset(scratch, 0xff, threads * room * sizeof *scratch);
+    memset(scratch, 0xff, (used + behind) * sizeof *scratch);
     const aim_compute compute = {.kernels = k, .pool = pool};
     const aim_attention_call call = {
         .geometry = &rig.a,
@@ -140,6 +168,7 @@ static void attend(const aim_kernels *k, aim_pool *pool, int window)
         .scratch_room = room,
     };
     aim__attention(&call);
+    ck_assert_msg(untouched(scratch + used, behind), "wrote behind %zu floats of scratch", used);
     aim_free(scratch);
     aim_free(plan);
 }
@@ -157,20 +186,15 @@ static void check(const char *what, int window)
     }
 }
 
-static const aim_kernels *row_or_skip(int i)
-{
-    int n;
-    const aim_kernels *k = aim_kernels_all(&n)[i];
-    return k->needs & ~aim_cpu_features() ? NULL : k;
-}
-
-static void run_and_check(const aim_kernels *k, const char *what)
+static void run_and_check(const aim_kernels *k, const char *what, size_t room)
 {
     static const int windows[] = {0, 5, 40, 200}, threads[] = {1, 3, MAX_THREADS};
-    for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++) {
-        aim_pool *pool = aim_pool_new(threads[i % 3], NULL);
-        attend(k, pool, windows[i]);
-        check(what, windows[i]);
+    for (size_t t = 0; t < sizeof threads / sizeof threads[0]; t++) {
+        aim_pool *pool = aim_pool_new(threads[t], NULL);
+        for (size_t w = 0; w < sizeof windows / sizeof windows[0]; w++) {
+            attend(k, pool, windows[w], room);
+            check(what, windows[w]);
+        }
         aim_pool_free(pool);
     }
 }
@@ -246,9 +270,19 @@ START_TEST(rows_together_get_the_bits_of_rows_alone)
     for (int i = 0; k && i < N_KINDS; i++) {
         rig_init(&shapes[i % N_SHAPES]);
         kinds[i].fill();
-        run_and_check(k, kinds[i].name);
+        run_and_check(k, kinds[i].name, usual_room());
         aim_free(rig.memory);
     }
+}
+END_TEST
+
+START_TEST(scratch_of_one_row_is_enough_for_all)
+{
+    draws = 0;
+    rig_init(&shapes[_i % N_SHAPES]);
+    kinds[_i].fill();
+    run_and_check(aim_kernels_pick("auto", NULL), kinds[_i].name, room_of_one_row());
+    aim_free(rig.memory);
 }
 END_TEST
 
@@ -274,7 +308,7 @@ static int loaded_positions(const struct shape *s, void (*fill)(void), int windo
     draws = 0;
     rig_init(s);
     fill();
-    attend(&k, pool, window);
+    attend(&k, pool, window, usual_room());
     aim_free(rig.memory);
     aim_pool_free(pool);
     return loaded / s->kv_heads;
@@ -332,14 +366,69 @@ START_TEST(what_lies_before_a_window_is_not_loaded)
 }
 END_TEST
 
+/* ---- sets -------------------------------------------------------------------------- */
+
+enum { CUT_ROWS = 6, MUCH = 1 << 30 };
+
+/* Row i attends to positions [slide * i, 20 + grow * i) and shares `shared` blocks of 16
+ * with the row before it. */
+static const struct cut_case {
+    const char *what;
+    int slide, grow, shared;
+    aim__attention_limits limits;
+    int sets[CUT_ROWS + 1]; /* the rows of each, in order; 0: no more */
+} cut_cases[] = {
+    {"no limit", 0, 0, 1, {MUCH, MUCH, MUCH}, {6}},
+    {"nothing shared", 0, 0, 0, {MUCH, MUCH, MUCH}, {1, 1, 1, 1, 1, 1}},
+    {"windows that leave what is shared", 4, 4, 1, {MUCH, MUCH, MUCH}, {4, 1, 1}},
+    {"six rows", 0, 0, 1, {6, MUCH, MUCH}, {6}},
+    {"four rows", 0, 0, 1, {4, MUCH, MUCH}, {4, 2}},
+    {"two rows", 0, 0, 1, {2, MUCH, MUCH}, {2, 2, 2}},
+    {"one row", 0, 0, 1, {1, MUCH, MUCH}, {1, 1, 1, 1, 1, 1}},
+    {"scores of three rows", 0, 0, 1, {MUCH, 60, MUCH}, {3, 3}},
+    {"scores of nearly three rows", 0, 0, 1, {MUCH, 59, MUCH}, {2, 2, 2}},
+    {"scores of less than a row", 0, 0, 1, {MUCH, 19, MUCH}, {1, 1, 1, 1, 1, 1}},
+    {"scores below zero", 0, 0, 1, {MUCH, -300, MUCH}, {1, 1, 1, 1, 1, 1}},
+    {"as many as the longest has", 0, 4, 1, {MUCH, 84, MUCH}, {3, 2, 1}},
+    {"nearly as many", 0, 4, 1, {MUCH, 83, MUCH}, {2, 2, 2}},
+    {"from the first window on", 4, 4, 2, {MUCH, 84, MUCH}, {3, 3}},
+    {"nearly from there", 4, 4, 2, {MUCH, 83, MUCH}, {2, 2, 2}},
+    /* 40 for a row that begins a set, 24 for one that shares. */
+    {"cost of three rows", 0, 0, 1, {MUCH, MUCH, 88}, {3, 3}},
+    {"cost of two rows", 0, 0, 1, {MUCH, MUCH, 87}, {2, 2, 2}},
+    {"cost of nearly two rows", 0, 0, 1, {MUCH, MUCH, 63}, {1, 1, 1, 1, 1, 1}},
+    {"cost of less than a row", 0, 0, 1, {MUCH, MUCH, 0}, {1, 1, 1, 1, 1, 1}},
+};
+enum { N_CUT_CASES = sizeof cut_cases / sizeof cut_cases[0] };
+
+START_TEST(sets_keep_within_limits)
+{
+    const struct cut_case *c = &cut_cases[_i];
+    aim__attention_row rows[CUT_ROWS];
+    aim__attention_set sets[CUT_ROWS];
+    for (int i = 0; i < CUT_ROWS; i++)
+        rows[i] = (aim__attention_row){i, c->slide * i, 20 + c->grow * i, i ? c->shared : 0};
+    int n = aim__attention_cut(rows, CUT_ROWS, 16, &c->limits, sets), begin = 0;
+    for (int i = 0; i < n; i++, begin = sets[i - 1].end) {
+        ck_assert_msg(sets[i].begin == begin && sets[i].end - begin == c->sets[i],
+                      "%s: set %d has rows %d to %d", c->what, i, sets[i].begin, sets[i].end);
+        ck_assert_int_eq(rows[begin].shared, 0);
+        ck_assert_int_eq(sets[i].first, rows[begin].first);
+        ck_assert_int_eq(sets[i].length, rows[sets[i].end - 1].length);
+    }
+    ck_assert_int_eq(begin, CUT_ROWS);
+}
+END_TEST
+
 int main(void)
 {
-    int n;
-    aim_kernels_all(&n);
+    int n = row_count();
     Suite *s = suite_create("attention of rows");
     TCase *t = tcase_create("rows");
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, rows_together_get_the_bits_of_rows_alone, 0, n);
+    tcase_add_loop_test(t, scratch_of_one_row_is_enough_for_all, 0, N_KINDS);
+    tcase_add_loop_test(t, sets_keep_within_limits, 0, N_CUT_CASES);
     tcase_add_test(t, a_shared_prefix_is_loaded_once);
     tcase_add_test(t, a_chunk_is_loaded_once_for_sixteen_rows);
     tcase_add_test(t, strangers_share_nothing);

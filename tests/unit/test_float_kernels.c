@@ -3,9 +3,8 @@
  * ordinary and on hostile numbers, and the portable row is right by a
  * computation in double. Loop index _i of a test is the row of the table; rows
  * this CPU lacks are skipped. */
-#include "base/cpu.h"
 #include "base/rng.h"
-#include "tensor/kernels.h"
+#include "tests/unit/kernels_under_test.h"
 
 #include <check.h>
 #include <math.h>
@@ -13,13 +12,6 @@
 #include <string.h>
 
 enum { MAX_N = 5000, N_PADDED = 5056 };
-
-static const aim_kernels *row_or_skip(int i)
-{
-    int n;
-    const aim_kernels *k = aim_kernels_all(&n)[i];
-    return k->needs & ~aim_cpu_features() ? NULL : k;
-}
 
 static const aim_kernels *portable(void)
 {
@@ -340,9 +332,7 @@ static Suite *float_suite(int n)
 
 int main(void)
 {
-    int n;
-    aim_kernels_all(&n);
-    SRunner *runner = srunner_create(float_suite(n));
+    SRunner *runner = srunner_create(float_suite(row_count()));
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

@@ -4,6 +4,7 @@
 #include "base/rng.h"
 #include "engine/selection.h"
 #include "sampler_reference.h"
+#include "tests/unit/kernels_under_test.h"
 
 #include <check.h>
 #include <math.h>
@@ -92,17 +93,6 @@ static void *room_for(size_t bytes)
     return aligned_alloc(64, (bytes + 63) / 64 * 64);
 }
 
-/* The rows of the dispatch table that this CPU can run. */
-static int usable_kernels(const aim_kernels **out, int most)
-{
-    int n, usable = 0;
-    const aim_kernels *const *all = aim_kernels_all(&n);
-    for (int i = 0; i < n && usable < most; i++)
-        if (aim_kernels_pick(all[i]->name, NULL))
-            out[usable++] = all[i];
-    return usable;
-}
-
 /* ---- the sampler --------------------------------------------------------------- */
 
 static const struct {
@@ -135,8 +125,6 @@ static aim_sampling sampling_of(int i)
 
 static void compare_draws(logit_fn *kind, int vocab, int seeds)
 {
-    const aim_kernels *rows[8];
-    int n_rows = usable_kernels(rows, 8);
     float *logits = vocabulary(kind, vocab);
     void *scratch = room_for(aim_sampler_scratch(vocab));
     int32_t tokens[] = {0, vocab / 2, vocab - 1, vocab / 2, vocab / 3, 0, 0};
@@ -151,11 +139,13 @@ static void compare_draws(logit_fn *kind, int vocab, int seeds)
                                .seed = (uint64_t)i,
                                .scratch = scratch};
         int32_t expected = reference_sample(&in);
-        for (int row = 0; row < n_rows; row++) {
-            in.kernels = rows[row];
+        for (int row = 0; row < row_count(); row++) {
+            in.kernels = row_or_skip(row);
+            if (!in.kernels)
+                continue;
             int32_t id = aim_sample(&in);
             ck_assert_msg(id == expected, "%s, vocabulary of %d, setting %d, seed %d: %d not %d",
-                          rows[row]->name, vocab, i % N_SETTINGS, i, id, expected);
+                          in.kernels->name, vocab, i % N_SETTINGS, i, id, expected);
         }
     }
     free(scratch);
@@ -326,13 +316,12 @@ static void compare_ranks(const aim_kernels *k, const float *logits, int vocab, 
 START_TEST(ranks_as_if_sorted)
 {
     static const int sizes[] = {1, 2, 19, 21, 65, 1000, 4100};
-    const aim_kernels *rows[8];
-    int n_rows = usable_kernels(rows, 8);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         float *logits = vocabulary(kinds[_i], sizes[i]);
         void *scratch = room_for(aim_sampler_scratch(sizes[i]));
-        for (int row = 0; row < n_rows; row++)
-            compare_ranks(rows[row], logits, sizes[i], scratch);
+        for (int row = 0; row < row_count(); row++)
+            if (row_or_skip(row))
+                compare_ranks(row_or_skip(row), logits, sizes[i], scratch);
         free(scratch);
         free(logits);
     }
@@ -345,11 +334,10 @@ END_TEST
 START_TEST(kernels_give_the_same_bits)
 {
     enum { N = 150 };
-    const aim_kernels *rows[8], *plain = aim_kernels_pick("portable", NULL);
-    int n_rows = usable_kernels(rows, 8);
-    for (int row = 0; row < n_rows; row++)
-        for (int n = 0; n <= N; n++) {
-            const aim_kernels *k = rows[row];
+    const aim_kernels *plain = aim_kernels_pick("portable", NULL);
+    for (int row = 0; row < row_count(); row++) {
+        const aim_kernels *k = row_or_skip(row);
+        for (int n = 0; k && n <= N; n++) {
             float x[N + 1], a[N + 1], b[N + 1];
             int count_a, count_b;
             for (int i = 0; i < n; i++)
@@ -373,6 +361,7 @@ START_TEST(kernels_give_the_same_bits)
             ck_assert_mem_eq(a, b, sizeof *a * (size_t)kept);
             ck_assert(a[n] == 1234 && b[n] == 1234);
         }
+    }
 }
 END_TEST
 
