@@ -30,7 +30,21 @@ HEAD_MACS = VOCABULARY * HIDDEN
 MACS = BLOCK_MACS + HEAD_MACS
 WEIGHTS = MACS  # bytes, but for the scales: one int8 a weight
 KV_BYTES = 2 * 2 * LAYERS * KV  # of one token: keys and values in bfloat16
-RUNS = 8 * LAYERS  # of the work pool in a step: products, attention, row-wise work
+# Runs of the work pool in a layer, whatever the batch: four products and attention.
+LAYER_RUNS = 5
+# Elements of a row in a layer's other steps (norm, rotation, conversion, norm, gate), and
+# how many make a task (runtime/model/forward.c, SMALL_STEP in backend.c): rows that fit
+# into one task are treated without the pool.
+ROW_STEPS = [HIDDEN, HIDDEN + 2 * KV, HIDDEN, HIDDEN, 8 * FFN]
+TASK_ELEMENTS = 1 << 14
+
+
+def runs(sequences):
+    """Of the work pool in a step; the last one is the product of the vocabulary. Up to
+    three others of a batch (embedding, last norm, sampling) are left out."""
+    split = sum(sequences > TASK_ELEMENTS // width + 1 for width in ROW_STEPS)
+    return LAYERS * (LAYER_RUNS + split) + 1
+
 
 # ---- assumptions about the machine that nobody measured -------------------------------
 
@@ -90,7 +104,7 @@ class Model:
             "products": (reading ** self.overlap + multiplying ** self.overlap)
                         ** (1 / self.overlap),
             "attention": cached / min(self.memory * bandwidth, attending * self.attention),
-            "waits": RUNS * self.barrier * (threads if threads > 1 else 0),
+            "waits": runs(sequences) * self.barrier * (threads if threads > 1 else 0),
             "engine thread": sequences * self.serial,
         }
 
@@ -209,9 +223,10 @@ Seconds of a step that decodes a token of each sequence are the sum of
 - **attention**: the keys and values over the same part of the bandwidth, but not faster
   than {attention:.1f} GB/s by a core of the machine below. A sequence's {kv_heads} key-value heads are worked through
   apart, so that {kv_heads} cores at most attend for one sequence.
-- **waits**: {runs} runs of the work pool, each {barrier:.2f} us for every thread: all of
-  them take their work from one counter. Measured with 2 threads by runs in
-  which nothing is done but to wait for each other (`scaling_threads_2_barrier`).
+- **waits**: {few_runs} runs of the work pool for 1 sequence, {many_runs} for 16 and more,
+  each {barrier:.2f} us for every thread: one deals out the work and waits for all others.
+  Measured with 2 threads by runs in which nothing is done but to wait for each other
+  (`scaling_threads_2_barrier`).
 - **the engine thread**: {serial:.1f} us for every token: scheduling, sampling, text. From
   `shipped_64_overhead`.
 
@@ -227,10 +242,10 @@ Assumed, not measured:
   alone gets {readable:.0%}; a core reads {core_bandwidth:.0f} GB/s at most, as one thread
   did here;
 - every core multiplies {core_peak:.2f} Tops, as one did here, with all others at work too;
-- one NUMA node: all cores reach all channels alike. Two sockets would need the weights
-  split between them, which analogd does not do;
+- one NUMA node: all cores reach all channels alike. With several, threads and their shares
+  of the weights keep to a node each, but no such machine was there to measure;
 - a run of the pool costs as much for each thread as it does with 2. This is the part that
-  is least sure: caches of different dies pass a counter on more slowly, which would make
+  is least sure: caches of different dies pass a word on more slowly, which would make
   the waits longer.
 
 {predicted}
@@ -292,7 +307,8 @@ def page(measured, points, model, server):
         cpu=measured.machine["cpu"], threads=measured.machine["threads"],
         kernels=measured.machine["kernels"], most=CORES[-1], channels=CHANNELS,
         measured=measured_table(points, model), memory=model.memory, peak=model.peak,
-        overlap=model.overlap, attention=model.attention * server.core_macs * 1e-9, kv_heads=KV_HEADS, runs=RUNS,
+        overlap=model.overlap, attention=model.attention * server.core_macs * 1e-9,
+        kv_heads=KV_HEADS, few_runs=runs(1), many_runs=runs(16),
         barrier=model.barrier * 1e6, serial=model.serial * 1e6, n_fit=len(used),
         n_points=len(points), n_rest=len(rest), fit_typical=typical(used),
         fit_worst=worst(used), rest_typical=typical(rest), rest_worst=worst(rest),

@@ -54,6 +54,12 @@ class Rates(unittest.TestCase):
         rate = model.rate(8, 1024, 0, 100e9, 1e12)
         self.assertAlmostEqual(rate, 0.63 * 1e12 / scaling.MACS, delta=0.01 * rate)
 
+    def test_runs_of_the_pool_grow_with_the_batch(self):
+        # A row alone: four products and attention a layer, and the vocabulary. From ten
+        # rows on also two norms, rotation, conversion and gate.
+        runs = [scaling.runs(n) for n in (1, 2, 6, 7, 9, 10, 64)]
+        self.assertEqual(runs, [16 * n + 1 for n in (5, 6, 6, 7, 7, 10, 10)])
+
     def test_waits_grow_with_the_threads(self):
         waits = [true_model().parts(t, 1, 32, 1e11, 1e12)["waits"] for t in (1, 2, 64)]
         self.assertEqual(waits[0], 0)
