@@ -305,24 +305,35 @@ START_TEST(files_are_read_whole_or_refused)
 }
 END_TEST
 
+/* Leave so much of it; false where there are no limits of address space: QEMU, which runs
+ * tests for other CPUs, takes them and ignores them. */
+static bool limit_address_space(size_t left)
+{
+    unsigned long pages = 0;
+    FILE *statm = fopen("/proc/self/statm", "r");
+    ck_assert_int_eq(fscanf(statm, "%lu", &pages), 1);
+    fclose(statm);
+    rlim_t most = pages * (rlim_t)sysconf(_SC_PAGESIZE) + left;
+    struct rlimit limit = {most, RLIM_INFINITY};
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+    ck_assert_int_eq(getrlimit(RLIMIT_AS, &limit), 0);
+    return limit.rlim_cur == most;
+}
+
 /* A process may have less address space left than a model takes. */
 START_TEST(a_map_without_address_space_lacks_memory)
 {
     const size_t size = (size_t)1 << 30;
-    unsigned long pages = 0;
     make_folder();
     put_file("data", "", 0);
     char *data = path_of("data");
     ck_assert_int_eq(truncate(data, (off_t)size), 0);
-    FILE *statm = fopen("/proc/self/statm", "r");
-    ck_assert_int_eq(fscanf(statm, "%lu", &pages), 1);
-    fclose(statm);
-    rlim_t most = pages * (rlim_t)sysconf(_SC_PAGESIZE) + size / 2;
-    ck_assert_int_eq(setrlimit(RLIMIT_AS, &(struct rlimit){most, RLIM_INFINITY}), 0);
-    aim_map map;
-    aim_error err = {0};
-    ck_assert_int_eq(aim_map_open(folder, "data", &map, &err), AIM_ENOMEM);
-    ck_assert_ptr_nonnull(strstr(err.text, "/data: cannot map: "));
+    if (limit_address_space(size / 2)) {
+        aim_map map;
+        aim_error err = {0};
+        ck_assert_int_eq(aim_map_open(folder, "data", &map, &err), AIM_ENOMEM);
+        ck_assert_ptr_nonnull(strstr(err.text, "/data: cannot map: "));
+    }
     drop("data");
     rmdir(folder);
     aim_free(data);
