@@ -154,8 +154,10 @@ static void on_prompt(aimd_job *job, const aim_event *e)
 /* Why a choice ended without an answer, or AIM_OK. */
 static aim_error failure_of(const aim_event *e)
 {
-    aim_error err = e->error;
-    if (err.code == AIM_OK && e->finish == AIM_FINISH_ABORT)
+    aim_error err = {0};
+    if (e->error)
+        err = *e->error;
+    else if (e->finish == AIM_FINISH_ABORT)
         aim_fail(&err, AIM_EUNAVAILABLE, "the server is shutting down");
     return err;
 }

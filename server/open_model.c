@@ -53,7 +53,8 @@ static void take_test_events(struct self_test *t, aim_event *events)
         t->n_tokens += e->kind == AIM_EVENT_TOKEN;
         if (e->kind != AIM_EVENT_PROMPT && e->finish != AIM_FINISH_NONE) {
             t->finished = true;
-            t->error = e->error;
+            if (e->error)
+                t->error = *e->error;
             atomic_store(&t->running, false);
         }
         aim_event_free(e);

@@ -37,17 +37,15 @@ void aim__end_sequence(aim_scheduler *s, aim_sequence *q, enum aim_finish finish
     q->last = NULL;
     address(e, AIM_EVENT_FINISH, q);
     e->finish = finish;
-    if (error)
-        e->error = *error;
+    e->error = error;
     push(events, e);
     aim__scheduler_end(s, q);
 }
 
 static void fail_sequence(aim_scheduler *s, aim_sequence *q, aim_event_list *events)
 {
-    aim_error err = {0};
-    aim_fail_nomem(&err, "answer");
-    aim__end_sequence(s, q, AIM_FINISH_ABORT, &err, events);
+    static const aim_error no_memory = {.code = AIM_ENOMEM, .text = "out of memory: answer"};
+    aim__end_sequence(s, q, AIM_FINISH_ABORT, &no_memory, events);
 }
 
 bool aim__deliver_start(aim_scheduler *s, aim_group *g, aim_event_list *events)

@@ -73,7 +73,7 @@ enum aim_event_kind {
 
 typedef struct aim_event {
     struct aim_event *next;
-    struct aim_event_pool *pool; /* of the engine, where it is brought back; NULL: none */
+    struct aim_event_pool *pool; /* of its group, where it is brought back; NULL: none */
     enum aim_event_kind kind;
     void *user;
     int prompt_index, candidate;
@@ -91,7 +91,7 @@ typedef struct aim_event {
     enum aim_finish finish; /* not NONE: the last event of this candidate */
     int32_t stop_id;        /* >= 0: the stop token id asked for that ended it */
     int stop_string;        /* >= 0: index of the stop string that ended it */
-    aim_error error;        /* code set: the candidate failed */
+    const aim_error *error; /* why the candidate failed, constant; NULL: it did not */
     /* PROMPT: */
     int cached_tokens;  /* prompt tokens found in the prefix cache */
     uint64_t queued_ns; /* time between submit and first prefill step */

@@ -30,7 +30,7 @@ void aim__stepper_free(aim_stepper *st);
 void aim__stepper_run(aim_stepper *st, aim_scheduler *s, _Atomic uint64_t *heartbeat,
                       aim_event_list *events, aim_step_times *times);
 
-/* End q without a token: its last event, with the reason. */
+/* End q without a token: its last event, with the reason. error: a constant, or NULL. */
 void aim__end_sequence(aim_scheduler *s, aim_sequence *q, enum aim_finish finish,
                        const aim_error *error, aim_event_list *events);
 void aim__event_list_init(aim_event_list *l);

@@ -249,7 +249,7 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static void on_event(const aim_event *e)
 {
     struct answer *a = e->user;
-    ck_assert_msg(e->error.code == AIM_OK, "%s", e->error.text);
+    ck_assert_msg(!e->error, "%s", e->error->text);
     if (e->kind == AIM_EVENT_PROMPT)
         a->cached = e->cached_tokens;
     if (e->kind == AIM_EVENT_TOKEN && a->n < NEW_TOKENS)
