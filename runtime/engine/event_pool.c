@@ -39,6 +39,11 @@ static size_t bytes_an_event(size_t text_room, int n_top)
     return sizeof(pooled) + (size_t)n_top * sizeof(aim_token_logprob) + text_room;
 }
 
+size_t aim__event_pool_need(size_t text_room, int n_top)
+{
+    return EVENTS_A_CANDIDATE * bytes_an_event(text_room, n_top);
+}
+
 static bool chunk_bytes(int events, size_t text_room, int n_top, size_t *out)
 {
     return aim_mul((size_t)events, bytes_an_event(text_room, n_top), out) &&

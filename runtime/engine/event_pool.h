@@ -16,6 +16,8 @@ typedef struct aim_event_pool aim_event_pool;
 /* For so many candidates; each event with room for text_room bytes and n_top logprobs.
  * NULL without memory. */
 aim_event_pool *aim__event_pool_new(int candidates, size_t text_room, int n_top);
+/* Bytes of that for each candidate. */
+size_t aim__event_pool_need(size_t text_room, int n_top);
 /* The group lets go; NULL is fine. */
 void aim__event_pool_free(aim_event_pool *p);
 

@@ -14,7 +14,7 @@ typedef struct aim_memory_plan {
     const char *model; /* names it in errors; borrowed */
     size_t weights;    /* linear layers as the backend packs them, norms */
     size_t tokenizer;  /* an estimate */
-    size_t workspace;  /* of a step: activations, logits, scratch */
+    size_t workspace;  /* of a step: activations, logits, scratch; of sequences: texts, events */
     size_t kv_cache;   /* kv_blocks blocks with their bookkeeping */
     int kv_blocks;
     int kv_least;   /* may be lowered to this; kv_blocks if the size was asked for */

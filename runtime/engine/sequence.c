@@ -48,6 +48,9 @@ aim_group *aim__group_new(aim_request *r, const aim_tokenizer *t, size_t token_r
     return NULL;
 }
 
+/* Of tokens up to 128 bytes and a stop string of 100. */
+enum { USUAL_TEXT_ROOM = 512 };
+
 /* Room for the text of a token and what was held back before: a byte can become the
  * three of a U+FFFD, and those of an unfinished character come on top. */
 static size_t text_room(const aim_group *g)
@@ -58,6 +61,13 @@ static size_t text_room(const aim_group *g)
         longest = n > longest ? n : longest;
     }
     return longest + 3 * (g->token_room + sizeof g->sequences->detok.pending);
+}
+
+size_t aim__sequences_need(int n)
+{
+    size_t each = sizeof(aim_sequence) + sizeof(aim_event) + 2 * USUAL_TEXT_ROOM +
+                  aim__event_pool_need(USUAL_TEXT_ROOM, 0);
+    return (size_t)n * each;
 }
 
 static bool sequence_allocate(aim_sequence *s, const aim_request *r)

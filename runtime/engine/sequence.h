@@ -74,6 +74,10 @@ aim_group *aim__group_new(aim_request *r, const aim_tokenizer *t, size_t token_r
  * when out of memory. */
 bool aim__group_allocate(aim_group *g);
 void aim__group_free(aim_group *g); /* no sequence may hold blocks */
+/* Bytes of n sequences with what they need to run, about: how long texts are is up to
+ * the request and the tokenizer. Their tokens and block numbers are left out: of these
+ * no more is touched than the cache has blocks for, which is little beside the cache. */
+size_t aim__sequences_need(int n);
 /* Longest number of tokens a sequence of this request can reach. */
 int aim__request_max_tokens(const aim_request *r);
 

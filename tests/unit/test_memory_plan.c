@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "engine/memory_plan.h"
 #include "engine/served_model.h"
+#include "engine/step.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -131,6 +132,27 @@ static size_t endless_scratch(const aim_chip *chip, const aim_linear_shape *shap
     (void)chip, (void)shape, (void)max_rows, (void)threads;
     return SIZE_MAX;
 }
+
+/* Events and texts are taken when sequences start, which the test above does not see. */
+START_TEST(sequences_are_counted)
+{
+    enum { MANY = 4096, TEXT = 100 };
+    const aim_backend *b = aim_backend_find("int8", NULL);
+    aim_hf_config c = complete(&shapes[0]);
+    aim_engine_config engine;
+    aim_memory_plan plan;
+    aim_engine_config_init(&engine);
+    engine.threads = 2;
+    engine.kv_blocks = MANY;
+    engine.max_sequences = engine.max_batch_tokens = MANY;
+    ck_assert_int_eq(aim_memory_plan_make("m", &c, b, NULL, &engine, 0, &plan, NULL), AIM_OK);
+    engine.max_context = c.max_positions;
+    size_t step = aim__stepper_need(&engine, &c, b, NULL);
+    ck_assert_uint_ge(plan.workspace - step,
+                      MANY * (sizeof(aim_sequence) + 2 * TEXT + aim__event_pool_need(TEXT, 0)));
+    ck_assert_uint_lt(plan.workspace - step, MANY << 13);
+}
+END_TEST
 
 START_TEST(what_cannot_be_counted_is_not_small)
 {
@@ -334,6 +356,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, what_is_planned_is_taken, 0, COUNT(shapes) * COUNT(backends));
     tcase_add_test(tc, biases_and_norms_of_heads_are_counted);
+    tcase_add_test(tc, sequences_are_counted);
     tcase_add_test(tc, what_cannot_be_counted_is_not_small);
     tcase_add_test(tc, a_default_cache_is_lowered_to_what_fits);
     tcase_add_test(tc, what_does_not_fit_is_refused_with_the_figures);
