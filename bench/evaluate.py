@@ -298,7 +298,8 @@ def cell(result):
 
 
 def table(results):
-    lines = ["| weights on | input ranges | age | chips | 16 conductance bits | 8 conductance bits |",
+    lines = ["| weights on | input ranges | age | chips | 16 conductance bits "
+             "| 8 conductance bits |",
              "|---|---|---|---:|---:|---:|"]
     cells = {}
     for r in results:
