@@ -38,8 +38,8 @@ def decode(sequences, prompt, seconds):
 
 def prefill(tokens):
     ids = worker.prompt(tokens)
-    start = time.perf_counter()
     g = generator([ids], room=2)
+    start = time.perf_counter()
     g.append_tokens([ids])
     g.generate_next_token()
     return time.perf_counter() - start
