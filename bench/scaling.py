@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """How analogd's speed grows with sequences, context and cores: measured, and by a model.
 
-    bench/scaling.py FIGURES [--out docs]
+    bench/scaling.py FIGURES [--joined] [--out docs]
 
-FIGURES is what `make bench-scaling` measured (docs/scaling.json). Writes docs/scaling.md
+FIGURES is what `make bench-scaling` measured (docs/scaling.json); --joined says that it is
+several runs on one machine, one after the other, of which the last counts for a figure
+that they have in common. It is refused if figures that the model needs are not in it, or
+the runs are of different machines. Writes docs/scaling.md
 and docs/scaling.svg. The model stands here and nowhere else; its constants are fitted to
 the measured points or named below as assumptions. Python's standard library is all that
 is needed; the same figures give the same bytes everywhere."""
@@ -82,12 +85,33 @@ def points_of(measured):
                 break
 
 
+def needed_figures(measured):
+    """Names that the model is made of, beside the points of its curves."""
+    names = ["scaling_threads_1_decode_1_int8", "scaling_threads_2_barrier",
+             "shipped_64_overhead", "shipped_decode_64_int8"]
+    names += [] if prefill_shares(measured) else ["prefill_256_int8"]
+    long = [name for name in measured.by_name if name.startswith("scaling_context_")]
+    return names + ([] if long else ["scaling_context_512_int8"])
+
+
+def check_figures(measured, joined):
+    """Ends the program if no page can be made of these figures."""
+    missing = [name for name in needed_figures(measured) if name not in measured.by_name]
+    if missing:
+        raise SystemExit(f"not measured: {', '.join(missing)}")
+    if len(measured.machines) != 1 and not joined:
+        raise SystemExit(f"{len(measured.machines)} runs, not one: see --joined")
+    if any(machine != measured.machine for machine in measured.machines):
+        raise SystemExit("runs of different machines say nothing together")
+
+
 # ---- the model --------------------------------------------------------------------------
 
 class Model:
     """Seconds of a step. Fitted: the parts of bandwidth and peak that the products reach,
     how far they overlap, and the bytes that attention works through in the time of a
-    multiply-add. Measured by themselves: a run of the pool, the engine thread's work for a token."""
+    multiply-add. Measured by themselves: a run of the pool, and the engine thread's work
+    for a token."""
 
     FITTED = ["memory", "peak", "overlap", "attention"]
 
@@ -184,10 +208,14 @@ class Server:
         return self.bandwidth(cores), cores * self.core_macs
 
 
+def prefill_shares(measured):
+    return [row["share"] for name, row in measured.by_name.items()
+            if re.fullmatch(r"(scaling_threads_\d+_)?prefill_\d+_int8", name)]
+
+
 def prefill_part(measured):
     """The part of the peak that prefill reaches."""
-    return statistics.median(row["share"] for name, row in measured.by_name.items()
-                             if re.fullmatch(r"(scaling_threads_\d_)?prefill_\d+_int8", name))
+    return statistics.median(prefill_shares(measured))
 
 
 def prefill_rate(part, macs):
@@ -201,8 +229,8 @@ PAGE = """<!-- SPDX-License-Identifier: Apache-2.0 -->
 
 Written by `make bench-scaling` (bench/scaling.py). How many tokens a second analogd makes
 of the shape of Llama-3.2-1B with int8 weights, over sequences, context and cores: measured
-on {cpu}, {threads} threads, kernels {kernels}; and by a model, up to {most} cores and
-{channels} memory channels. Every single figure is in [scaling.json](scaling.json), defined
+on {cpu}, {threads} threads, kernels {kernels}{joined};
+and by a model, up to {most} cores and {channels} memory channels. Every single figure is in [scaling.json](scaling.json), defined
 in [benchmarks.md](benchmarks.md).
 
 ![tokens a second over sequences, over context and over cores](scaling.svg)
@@ -221,12 +249,14 @@ Seconds of a step that decodes a token of each sequence are the sum of
   over {peak:.0%} of the int8 peak. They overlap: the two times are added in the norm of
   exponent {overlap:.1f} (1 would be one after the other, a large one the longer of them).
 - **attention**: the keys and values over the same part of the bandwidth, but not faster
-  than {attention:.1f} GB/s by a core of the machine below. A sequence's {kv_heads} key-value heads are worked through
-  apart, so that {kv_heads} cores at most attend for one sequence.
+  than {attention:.1f} GB/s by a core of the machine below. A sequence's {kv_heads}
+  key-value heads are worked through apart, so that {kv_heads} cores at most attend for one
+  sequence.
 - **waits**: {few_runs} runs of the work pool for 1 sequence, {many_runs} for 16 and more,
-  each {barrier:.2f} us for every thread: one deals out the work and waits for all others.
-  Measured with 2 threads by runs in which nothing is done but to wait for each other
-  (`scaling_threads_2_barrier`).
+  each {barrier:.2f} us for every thread: each has its share of the tasks on a cache line of
+  its own and takes from the others' when it is through, and the one that began the run
+  looks at every share at its end. Measured with 2 threads by runs in which nothing is
+  done but to wait for each other (`scaling_threads_2_barrier`).
 - **the engine thread**: {serial:.1f} us for every token: scheduling, sampling, text. From
   `shipped_64_overhead`.
 
@@ -245,7 +275,7 @@ Assumed, not measured:
 - one NUMA node: all cores reach all channels alike. With several, threads and their shares
   of the weights keep to a node each, but no such machine was there to measure;
 - a run of the pool costs as much for each thread as it does with 2. This is the part that
-  is least sure: caches of different dies pass a word on more slowly, which would make
+  is least sure: cache lines of other dies take longer to look at, which would make
   the waits longer.
 
 {predicted}
@@ -254,9 +284,9 @@ What a step is made of on {most} cores, milliseconds:
 
 {parts}
 
-{enough} cores read all that the channels give. One sequence is decoded fastest by {best}
-cores of these: beyond them waits grow and nothing else shrinks, so set `threads` on such a
-machine. Batches and prefill are limited by the multipliers and go on gaining.
+{enough} cores read all that the channels give. Of the numbers of cores above, {best} decode
+{sizes} sequences fastest: beyond them waits grow more than the rest shrinks, so set
+`threads` on such a machine. Prefill is limited by the multipliers and goes on gaining.
 """
 
 
@@ -297,15 +327,26 @@ def parts_table(model, server):
     return "\n".join(lines)
 
 
+def joined_text(measured):
+    count = len(measured.machines)
+    return f", {count} runs joined to one" if count > 1 else ""
+
+
+def best_cores(model, server, sequences):
+    """That decode fastest."""
+    return max(CORES, key=lambda c: model.rate(c, sequences, 512, *server.limits(c)))
+
+
 def page(measured, points, model, server):
     used = [model.error(p) for p in points if is_for_fitting(p)]
     rest = [model.error(p) for p in points if not is_for_fitting(p)]
     part = prefill_part(measured)
     enough = next(c for c in CORES if server.bandwidth(c) < c * server.core_bandwidth)
-    best = max(CORES, key=lambda c: model.rate(c, 1, 512, *server.limits(c)))
+    best = [str(best_cores(model, server, n)) for n in SIZES]
     return PAGE.format(
         cpu=measured.machine["cpu"], threads=measured.machine["threads"],
-        kernels=measured.machine["kernels"], most=CORES[-1], channels=CHANNELS,
+        kernels=measured.machine["kernels"], joined=joined_text(measured),
+        most=CORES[-1], channels=CHANNELS,
         measured=measured_table(points, model), memory=model.memory, peak=model.peak,
         overlap=model.overlap, attention=model.attention * server.core_macs * 1e-9,
         kv_heads=KV_HEADS, few_runs=runs(1), many_runs=runs(16),
@@ -315,7 +356,7 @@ def page(measured, points, model, server):
         prefill=part, nominal=CHANNELS * CHANNEL_BYTES * 1e-9, readable=READABLE,
         core_bandwidth=server.core_bandwidth * 1e-9, core_peak=server.core_macs * 2e-12,
         predicted=predicted_table(model, server, part), parts=parts_table(model, server),
-        enough=enough, best=best)
+        enough=enough, best=", ".join(best), sizes=", ".join(str(n) for n in SIZES))
 
 
 # ---- the figure --------------------------------------------------------------------------------
@@ -341,8 +382,8 @@ def curves(measured, points, model, server):
         by_threads.append((name, dots, line))
     threads = measured.machine["threads"]
     long = [p for p in points if p.context > 100]
-    line = [(c, model.rate(threads, 1, c, *limits(long)))
-            for c in (512, 1024, 2048, 4096, 8192)]
+    line = [(p.context + 16, model.rate(threads, 1, p.context, *limits(long)))
+            for p in sorted(long, key=lambda p: p.context)]
     dots = [(p.context + 16, brought_to(limits(long), p)) for p in long]
     by_context = [("1 sequence", dots, line)]
     by_cores = [(f"{n} sequence{'s' if n > 1 else ''}", [],
@@ -356,9 +397,11 @@ def curves(measured, points, model, server):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("figures")
+    parser.add_argument("--joined", action="store_true")
     parser.add_argument("--out", default=os.path.join(TOP, "docs"))
     args = parser.parse_args()
     measured = bench_figures.read(args.figures)
+    check_figures(measured, args.joined)
     points = list(points_of(measured))
     model = make_model(measured, points)
     server = Server(measured)
