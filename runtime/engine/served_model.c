@@ -94,10 +94,10 @@ static aim_checkpoint *open_checkpoint(const char *dir, aim_error *err)
     return c;
 }
 
-static int check_weights(const aim_model *m, aim_error *err)
+static int check_weights(const aim_model *m, const aim_chip *chip, aim_error *err)
 {
     aim_checkpoint *c = open_checkpoint(m->dir, err);
-    int code = c ? aim_decoder_check(&m->config, c, err) : AIM_EFORMAT;
+    int code = c ? aim_decoder_check(&m->config, c, m->backend, chip, err) : AIM_EFORMAT;
     aim_checkpoint_close(c);
     return code;
 }
@@ -121,7 +121,7 @@ int aim_model_check(const aim_model_options *o, aim_error *err)
     if (!code)
         code = load_text(&m, o->chat_template, err);
     if (!code && !o->random_weights)
-        code = check_weights(&m, err);
+        code = check_weights(&m, o->chip, err);
     aim_tokenizer_free(m.tokenizer);
     return code;
 }

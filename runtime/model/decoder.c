@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "model/rope.h"
+#include "model/tile_ranges.h"
 #include "model/weight_names.h"
 
 /* Where weights come from: a checkpoint's tensors, or a seed. */
@@ -32,22 +33,39 @@ static bool is_cancelled(const struct source *s)
            aim_fail(s->err, AIM_ECANCELED, "loading was cancelled");
 }
 
+/* The entry of a linear layer's first part in the table of its block, or of the head. */
+static int first_entry(const aim_hf_config *c, int which)
+{
+    const int first[] = {[AIM_QKV] = c->fused_qkv ? AIM_W_QKV : AIM_W_Q,
+                         [AIM_O] = AIM_W_O,
+                         [AIM_GATE_UP] = c->fused_gate_up ? AIM_W_GATE_UP : AIM_W_GATE,
+                         [AIM_DOWN] = AIM_W_DOWN,
+                         [AIM_LM_HEAD] = 0};
+    return first[which];
+}
+
 /* The linear layer `which` of a block or the head, from consecutive entries of table
  * t; random if t is NULL. */
-static bool load_linear(const aim_decoder *d, struct source *s, aim_projection *p, int which,
-                        const aim_linear_part *t, int first)
+static aim_linear_source describe_linear(const aim_hf_config *c, const aim_chip *chip, int which,
+                                         int block, const aim_linear_part *t)
 {
     aim_linear_shape shapes[AIM_LINEARS];
+    aim__linear_shapes(c, shapes);
+    return (aim_linear_source){
+        .shape = shapes[which],
+        .parts = t ? t + first_entry(c, which) : NULL,
+        .layer = aim__linear_number(c, which, block),
+        .chip = chip,
+    };
+}
+
+static bool load_linear(const aim_decoder *d, struct source *s, aim_projection *p, int which,
+                        const aim_linear_part *t)
+{
     if (is_cancelled(s))
         return false;
-    aim__linear_shapes(&d->config, shapes);
-    aim_linear_source source = {
-        .shape = shapes[which],
-        .parts = t ? t + first : NULL,
-        .random_seed = s->seed++,
-        .layer = aim__linear_number(&d->config, which, s->block),
-        .chip = d->chip,
-    };
+    aim_linear_source source = describe_linear(&d->config, d->chip, which, s->block, t);
+    source.random_seed = s->seed++;
     return aim__projection_load(p, aim__linear_backend(d->backend, d->chip, which), s->compute,
                                 &source, s->err);
 }
@@ -73,18 +91,6 @@ static bool load_head_norms(const aim_decoder *d, struct source *s, aim_layer *l
                                   (l->k_norm = load_norm(t, AIM_W_K_NORM, n, s->err)));
 }
 
-static bool load_qkv(const aim_decoder *d, struct source *s, aim_layer *l, const aim_linear_part *t)
-{
-    return load_linear(d, s, &l->qkv, AIM_QKV, t, d->config.fused_qkv ? AIM_W_QKV : AIM_W_Q);
-}
-
-static bool load_gate_up(const aim_decoder *d, struct source *s, aim_layer *l,
-                         const aim_linear_part *t)
-{
-    int first = d->config.fused_gate_up ? AIM_W_GATE_UP : AIM_W_GATE;
-    return load_linear(d, s, &l->gate_up, AIM_GATE_UP, t, first);
-}
-
 static bool load_layer(const aim_decoder *d, struct source *s, int index)
 {
     const aim_hf_config *c = &d->config;
@@ -93,10 +99,11 @@ static bool load_layer(const aim_decoder *d, struct source *s, int index)
     s->block = index;
     l->window = c->window_layer[index] ? c->sliding_window : 0;
     return (l->attention_norm = load_norm(t, AIM_W_ATTENTION_NORM, c->hidden, s->err)) &&
-           load_qkv(d, s, l, t) && load_head_norms(d, s, l, t) &&
-           load_linear(d, s, &l->o, AIM_O, t, AIM_W_O) &&
+           load_linear(d, s, &l->qkv, AIM_QKV, t) && load_head_norms(d, s, l, t) &&
+           load_linear(d, s, &l->o, AIM_O, t) &&
            (l->ffn_norm = load_norm(t, AIM_W_FFN_NORM, c->hidden, s->err)) &&
-           load_gate_up(d, s, l, t) && load_linear(d, s, &l->down, AIM_DOWN, t, AIM_W_DOWN);
+           load_linear(d, s, &l->gate_up, AIM_GATE_UP, t) &&
+           load_linear(d, s, &l->down, AIM_DOWN, t);
 }
 
 static bool has_own_embedding(const struct source *s)
@@ -124,7 +131,7 @@ static bool load_ends(aim_decoder *d, struct source *s)
     /* A tied random head uses the embedding's seed. */
     s->seed += c->tied_embeddings ? 0 : 1;
     return check_embedding(d, s) &&
-           load_linear(d, s, &d->lm_head, AIM_LM_HEAD, w ? &w->lm_head : NULL, 0) &&
+           load_linear(d, s, &d->lm_head, AIM_LM_HEAD, w ? &w->lm_head : NULL) &&
            (d->final_norm = load_norm(w ? &w->final_norm : NULL, 0, c->hidden, s->err));
 }
 
@@ -178,12 +185,42 @@ static aim_decoder *build(const aim_hf_config *config, const aim_backend *backen
     return NULL;
 }
 
-int aim_decoder_check(const aim_hf_config *config, const aim_checkpoint *c, aim_error *err)
+static int check_ranges(const aim_linear_source *source, aim_error *err)
+{
+    int code = AIM_OK;
+    for (int part = 0; !code && part < source->shape.n_parts; part++) {
+        aim_tiling tiling;
+        code = aim__tiling_init(&tiling, source, part, err);
+        aim__tiling_fini(&tiling);
+    }
+    return code;
+}
+
+/* The input ranges of one linear layer in all blocks, or of the head. */
+static int check_linear(const aim_hf_config *config, const aim_chip *chip, int which,
+                        const aim_decoder_weights *w, aim_error *err)
+{
+    int code = AIM_OK, n = which == AIM_LM_HEAD ? 1 : config->layers;
+    for (int block = 0; !code && block < n; block++) {
+        const aim_linear_part *t = which == AIM_LM_HEAD ? &w->lm_head : w->layers[block];
+        aim_linear_source source = describe_linear(config, chip, which, block, t);
+        code = check_ranges(&source, err);
+    }
+    return code;
+}
+
+int aim_decoder_check(const aim_hf_config *config, const aim_checkpoint *c,
+                      const aim_backend *backend, const aim_chip *chip, aim_error *err)
 {
     aim_decoder_weights weights;
     int code = aim__decoder_weights_find(config, c, &weights, err);
-    if (!code)
-        aim__decoder_weights_fini(&weights);
+    if (code)
+        return code;
+    chip = aim_backend_chip(backend, chip);
+    for (int which = 0; !code && which < AIM_LINEARS; which++)
+        if (aim__linear_backend(backend, chip, which)->on_tiles)
+            code = check_linear(config, chip, which, &weights, err);
+    aim__decoder_weights_fini(&weights);
     return code;
 }
 

@@ -46,8 +46,10 @@ size_t aim_decoder_weight_bytes(const aim_decoder *d);
 /* Multiply-adds of the linear layers for one row, without and with lm_head. */
 size_t aim_decoder_macs(const aim_decoder *d, bool with_lm_head);
 /* Does the checkpoint hold all tensors that aim_decoder_load asks for, in the right
- * shapes, and no others? Their values are not looked at. */
-int aim_decoder_check(const aim_hf_config *config, const aim_checkpoint *c, aim_error *err);
+ * shapes, and no others, and do learned and calibrated input ranges suit the tiles? The
+ * values of weights are not looked at. */
+int aim_decoder_check(const aim_hf_config *config, const aim_checkpoint *c,
+                      const aim_backend *backend, const aim_chip *chip, aim_error *err);
 
 /* Linear layers (query, key and value apart, where the checkpoint has them so)
  * that came with learned input ranges: more than 0 in checkpoints trained for

@@ -140,6 +140,14 @@ class BetweenConverters(unittest.TestCase):
             self.assertEqual((chip["backend"], chip["input_ranges"]), ("analog", None))
             self.assertEqual(daemon.get("/v1/chips/twin").json()["input_ranges"], "dynamic")
 
+    def test_ranges_of_other_tiles(self):
+        """A check finds what a start would find while it loads."""
+        path = self.changed_ranges(lambda layers: layers[0]["ranges"].append(1.0))
+        with self.assertRaises(AssertionError) as raised:
+            Daemon(*PAPER, "--input-ranges", path, "--check-config")
+        self.assertIn("layer 0 (model.layers.0.self_attn.q_proj.weight) are for 2 tiles",
+                      str(raised.exception))
+
     def test_what_makes_no_sense_is_refused(self):
         text = os.path.join(self.folder, "text")
         with open(text, "w", encoding="utf-8") as f:
