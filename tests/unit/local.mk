@@ -33,6 +33,7 @@ ARM_TESTS = \
 	tests/unit/test_read_noise \
 	tests/unit/test_rope \
 	tests/unit/test_sampler \
+	tests/unit/test_selection \
 	tests/unit/test_switches \
 	tests/unit/test_tensor \
 	tests/unit/test_tile_kernels
