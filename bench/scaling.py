@@ -230,8 +230,8 @@ PAGE = """<!-- SPDX-License-Identifier: Apache-2.0 -->
 Written by `make bench-scaling` (bench/scaling.py). How many tokens a second analogd makes
 of the shape of Llama-3.2-1B with int8 weights, over sequences, context and cores: measured
 on {cpu}, {threads} threads, kernels {kernels}{joined};
-and by a model, up to {most} cores and {channels} memory channels. Every single figure is in [scaling.json](scaling.json), defined
-in [benchmarks.md](benchmarks.md).
+and by a model, up to {most} cores and {channels} memory channels. Every
+single figure is in [scaling.json](scaling.json), defined in [benchmarks.md](benchmarks.md).
 
 ![tokens a second over sequences, over context and over cores](scaling.svg)
 
