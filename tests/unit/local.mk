@@ -24,6 +24,7 @@ ARM_TESTS = \
 	tests/unit/test_analog_layer \
 	tests/unit/test_analog_tile \
 	tests/unit/test_attention \
+	tests/unit/test_attention_rows \
 	tests/unit/test_fixmath \
 	tests/unit/test_float_kernels \
 	tests/unit/test_integer_tile \

@@ -204,8 +204,10 @@ static void run_and_check(const aim_kernels *k, const char *what, size_t room)
 static void candidates_of_one_prompt(void)
 {
     int prompt = add_table(-1, 0);
-    for (int i = 0; i < 16; i++)
-        add_rows(add_table(prompt, 9), 9 * TOKENS + below(30), 1);
+    for (int i = 0; i < 16; i++) {
+        int position = 9 * TOKENS + below(30); /* the order of draws is not the compiler's */
+        add_rows(add_table(prompt, 9), position, 1);
+    }
 }
 
 static void chunk_that_begins_within_a_block(void)
@@ -225,15 +227,19 @@ static void long_sequence(void)
 
 static void strangers(void)
 {
-    for (int i = 0; i < 10; i++)
-        add_rows(add_table(-1, 0), below(200), 1);
+    for (int i = 0; i < 10; i++) {
+        int position = below(200);
+        add_rows(add_table(-1, 0), position, 1);
+    }
 }
 
 static void decoding_beside_a_chunk(void)
 {
     int other = add_table(-1, 0);
-    for (int i = 0; i < 8; i++)
-        add_rows(add_table(other, below(6)), 100 + below(60), 1);
+    for (int i = 0; i < 8; i++) {
+        int position = 100 + below(60);
+        add_rows(add_table(other, below(6)), position, 1);
+    }
     add_rows(add_table(other, 5), 5 * TOKENS, 40);
 }
 
