@@ -10,6 +10,7 @@ nobase_dist_doc_DATA = \
 	docs/accuracy.md \
 	docs/accuracy.svg \
 	docs/api.md \
+	docs/benchmarks.json \
 	docs/benchmarks.md \
 	docs/design.md \
 	docs/hacking.md \
