@@ -17,6 +17,7 @@ enum {
     AIM_MAX_EOS = 16,
     AIM_MAX_LAYERS = 1024,
     AIM_MAX_HEAD_DIM = 1024,
+    AIM_MAX_HEAD_OUTPUTS = 16,
 };
 
 enum aim_rope_kind {
@@ -39,6 +40,16 @@ typedef struct aim_rope {
     float short_factor[AIM_MAX_HEAD_DIM / 2], long_factor[AIM_MAX_HEAD_DIM / 2];
 } aim_rope;
 
+/* What stands on the last hidden state, behind the final norm. */
+enum aim_head_kind {
+    AIM_HEAD_LANGUAGE, /* lm_head: logits of the vocabulary */
+    AIM_HEAD_LINEAR,   /* score.weight [outputs, hidden], without bias
+                          (...ForSequenceClassification), or v_head.summary with bias [1, hidden]
+                          (value heads of trl, Skywork-o1-Open-PRM) */
+    AIM_HEAD_MLP,      /* score.0 [hidden, hidden], ReLU, score.2 [outputs, hidden], with biases
+                          (Qwen2ForProcessRewardModel, Qwen2ForRewardModel) */
+};
+
 typedef struct aim_hf_config {
     char architecture[64]; /* as config.json names it: "LlamaForCausalLM" */
     int hidden;            /* width of the residual stream */
@@ -54,7 +65,10 @@ typedef struct aim_hf_config {
     bool fused_qkv, fused_gate_up;
     /* Linear layers with a bias: query, key and value; output; feed-forward. */
     bool qkv_bias, o_bias, mlp_bias;
-    bool qk_norm;       /* RMSNorm of each head of queries and keys (Qwen3) */
+    bool qk_norm; /* RMSNorm of each head of queries and keys (Qwen3) */
+    enum aim_head_kind head;
+    int head_outputs;   /* of a head that is none of language: 1 to AIM_MAX_HEAD_OUTPUTS */
+    bool value_head;    /* a linear head under the names v_head.summary.* */
     int sliding_window; /* positions a query sees, itself included; 0: all */
     unsigned char window_layer[AIM_MAX_LAYERS]; /* 1: the window applies to this layer */
     int32_t bos;                                /* -1: none */

@@ -37,7 +37,16 @@ void aim_engine_config_init(aim_engine_config *c); /* defaults */
 
 /* ---- a request ---------------------------------------------------------- */
 
-enum aim_finish { AIM_FINISH_NONE, AIM_FINISH_STOP, AIM_FINISH_LENGTH, AIM_FINISH_ABORT };
+enum aim_finish {
+    AIM_FINISH_NONE,
+    AIM_FINISH_STOP,
+    AIM_FINISH_LENGTH,
+    AIM_FINISH_ABORT,
+    AIM_FINISH_SEGMENT, /* interrupted where aim_request.segment_tokens or .separator has it;
+                           text that a stop string could begin in is not told yet */
+};
+
+enum { AIM_MAX_SCORE_IDS = 16 };
 
 /* One prompt with n candidates. The engine takes it over at submit. */
 typedef struct aim_request {
@@ -57,6 +66,30 @@ typedef struct aim_request {
                             its start that a text of its own would not have */
     int logprobs;        /* top entries a generated token; -1: none, 0: chosen only */
     int prompt_logprobs; /* the same for prompt tokens; -1: none */
+    bool self_certainty; /* tell aim_event.certainty of each token */
+    /* Candidates are numbered first_candidate + j, j in [0, n): their seeds and their
+     * events go by that number. */
+    int first_candidate;
+    /* The last so many of tokens are the beginning of the answer, made before: the
+     * answer goes on as if it had never been interrupted, bit for bit, if the candidate
+     * has the number that it had. n_tokens and max_tokens count them too. */
+    int n_answered;
+    /* Interrupt the answer (AIM_FINISH_SEGMENT) after so many new tokens, 0: never, and
+     * at the new token that completes this text, NULL: never. The text of a token that
+     * completes it is not cut. The engine frees it. */
+    int segment_tokens;
+    char *separator;
+    /* Work that belongs to a request which was let in before: it takes no place in the
+     * queue and starts before what waits there. */
+    bool urgent;
+    /* Wanted of these positions of tokens, ascending: the model's outputs. max_tokens is
+     * then 0. NULL: none. The engine frees it. */
+    int32_t *score_at;
+    int n_scores;
+    /* Which of the outputs, such as the logits of label tokens; n_score_ids 0: all, for
+     * models whose head has few. */
+    int32_t score_ids[AIM_MAX_SCORE_IDS];
+    int n_score_ids;
 } aim_request;
 aim_request *aim_request_new(void); /* zeroed, neutral values, -1 logprobs */
 void aim_request_free(aim_request *r);
@@ -87,6 +120,9 @@ typedef struct aim_event {
     int rank;
     int n_top;
     aim_token_logprob *top;
+    float certainty; /* if self_certainty: KL divergence of the uniform distribution from the
+                        model's, log-sum-exp - mean of the raw logits - log of their number
+                        (Kang et al. 2025) */
     /* TOKEN or FINISH: */
     enum aim_finish finish; /* not NONE: the last event of this candidate */
     int32_t stop_id;        /* >= 0: the stop token id asked for that ended it */
@@ -101,6 +137,9 @@ typedef struct aim_event {
     float *prompt_logprob;
     int *prompt_rank;
     aim_token_logprob *prompt_top; /* [n_prompt][n_prompt_top] */
+    /* Outputs [n_scores][score_width] of the positions asked for; NULL: none were. */
+    int n_scores, score_width;
+    float *scores;
 } aim_event;
 void aim_event_free(aim_event *e);
 

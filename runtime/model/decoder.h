@@ -41,6 +41,8 @@ aim_kv_shape aim_hf_config_kv_shape(const aim_hf_config *config, const aim_backe
 const aim_hf_config *aim_decoder_config(const aim_decoder *d);
 const aim_backend *aim_decoder_backend(const aim_decoder *d);
 aim_kv_shape aim_decoder_kv_shape(const aim_decoder *d);
+/* Numbers in a row of logits: the vocabulary, or the outputs of a reward head. */
+int aim_decoder_outputs(const aim_decoder *d);
 /* Bytes of weights one decode step reads (lm_head included). */
 size_t aim_decoder_weight_bytes(const aim_decoder *d);
 /* Multiply-adds of the linear layers for one row, without and with lm_head. */

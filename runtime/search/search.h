@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* search.h - test-time compute for one prompt: how many candidates are sampled, which
+ * go on, which are chosen. A state machine without engine, clock or threads: it says
+ * what is to be done next, is told the results, and says the rest. What it decides
+ * depends on the candidates alone and never on the order in which results come in:
+ * decisions are taken when a round is complete.
+ *
+ *   best_of_n  N candidates, each on its own. With early stopping or a token budget in
+ *              rounds of some tokens, else in one.
+ *   beam       rounds of one step; of N beams the N / width best go on, each with width
+ *              continuations (Snell et al. 2024; search-and-learn).
+ *   dvts       N / width separate trees, each of which goes on with its best step
+ *              (Beeching et al. 2024). */
+#ifndef AIM_SEARCH_SEARCH_H
+#define AIM_SEARCH_SEARCH_H
+
+#include "base/error.h"
+#include "search/reward.h"
+#include "text/answer.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum aim_search_kind { AIM_SEARCH_BEST_OF_N, AIM_SEARCH_BEAM, AIM_SEARCH_DVTS };
+#define AIM_SEARCH_NAMES "best_of_n|beam|dvts"
+int aim_search_find(const char *name); /* -1: none */
+
+/* How candidates are compared; of equal ones that with the lower number comes first. */
+enum aim_select {
+    AIM_SELECT_LOGPROB,        /* mean log-probability of a token */
+    AIM_SELECT_REWARD,         /* aggregated reward */
+    AIM_SELECT_MAJORITY,       /* votes for the answer, one a candidate */
+    AIM_SELECT_WEIGHTED,       /* votes for the answer, weighted by reward */
+    AIM_SELECT_SELF_CERTAINTY, /* Borda votes: of m candidates with an answer the r-th most
+                                  certain gives (m - r + 1)^0.5 (Kang et al. 2025) */
+};
+#define AIM_SELECT_NAMES "logprob|reward|majority|weighted|self_certainty"
+int aim_select_find(const char *name); /* -1: none */
+
+/* When to stop before all is done. Zero: off. */
+typedef struct aim_early_stop {
+    /* best_of_n, majority and weighted. 1: when no candidate still to come could change the
+     * winning answer. Between 0.5 and 1, majority alone: when the answer leads with this
+     * probability (Adaptive-Consistency, Aggarwal et al. 2023). */
+    double vote;
+    double score; /* with has_score: when a finished candidate's reward is at least this */
+    bool has_score;
+    double reject; /* share of candidates that fall behind which each round ends, below 1
+                      (speculative rejection, Sun et al. 2024) */
+    int every;     /* tokens of a round */
+    int wave;      /* candidates begun together, the next when they are done; 0: all */
+} aim_early_stop;
+
+typedef struct aim_search_options {
+    enum aim_search_kind kind;
+    int best_of;    /* N */
+    int n;          /* wanted in the end, at most N */
+    int beam_width; /* beam and dvts: divides N */
+    int max_steps;  /* beam and dvts: rounds; the last goes to the end of the answer */
+    enum aim_select select;
+    const aim_reward *reward; /* NULL: no scores are wanted */
+    enum aim_aggregation aggregation;
+    const char *question; /* for the reward model; borrowed */
+    size_t question_len;
+    const aim_answer_pattern *pattern; /* NULL: the usual places; borrowed */
+    aim_early_stop early;
+    int max_tokens;           /* of one answer */
+    int64_t max_total_tokens; /* sampled by all candidates together; 0: no limit */
+    /* Rounds of best_of_n end where the KV cache has whole blocks of so many tokens, of
+     * prompt and answer together, so that nothing is computed twice. */
+    int prompt_tokens, block_tokens;
+} aim_search_options;
+
+/* Do the options go together? AIM_EINVAL with the field's name in the API. */
+int aim_search_options_check(const aim_search_options *o, aim_error *err);
+
+enum aim_candidate_end {
+    AIM_CANDIDATE_OPEN,
+    AIM_CANDIDATE_STOP,     /* as a choice ends */
+    AIM_CANDIDATE_LENGTH,   /* max_tokens or max_total_tokens */
+    AIM_CANDIDATE_REJECTED, /* fell behind */
+    AIM_CANDIDATE_UNNEEDED, /* the search was decided before */
+    AIM_CANDIDATE_PRUNED,   /* a beam that others displaced, a branch not taken */
+};
+const char *aim_candidate_end_name(enum aim_candidate_end e); /* as in the API */
+
+/* One candidate, as told and as found. Of beams and trees each continuation is a
+ * candidate of its own that begins as a copy of another (`parent`). */
+typedef struct aim_candidate {
+    int number; /* of its sampling seed; candidates are listed by it */
+    int parent; /* the candidate whose tokens and text it begins with; -1: the prompt */
+    aim_buf text;
+    int32_t *tokens;
+    int n_tokens, tokens_room;         /* those of the parent included */
+    int sampled;                       /* of them, its own */
+    double logprob_sum, certainty_sum; /* over all its tokens */
+    enum aim_candidate_end end;
+    float *step_scores; /* [n_steps], NULL before it was scored */
+    int n_steps;
+    double reward;             /* aggregated; NaN: not scored, or without a step */
+    aim_error unscored;        /* why it has no reward, code AIM_OK if nothing went wrong */
+    aim_buf answer, canonical; /* found at its end; has_answer says whether */
+    bool has_answer;
+    double score; /* what it was ranked by, at the end of the search; NaN: none */
+} aim_candidate;
+
+typedef struct aim_search aim_search;
+/* options are copied. NULL when out of memory or options do not go together. */
+aim_search *aim_search_new(const aim_search_options *options, aim_error *err);
+void aim_search_free(aim_search *s); /* NULL is fine */
+
+/* ---- what is to be done ---------------------------------------------------- */
+
+enum aim_search_task {
+    AIM_TASK_NONE,   /* nothing until more is reported or decided */
+    AIM_TASK_SAMPLE, /* candidates [number, number + n) go on (or begin, as copies of their
+                        common parent) for at most segment_tokens (0: to the end) and, if
+                        to_separator, to the next step separator */
+    AIM_TASK_SCORE,  /* the steps of candidate `number` from first_step on are to be scored;
+                        those in front of it have their scores from its parent or from an
+                        earlier round */
+};
+
+typedef struct aim_search_work {
+    enum aim_search_task task;
+    int number, n;
+    int segment_tokens;
+    bool to_separator;
+    int max_tokens; /* of the whole answer */
+    int first_step;
+} aim_search_work;
+
+/* The next piece of work, which is then under way until it is reported below; many may
+ * be at the same time, and those of one round may be reported in any order. */
+aim_search_work aim_search_next(aim_search *s);
+
+/* ---- what became of it -------------------------------------------------------- */
+
+/* A token of a candidate under way. text may be empty. false when out of memory. */
+bool aim_search_token(aim_search *s, int number, int32_t token, const char *text, size_t len,
+                      double logprob, double certainty);
+enum aim_sampled {
+    AIM_SAMPLED_SEGMENT, /* could go on */
+    AIM_SAMPLED_STOP,
+    AIM_SAMPLED_LENGTH,
+};
+/* The segment of a candidate is done. */
+void aim_search_sampled(aim_search *s, int number, enum aim_sampled how);
+/* Scores of the steps from first_step on: n may be 0, more only by steps that have ended
+ * since. false when out of memory. */
+bool aim_search_scored(aim_search *s, int number, const float *scores, int n);
+/* It cannot be scored, for a reason of its own such as its length: it ranks behind all that
+ * can. */
+void aim_search_not_scored(aim_search *s, int number, const aim_error *why);
+
+/* Is a round complete, so that aim_search_decide is to be called? */
+bool aim_search_wants_decision(const aim_search *s);
+/* Find answers, compare, and choose who goes on or that all is over. May take a while:
+ * any thread, while nobody else calls anything of this search. 0, AIM_ENOMEM, or the
+ * reason why no candidate has a score that the choice needs. */
+int aim_search_decide(aim_search *s, aim_error *err);
+
+/* ---- the end -------------------------------------------------------------------- */
+
+bool aim_search_is_over(const aim_search *s);
+/* Once it is over: the candidates, best first, those alone that were not pruned; how many
+ * goes to *count. The first n are the choice (the same one several times if a step search
+ * ends with fewer). Valid as long as s. */
+const aim_candidate *const *aim_search_ranking(const aim_search *s, int *count);
+int aim_search_count(const aim_search *s); /* candidates so far */
+const aim_candidate *aim_search_candidate(const aim_search *s, int number);
+int64_t aim_search_tokens(const aim_search *s); /* sampled by all candidates */
+
+#endif
