@@ -13,7 +13,8 @@ declare -A may_include=(
     [runtime/analog]="base tensor analog"
     [runtime/model]="base tensor checkpoint analog model"
     [runtime/engine]="base tensor analog checkpoint text model engine"
-    [server]="base analog checkpoint text engine server"
+    [runtime/search]="base checkpoint text search"
+    [server]="base analog checkpoint text engine search server"
     [ctl]="base ctl"
     [bench]="base tensor checkpoint text analog model engine bench"
 )
