@@ -82,6 +82,7 @@ server_libserver_a_SOURCES = \
 	server/options.h \
 	server/options_file.c \
 	server/options_flags.c \
+	server/options_roles.c \
 	server/options_table.c \
 	server/options_table.h \
 	server/params.c \

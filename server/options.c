@@ -251,7 +251,7 @@ static int check_each_model(const aimd_options *o, aim_error *err)
     int rc = 0;
     for (size_t i = 0; i < o->n_models && rc == 0; i++)
         rc = aimd_model_options_check(&o->models[i], err);
-    return rc;
+    return rc ? rc : aimd__options_check_roles(o, err);
 }
 
 static int check_models(const aimd_options *o, aim_error *err)
@@ -382,7 +382,7 @@ int aimd_options_parse(int argc, char **argv, aimd_options *o)
         fprintf(stderr, "analogd: %s\n", err.text);
         rc = flags.config ? -AIMD_EXIT_CONFIG : -AIMD_EXIT_USAGE;
     }
-    aim_free(flags.models);
+    aimd__flags_free(&flags);
     return rc;
 }
 

@@ -12,9 +12,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What requests for several candidates to choose from have where they do not say. */
+typedef struct aimd_search_defaults {
+    int best_of;
+    char *select;                      /* "auto", or a name of AIM_SELECT_NAMES */
+    char *reward_model;                /* id; NULL: the first one */
+    char *reward_aggregation, *search; /* of AIM_AGGREGATION_NAMES and AIM_SEARCH_NAMES */
+    int beam_width;
+    char *step_separator; /* NULL: the reward model's */
+    char *answer_pattern; /* NULL: the usual places */
+} aimd_search_defaults;
+
 typedef struct aimd_model_options {
     char *id; /* served model id; default: name of the directory */
     char *dir;
+    char *role;           /* "generator" or "reward" */
     char *backend;        /* "int8", "int4", "f32", "analog", "analog-exact" */
     char *chat_template;  /* "auto", or a name of AIM_CHAT_TEMPLATE_NAMES */
     char *random_weights; /* shape to measure with instead of the weights; NULL: none */
@@ -26,6 +38,7 @@ typedef struct aimd_model_options {
     double out_bound;     /* 0: the profile's */
     char *input_ranges;   /* NULL: those of the checkpoint, or of a calibration */
     aim_engine_config engine;
+    aimd_search_defaults search; /* of a generator */
 } aimd_model_options;
 
 typedef struct aimd_address {
@@ -56,8 +69,9 @@ typedef struct aimd_options {
     /* caps of request fields */
     int max_n, max_prompts, max_stop_strings, max_logit_bias, max_top_logprobs;
     int max_logprob_entries; /* of one answer */
-    bool check_config;       /* --check-config: parse, report, exit */
-    bool test_hooks;         /* --test-hooks: POST /debug/hang for the watchdog test */
+    int max_best_of, max_total_tokens;
+    bool check_config; /* --check-config: parse, report, exit */
+    bool test_hooks;   /* --test-hooks: POST /debug/hang for the watchdog test */
 } aimd_options;
 
 /* Exit statuses of sysexits.h that the unit file treats as not worth a restart. */
@@ -80,6 +94,8 @@ int aimd_options_parse_text(const char *text, const char *name, aimd_options *o,
 
 /* Does a model of this backend stand on a simulated chip? */
 bool aimd_is_analog(const char *backend);
+/* Does it score answers instead of giving them? */
+bool aimd_is_reward(const aimd_model_options *m);
 /* What must hold between the options of one model, such as that a chip has a
  * profile. AIM_EINVAL with the option in err->param. */
 int aimd_model_options_check(const aimd_model_options *m, aim_error *err);

@@ -19,7 +19,7 @@ enum flag_id {
 #include "server/options.def"
 };
 
-static const struct {
+static const struct flag {
     char letter;
     int id;
     const char *name, *values, *help;
@@ -28,6 +28,17 @@ static const struct {
 #include "server/options.def"
 };
 enum { N_FLAGS = sizeof flags / sizeof flags[0] };
+
+/* Is there a flag of the command line alone that has the name of this row? */
+static bool is_taken(const aimd_option *row)
+{
+    char name[AIMD_FLAG_NAME_SIZE];
+    aimd__flag_name(row, name);
+    for (int i = 0; i < N_FLAGS; i++)
+        if (strcmp(flags[i].name, name) == 0)
+            return true;
+    return false;
+}
 
 /* ---- help --------------------------------------------------------------- */
 
@@ -80,7 +91,8 @@ static void print_help(void)
     puts("\nThese stand in the configuration file too, with underscores for dashes; a flag\n"
          "overrides the file:");
     for (int i = 0; i < AIMD_N_OPTIONS; i++)
-        print_option(&aimd__options[i]);
+        if (!is_taken(&aimd__options[i]))
+            print_option(&aimd__options[i]);
     puts("\nManual: analogd(8), analogd.conf(5)");
 }
 
@@ -108,15 +120,17 @@ static void add_flag(struct getopt_tables *t, int at, const char *name, bool has
 
 static void fill_tables(struct getopt_tables *t)
 {
+    int n = 0;
     memset(t, 0, sizeof *t);
     for (int i = 0; i < AIMD_N_OPTIONS; i++) {
         const aimd_option *row = &aimd__options[i];
         aimd__flag_name(row, t->names[i]);
-        add_flag(t, i, t->names[i], row->type != AIMD_OPTION_BOOL, FIRST_ROW + i, row->letter);
+        if (!is_taken(row))
+            add_flag(t, n++, t->names[i], row->type != AIMD_OPTION_BOOL, FIRST_ROW + i,
+                     row->letter);
     }
     for (int i = 0; i < N_FLAGS; i++)
-        add_flag(t, AIMD_N_OPTIONS + i, flags[i].name, flags[i].values != NULL, flags[i].id,
-                 flags[i].letter);
+        add_flag(t, n++, flags[i].name, flags[i].values != NULL, flags[i].id, flags[i].letter);
 }
 
 static int keep_row(aimd_flags *f, int i, const char *flag, const char *value)
@@ -139,6 +153,9 @@ static int keep_flag(aimd_flags *f, enum flag_id id, const char *value)
     switch (id) {
     case FLAG_MODEL:
         f->models[f->n_models++] = value;
+        return 0;
+    case FLAG_REWARD:
+        f->reward_models[f->n_reward_models++] = value;
         return 0;
     case FLAG_CONFIG:
         f->config = value;
@@ -184,12 +201,20 @@ int aimd__flags_parse(int argc, char **argv, aimd_flags *f)
 {
     struct getopt_tables tables;
     fill_tables(&tables);
-    *f = (aimd_flags){.models = aim_calloc((size_t)argc + 1, sizeof *f->models)};
-    if (!f->models) {
+    size_t most = (size_t)argc + 1;
+    *f = (aimd_flags){.models = aim_calloc(most, sizeof *f->models),
+                      .reward_models = aim_calloc(most, sizeof *f->reward_models)};
+    if (!f->models || !f->reward_models) {
         fputs("analogd: out of memory\n", stderr);
         return -AIMD_EXIT_USAGE;
     }
     return parse_all(argc, argv, &tables, f);
+}
+
+void aimd__flags_free(aimd_flags *f)
+{
+    aim_free(f->models);
+    aim_free(f->reward_models);
 }
 
 /* ---- over the file ------------------------------------------------------ */
@@ -206,6 +231,15 @@ static int apply_row(int i, const char *value, aimd_config *config, aim_error *e
     return rc;
 }
 
+static int add_reward_model(aimd_config *config, const char *dir, aim_error *err)
+{
+    aimd_options *o = config->options;
+    int rc = aimd__config_add_model(config, NULL, dir, err);
+    return rc ? rc
+              : aimd__option_set(aimd__option_find("role"), &o->models[o->n_models - 1], "reward",
+                                 err);
+}
+
 int aimd__flags_apply(const aimd_flags *f, aimd_config *config, aim_error *err)
 {
     int rc = 0;
@@ -216,6 +250,8 @@ int aimd__flags_apply(const aimd_flags *f, aimd_config *config, aim_error *err)
         aimd__config_drop_models(config);
     for (size_t i = 0; i < f->n_models && rc == 0; i++)
         rc = aimd__config_add_model(config, NULL, f->models[i], err);
+    for (size_t i = 0; i < f->n_reward_models && rc == 0; i++)
+        rc = add_reward_model(config, f->reward_models[i], err);
     config->options->check_config = f->check_config;
     config->options->test_hooks = f->test_hooks;
     return rc;

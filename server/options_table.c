@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/decimal.h"
+#include "search/search.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

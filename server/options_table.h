@@ -56,7 +56,8 @@ void aimd__option_clear(const aimd_option *row, void *target);
  * has lists or addresses. */
 bool aimd__option_unshare(const aimd_option *row, void *target);
 
-/* The name of the row's flag without dashes in front: "no-prefix-cache". */
+/* The name of the row's flag without dashes in front: "no-prefix-cache". A flag of the
+ * command line alone takes the place of a row's of the same name. */
 enum { AIMD_FLAG_NAME_SIZE = 64 };
 void aimd__flag_name(const aimd_option *row, char name[AIMD_FLAG_NAME_SIZE]);
 
@@ -68,6 +69,10 @@ typedef struct aimd_config {
     aimd_model_options standard;
 } aimd_config;
 
+/* What must hold of the roles of models, and of searches among candidates: a reward
+ * model where one is asked for, a pattern that compiles. AIM_EINVAL with the model. */
+int aimd__options_check_roles(const aimd_options *o, aim_error *err);
+
 /* Append a model that copies config->standard. id NULL: the folder's name. */
 int aimd__config_add_model(aimd_config *config, const char *id, const char *dir, aim_error *err);
 void aimd__config_drop_models(aimd_config *config);
@@ -78,14 +83,15 @@ int aimd__file_parse(aimd_config *config, const char *text, const char *name, ai
 /* What the command line says; values point into argv. */
 typedef struct aimd_flags {
     const char *config;
-    const char **models;
-    size_t n_models;
+    const char **models, **reward_models; /* folders */
+    size_t n_models, n_reward_models;
     const char *values[AIMD_N_OPTIONS]; /* by row; NULL: not given */
     bool check_config, test_hooks;
 } aimd_flags;
 
-/* Returns as aimd_options_parse; f->models is to be freed with aim_free. */
+/* Returns as aimd_options_parse; aimd__flags_free is due in any case. */
 int aimd__flags_parse(int argc, char **argv, aimd_flags *f);
+void aimd__flags_free(aimd_flags *f);
 int aimd__flags_apply(const aimd_flags *f, aimd_config *config, aim_error *err);
 
 #endif

@@ -127,6 +127,37 @@ START_TEST(a_chip_is_a_model_with_a_profile)
 }
 END_TEST
 
+START_TEST(models_have_roles_and_searches)
+{
+    aimd_options o;
+    parse_good("reward_aggregation = min\nmax_best_of = 32\n"
+               "model \"prm\" { dir = \"/p\"\n role = reward\n best_of = 7 }\n"
+               "model \"m\" { dir = \"/m\"\n best_of = 16\n select = weighted\n"
+               "    reward_model = prm\n search = beam\n beam_width = 8\n"
+               "    step_separator = \"\\n\" }\n"
+               "model \"plain\" { dir = \"/m\"\n search = dvts }\n",
+               &o);
+    const aimd_search_defaults *s = &o.models[1].search, *plain = &o.models[2].search;
+    ck_assert(aimd_is_reward(&o.models[0]) && !aimd_is_reward(&o.models[1]));
+    ck_assert_int_eq(o.max_best_of, 32);
+    ck_assert_int_eq(o.max_total_tokens, 1 << 20);
+    ck_assert_int_eq(s->best_of, 16);
+    ck_assert_int_eq(s->beam_width, 8);
+    ck_assert_str_eq(s->select, "weighted");
+    ck_assert_str_eq(s->reward_model, "prm");
+    ck_assert_str_eq(s->reward_aggregation, "min");
+    ck_assert_str_eq(s->search, "beam");
+    ck_assert_str_eq(s->step_separator, "\n");
+    ck_assert_int_eq(plain->best_of, 1);
+    ck_assert_int_eq(plain->beam_width, 4);
+    ck_assert_str_eq(plain->select, "auto");
+    ck_assert_ptr_null(plain->reward_model);
+    ck_assert_ptr_null(plain->step_separator);
+    ck_assert_ptr_null(plain->answer_pattern);
+    aimd_options_free(&o);
+}
+END_TEST
+
 START_TEST(folders_are_found_if_not_given)
 {
     aimd_options o;
@@ -226,6 +257,21 @@ static const struct {
     {"chip_age = 1\n" ONE_MODEL, "model m: chip_age is of use to the backends"},
     {"conductance_bits = 8\n" ONE_MODEL, "model m: conductance_bits is of use to the backends"},
     {"out_bound = 0.5\n" ONE_MODEL, "model m: out_bound is of use to the backends"},
+    {"model \"m\" { dir = x\n role = judge }\n", "test.conf:2: role: \"judge\" is not one of"},
+    {"select = best\n",
+     "select: \"best\" is not one of auto|logprob|reward|majority|weighted|self_"},
+    {"search = greedy\n", "search: \"greedy\" is not one of best_of_n|beam|dvts"},
+    {"reward_aggregation = sum\n", "is not one of last|min|product|mean"},
+    {"best_of = 0\n", "best_of: 0 is not between 1 and 1024"},
+    {"max_total_tokens = -1\n", "max_total_tokens: -1 is not between 0 and"},
+    {"best_of = 65\n" ONE_MODEL, "model m: best_of is 65, more than max_best_of (64)"},
+    {"best_of = 4\nselect = weighted\n" ONE_MODEL, "model m: select and search as they are need"},
+    {"best_of = 4\nsearch = dvts\n" ONE_MODEL, "need a reward model, and there is none"},
+    {"best_of = 6\nsearch = beam\n" ONE_MODEL "model \"p\" { dir = \"/p\"\n role = reward }\n",
+     "model m: beam_width (4) must divide best_of (6) with search beam"},
+    {"reward_model = p\n" ONE_MODEL, "model m: reward_model: there is no model called \"p\""},
+    {"reward_model = p\n" ONE_MODEL "model \"p\" { dir = \"/p\" }\n",
+     "model m: reward_model: the role of model p is generator, not reward"},
     {"profile_dir = x\nmodel \"m\" { dir = x\n state_dir = y }\n",
      "test.conf:3: state_dir belongs outside of model sections"},
     {"log_level = \"\"\n", "log_level: \"\" is not one of"},
@@ -369,6 +415,29 @@ START_TEST(flags_need_no_file)
 }
 END_TEST
 
+START_TEST(reward_models_stand_beside_the_others)
+{
+    aimd_options o;
+    const char *args[MAX_ARGS] = {"--reward-model",    "/r/one",
+                                  "--model=/m",        "--best-of=8",
+                                  "--select=weighted", "--reward-model=/r/two"};
+    ck_assert_int_eq(parse_args(args, &o), 0);
+    ck_assert_uint_eq(o.n_models, 3);
+    ck_assert_str_eq(o.models[0].id, "m");
+    ck_assert_str_eq(o.models[1].id, "one");
+    ck_assert_str_eq(o.models[2].dir, "/r/two");
+    ck_assert(!aimd_is_reward(&o.models[0]));
+    ck_assert(aimd_is_reward(&o.models[1]) && aimd_is_reward(&o.models[2]));
+    ck_assert_int_eq(o.models[0].search.best_of, 8);
+    aimd_options_free(&o);
+
+    const char *alone[MAX_ARGS] = {"--reward-model=/r/one"};
+    ck_assert_int_eq(parse_args(alone, &o), 0);
+    ck_assert_uint_eq(o.n_models, 1);
+    aimd_options_free(&o);
+}
+END_TEST
+
 static void write_file(char path[64], const char *text)
 {
     snprintf(path, 64, "/tmp/analogd-options-XXXXXX");
@@ -400,6 +469,12 @@ START_TEST(flags_override_the_file)
     ck_assert_uint_eq(o.n_models, 1);
     ck_assert_str_eq(o.models[0].id, "b");
     ck_assert_int_eq(o.max_n, 4);
+    aimd_options_free(&o);
+
+    const char *reward[MAX_ARGS] = {"--config", path, "--reward-model", "/b"};
+    ck_assert_int_eq(parse_args(reward, &o), 0);
+    ck_assert_uint_eq(o.n_models, 2);
+    ck_assert_str_eq(o.models[0].id, "a");
     aimd_options_free(&o);
     unlink(path);
 }
@@ -533,6 +608,7 @@ int main(void)
     tcase_add_test(file, defaults_are_those_of_the_table);
     tcase_add_test(file, file_sets_values_of_every_type);
     tcase_add_test(file, a_chip_is_a_model_with_a_profile);
+    tcase_add_test(file, models_have_roles_and_searches);
     tcase_add_test(file, folders_are_found_if_not_given);
     tcase_add_test(file, a_copy_shares_nothing);
     tcase_add_loop_test(file, bad_file_is_refused_with_the_place, 0,
@@ -542,6 +618,7 @@ int main(void)
     tcase_add_loop_test(file, loopback_is_told_from_the_rest, 0, sizeof hosts / sizeof hosts[0]);
     tcase_add_test(flags, flags_need_no_file);
     tcase_add_test(flags, flags_make_a_chip);
+    tcase_add_test(flags, reward_models_stand_beside_the_others);
     tcase_add_test(flags, flags_override_the_file);
     tcase_add_loop_test(flags, flags_end_the_program, 0, sizeof exits / sizeof exits[0]);
     tcase_add_test(rest, example_sets_every_option_to_its_default);
