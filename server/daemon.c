@@ -3,7 +3,7 @@
 
 #include "base/memory.h"
 #include "server/load_log.h"
-#include "server/routes.h"
+#include "server/mailbox.h"
 
 #include <stdio.h>
 

@@ -34,7 +34,7 @@ static void abandon(aimd_job *job)
 {
     job->state = AIMD_JOB_ABANDONED;
     uv_timer_stop(&job->deadline);
-    aim_engine_cancel(engine_of(job), job);
+    aim_engine_cancel(engine_of(job), &job->events);
 }
 
 static void on_gone(void *user)
@@ -117,7 +117,7 @@ void aimd__job_on_drain(void *user)
     if (!job || !job->paused)
         return;
     job->paused = false;
-    aim_engine_pause(engine_of(job), job, false);
+    aim_engine_pause(engine_of(job), &job->events, false);
 }
 
 /* One token's events go out at once; a reader that falls behind stops its own
@@ -139,7 +139,7 @@ static void send_events(aimd_job *job, const aimd_prompt_part *part, aimd_choice
         aimd__job_fail(job, &err, NULL);
     } else if (!aimd_stream_write(x, job->out.data, job->out.len) && !job->paused) {
         job->paused = true;
-        aim_engine_pause(engine_of(job), job, true);
+        aim_engine_pause(engine_of(job), &job->events, true);
     }
 }
 
@@ -179,8 +179,9 @@ static void on_step(aimd_job *job, int index, const aim_event *e)
         send_events(job, part, c, e);
 }
 
-void aimd_job_deliver(aimd_job *job, const aim_event *e)
+static void on_event(aimd_event_target *target, const aim_event *e)
 {
+    aimd_job *job = (aimd_job *)((char *)target - offsetof(aimd_job, events));
     int n = (int)job->request.params.n;
     int index = e->prompt_index * n + e->candidate;
     if (job->state == AIMD_JOB_QUEUED) {
@@ -264,6 +265,7 @@ void aimd_job_start(aimd_daemon *d, aimd_exchange *x, enum aimd_body_route route
         return;
     }
     job->state = AIMD_JOB_PARSING;
+    job->events.deliver = on_event;
     job->offload.route = route;
     job->offload.run = aimd__job_prepare;
     job->offload.done = on_parsed;

@@ -9,6 +9,7 @@
 #ifndef AIMD_JOB_H
 #define AIMD_JOB_H
 
+#include "server/mailbox.h"
 #include "server/offload.h"
 #include "server/response.h"
 #include "server/routes.h"
@@ -21,7 +22,8 @@ enum aimd_job_state {
 };
 
 typedef struct aimd_job {
-    aimd_offload offload; /* first: the two share an address */
+    aimd_offload offload;     /* first: the two share an address */
+    aimd_event_target events; /* of the engine's requests */
     enum aimd_job_state state;
     aimd_model *model; /* as offload.model, once the body was read well */
     aimd_request request;
@@ -41,9 +43,6 @@ typedef struct aimd_job {
 
 /* Start a job for this exchange. Loop thread. */
 void aimd_job_start(aimd_daemon *d, aimd_exchange *x, enum aimd_body_route route);
-
-/* One event of this job; the job may be freed by it. Loop thread. */
-void aimd_job_deliver(aimd_job *job, const aim_event *e);
 
 /* ---- between the files of the job --------------------------------------- */
 

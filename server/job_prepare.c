@@ -14,7 +14,7 @@ static int prepare_requests(aimd_job *job, aim_error *err)
     if (!job->prepared)
         return aim_fail_nomem(err, "request");
     for (size_t i = 0; i < r->n_prompts; i++)
-        if (!(job->prepared[i] = aimd_request_for_engine(r, i, job)))
+        if (!(job->prepared[i] = aimd_request_for_engine(r, i, &job->events)))
             return aim_fail_nomem(err, "request");
     return AIM_OK;
 }

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "server/listeners.h"
 #include "server/load.h"
+#include "server/mailbox.h"
 #include "server/notify.h"
 #include "server/routes.h"
 

@@ -63,6 +63,7 @@ server_libserver_a_SOURCES = \
 	server/logprobs_json.c \
 	server/logprobs_json.h \
 	server/mailbox.c \
+	server/mailbox.h \
 	server/metrics.c \
 	server/metrics.def \
 	server/metrics.h \

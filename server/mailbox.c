@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Engine threads -> loop thread: events wait here until the loop takes them. */
-#include "server/job.h"
+#include "server/mailbox.h"
 
 #include "base/alloc.h"
+#include "server/daemon.h"
 
 #include <pthread.h>
 
@@ -62,7 +62,8 @@ void aimd_deliver_events(aimd_daemon *d)
 {
     for (aim_event *next, *e = take_all(d->mailbox); e; e = next) {
         next = e->next;
-        aimd_job_deliver(e->user, e);
+        aimd_event_target *target = e->user;
+        target->deliver(target, e);
         aim_event_free(e);
     }
 }

@@ -5,7 +5,7 @@
 #include "base/cpu.h"
 #include "server/chip_settings.h"
 #include "server/load_log.h"
-#include "server/routes.h"
+#include "server/mailbox.h"
 
 #include <string.h>
 

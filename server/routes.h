@@ -65,11 +65,4 @@ aimd_handler aimd_post_chip_probe;
 /* route_generate.c */
 aimd_handler aimd_post_completions, aimd_post_chat_completions;
 
-/* Engine events for generation jobs (job.c), on the loop thread. */
-void aimd_deliver_events(aimd_daemon *d);
-/* The sink given to engines: any thread; queues and wakes the loop. */
-void aimd_event_sink(void *arg, aim_event *events);
-struct aimd_mailbox *aimd_mailbox_new(void);
-void aimd_mailbox_free(struct aimd_mailbox *m);
-
 #endif
