@@ -48,11 +48,28 @@ AGES = [("1 s", 1), ("1 h", 3600), ("1 d", 86400), ("30 d", 30 * 86400),
 
 # ---- the daemon ------------------------------------------------------------------
 
-class Daemon:
-    """A daemon of our own with the digital models and all profiles. ranges: the file of
-    calibrated input ranges for digital weights of 4 bits between converters."""
+def model_section(name, backend, settings="", folder=MODEL):
+    return f'model "{name}" {{ dir = "{folder}" backend = "{backend}" {settings} }}\n'
 
-    def __init__(self, program, ranges=None):
+
+def digital_models(ranges=None):
+    """Sections of the digital models. ranges: the file of calibrated input ranges for
+    weights of 4 bits between converters."""
+    sections = (model_section("wordmath-2m", "int8") + model_section("float32", "f32")
+                + model_section("int4", "int4"))
+    if ranges:
+        static = f'input_ranges = "{ranges}"'
+        sections += model_section("int4-static", "int4", f'profile = "{NO_ADC}" {static}')
+        sections += model_section("int4-adc", "int4",
+                                  f'profile = "afm-paper" out_bound = {OUT_BOUND} {static}')
+    return sections
+
+
+class Daemon:
+    """A daemon of our own with all profiles. models: their sections of its configuration,
+    options: what stands in front of them."""
+
+    def __init__(self, program, models, options=""):
         self.dir = tempfile.mkdtemp(prefix="analogd-evaluate-")
         profiles, state = os.path.join(self.dir, "profiles"), os.path.join(self.dir, "state")
         shutil.copytree(PROFILES, profiles)
@@ -62,15 +79,7 @@ class Daemon:
         config = os.path.join(self.dir, "analogd.conf")
         with open(config, "w", encoding="utf-8") as f:
             f.write(f'listen = "127.0.0.1:0"\nadmin_listen = "none"\nprofile_dir = "{profiles}"\n'
-                    f'state_dir = "{state}"\n'
-                    f'model "wordmath-2m" {{ dir = "{MODEL}" backend = "int8" }}\n'
-                    f'model "float32" {{ dir = "{MODEL}" backend = "f32" }}\n'
-                    f'model "int4" {{ dir = "{MODEL}" backend = "int4" }}\n')
-            for name, settings in (("int4-static", f'profile = "{NO_ADC}"'),
-                                   ("int4-adc", f'profile = "afm-paper" out_bound = {OUT_BOUND}')):
-                if ranges:
-                    f.write(f'model "{name}" {{ dir = "{MODEL}" backend = "int4" {settings} '
-                            f'input_ranges = "{ranges}" }}\n')
+                    f'state_dir = "{state}"\n{options}{models}')
         self.log_path = os.path.join(self.dir, "log")
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen([program, "--config", config], stdout=log, stderr=log,
@@ -338,7 +347,7 @@ def write_results(folder, results, sweep, n_problems):
 
 def make_ranges(program, tasks, folder):
     """The file of input ranges that a chip without noise has after a calibration."""
-    daemon = Daemon(program)
+    daemon = Daemon(program, digital_models())
     chip = daemon.call("POST", "/v1/chips", {"model": "wordmath-2m", "profile": "afm-paper",
                                              "name": "ranges", "out_bound": OUT_BOUND})
     daemon.wait_for_chip(chip["id"])
@@ -374,7 +383,7 @@ def main():
         with open(os.path.join(args.out, "accuracy.json"), encoding="utf-8") as f:
             old = json.load(f)
     with tempfile.TemporaryDirectory() as folder:
-        daemon = Daemon(args.program, make_ranges(args.program, tasks, folder))
+        daemon = Daemon(args.program, digital_models(make_ranges(args.program, tasks, folder)))
         results = measure_all(daemon, rows(args.chips), tasks, args.only, old)
         sweep = measure_all(daemon, sweep_rows(), tasks, args.only, old)
         daemon.stop()
