@@ -48,21 +48,6 @@ static void fail_sequence(aim_scheduler *s, aim_sequence *q, aim_event_list *eve
     aim__end_sequence(s, q, AIM_FINISH_ABORT, &no_memory, events);
 }
 
-bool aim__deliver_start(aim_scheduler *s, aim_group *g, aim_event_list *events)
-{
-    aim_event *e = aim_calloc(1, sizeof *e);
-    if (e && aim__group_allocate(g)) {
-        address(e, AIM_EVENT_START, &g->sequences[0]);
-        e->queued_ns = g->started_ns - g->submitted_ns;
-        push(events, e);
-        return true;
-    }
-    aim_event_free(e);
-    for (int i = 0; i < g->request->n; i++)
-        fail_sequence(s, &g->sequences[i], events);
-    return false;
-}
-
 aim_event *aim__token_event(const aim_sequence *q)
 {
     const aim_request *r = q->group->request;
@@ -86,7 +71,7 @@ static bool contains(const int32_t *ids, size_t n, int32_t id)
 
 static int generated(const aim_sequence *q)
 {
-    return q->n_tokens - q->group->request->n_tokens;
+    return q->n_tokens - aim__request_prompt(q->group->request);
 }
 
 static void check_end(const aim_hf_config *config, const aim_sequence *q, aim_event *e)
@@ -123,16 +108,49 @@ static size_t settle_text(aim_sequence *q, aim_event *e)
     return held->len - aim__stop_holdback(held->data, held->len, r->stop, r->n_stop);
 }
 
-static bool take_text(aim_sequence *q, aim_event *e)
+/* Add the text of the token to q->held; how many bytes of that may go out now. */
+static size_t read_token(aim_sequence *q, aim_event *e)
 {
     if (!e->hidden_token)
         aim_detok_push(&q->detok, e->token, &q->held);
     if (e->finish != AIM_FINISH_NONE)
         aim_detok_flush(&q->detok, &q->held);
+    return q->held.failed ? 0 : settle_text(q, e);
+}
+
+/* ---- does it interrupt the answer? --------------------------------------------- */
+
+/* The token's text is that of q->held from this byte on. */
+static bool completes_separator(aim_sequence *q, size_t from)
+{
+    char *separator = q->group->request->separator;
+    aim_buf *segment = &q->segment;
+    size_t at;
+    if (!separator)
+        return false;
+    aim_buf_append(segment, q->held.data + from, q->held.len - from);
+    if (segment->failed || aim__stop_find(segment->data, segment->len, &separator, 1, &at) >= 0)
+        return true;
+    size_t end = aim__stop_holdback(segment->data, segment->len, &separator, 1);
+    aim_buf_consume(segment, segment->len - end);
+    return false;
+}
+
+static bool completes_segment(aim_sequence *q, size_t from)
+{
+    const aim_request *r = q->group->request;
+    bool last = r->segment_tokens > 0 && q->n_tokens - r->n_tokens >= r->segment_tokens;
+    return completes_separator(q, from) || last;
+}
+
+static bool take_text(aim_sequence *q, aim_event *e)
+{
+    size_t before = q->held.len, n = read_token(q, e);
     if (q->held.failed)
         return false;
-    size_t n = settle_text(q, e);
-    if (!aim__event_set_text(e, q->held.data, n))
+    if (completes_segment(q, before) && e->finish == AIM_FINISH_NONE)
+        e->finish = AIM_FINISH_SEGMENT;
+    if (q->segment.failed || !aim__event_set_text(e, q->held.data, n))
         return false;
     aim_buf_consume(&q->held, n);
     return true;
@@ -156,6 +174,44 @@ void aim__deliver_token(aim_scheduler *s, const aim_hf_config *config, aim_seque
     push(events, e);
     if (e->finish != AIM_FINISH_NONE)
         aim__scheduler_end(s, q);
+}
+
+/* ---- the start ----------------------------------------------------------------- */
+
+/* Read again what was answered before, without telling it: text that was held back then
+ * is held back now. false without memory. */
+static bool recall_answer(aim_sequence *q)
+{
+    const aim_request *r = q->group->request;
+    for (q->n_tokens = aim__request_prompt(r); q->n_tokens < r->n_tokens;) {
+        aim_event e = {.token = q->tokens[q->n_tokens++]};
+        size_t told = read_token(q, &e);
+        aim_buf_consume(&q->held, told);
+    }
+    return !q->held.failed;
+}
+
+static bool prepare(aim_group *g)
+{
+    bool ok = aim__group_allocate(g);
+    for (int i = 0; ok && i < g->request->n; i++)
+        ok = recall_answer(&g->sequences[i]);
+    return ok;
+}
+
+bool aim__deliver_start(aim_scheduler *s, aim_group *g, aim_event_list *events)
+{
+    aim_event *e = aim_calloc(1, sizeof *e);
+    if (e && prepare(g)) {
+        address(e, AIM_EVENT_START, &g->sequences[0]);
+        e->queued_ns = g->started_ns - g->submitted_ns;
+        push(events, e);
+        return true;
+    }
+    aim_event_free(e);
+    for (int i = 0; i < g->request->n; i++)
+        fail_sequence(s, &g->sequences[i], events);
+    return false;
 }
 
 /* ---- the prompt --------------------------------------------------------------- */

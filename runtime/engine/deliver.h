@@ -6,8 +6,8 @@
 
 #include "engine/step.h"
 
-/* The group leaves the queue: take what it needs and tell. false: no memory, and
- * all its candidates have ended. */
+/* The group leaves the queue: take what it needs, go back to where its answers were
+ * interrupted, and tell. false: no memory, and all its candidates have ended. */
 bool aim__deliver_start(aim_scheduler *s, aim_group *g, aim_event_list *events);
 
 /* An event of q with room for the logprobs it asked for; NULL without memory. */

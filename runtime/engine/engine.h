@@ -72,15 +72,17 @@ typedef struct aim_request {
     int first_candidate;
     /* The last so many of tokens are the beginning of the answer, made before: the
      * answer goes on as if it had never been interrupted, bit for bit, if the candidate
-     * has the number that it had. n_tokens and max_tokens count them too. */
+     * has the number that it had. n_tokens and max_tokens count them too. With n > 1 the
+     * candidates go on from one beginning, each as if it had been its own: with read noise
+     * its rows are read with the noise of each candidate. */
     int n_answered;
     /* Interrupt the answer (AIM_FINISH_SEGMENT) after so many new tokens, 0: never, and
-     * at the new token that completes this text, NULL: never. The text of a token that
-     * completes it is not cut. The engine frees it. */
+     * at the new token that completes this text, NULL: never. It is looked for in what the
+     * text gains by new tokens, which is told as it is. The engine frees it. */
     int segment_tokens;
     char *separator;
     /* Work that belongs to a request which was let in before: it takes no place in the
-     * queue and starts before what waits there. */
+     * queue, be it full, and starts before what waits there that is not urgent. */
     bool urgent;
     /* Wanted of these positions of tokens, ascending: the model's outputs. max_tokens is
      * then 0. NULL: none. The engine frees it. */

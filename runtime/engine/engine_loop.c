@@ -12,7 +12,7 @@
 /* The group leaves the queue: it starts, or is cancelled before. */
 static void leave_queue(aim_engine *e, aim_group *g)
 {
-    if (--g->submission->waiting > 0)
+    if (--g->submission->waiting > 0 || !g->submission->queued)
         return;
     pthread_mutex_lock(&e->lock);
     e->queued--;

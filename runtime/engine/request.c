@@ -24,6 +24,8 @@ void aim_request_free(aim_request *r)
         aim_free(r->stop[i]);
     aim_free(r->stop);
     aim_free(r->tokens);
+    aim_free(r->separator);
+    aim_free(r->score_at);
     aim_sampling_fini(&r->sampling);
     aim_free(r);
 }
@@ -41,5 +43,6 @@ void aim_event_free(aim_event *e)
     aim_free(e->prompt_logprob);
     aim_free(e->prompt_rank);
     aim_free(e->prompt_top);
+    aim_free(e->scores);
     aim_free(e);
 }

@@ -34,9 +34,16 @@ void aim__scheduler_init(aim_scheduler *s, const aim_engine_config *config,
     s->preempted.tail = &s->preempted.head;
 }
 
+/* Urgent groups wait in front of all others. */
 void aim__scheduler_add(aim_scheduler *s, aim_group *g)
 {
-    push_group(&s->waiting, g);
+    aim_group **at = g->request->urgent ? &s->waiting.head : s->waiting.tail;
+    while (*at && (*at)->request->urgent)
+        at = &(*at)->next;
+    g->next = *at;
+    *at = g;
+    if (!g->next)
+        s->waiting.tail = &g->next;
 }
 
 /* ---- preemption ---------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scheduler.h - who takes part in the next step. Engine thread only.
  *
- * Groups wait in order of arrival. A group starts when a slot for each of its
+ * Groups wait in order of arrival, urgent ones first. A group starts when a slot for each of its
  * candidates and the blocks of its prompt are there. Running sequences are served oldest
  * first: one row each while decoding, and together at most prefill_chunk prompt rows a
  * step, and beside decoding sequences as many as pace.h has it, so that a long prompt

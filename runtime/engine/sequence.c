@@ -6,18 +6,23 @@
 
 #include <string.h>
 
-int aim__request_max_tokens(const aim_request *r)
+int aim__request_prompt(const aim_request *r)
 {
-    return r->n_tokens + r->max_tokens;
+    return r->n_tokens - r->n_answered;
 }
 
-static bool sequence_init(aim_sequence *s, aim_group *g, int candidate, const aim_tokenizer *t)
+int aim__request_max_tokens(const aim_request *r)
+{
+    return aim__request_prompt(r) + r->max_tokens;
+}
+
+static bool sequence_init(aim_sequence *s, aim_group *g, int index, const aim_tokenizer *t)
 {
     const aim_request *r = g->request;
     s->group = g;
-    s->candidate = candidate;
-    s->state = candidate == 0 ? AIM_SEQ_RUNNING : AIM_SEQ_FORK;
-    s->seed = aim_candidate_seed(r->seed, (uint32_t)r->prompt_index, (uint32_t)candidate);
+    s->candidate = r->first_candidate + index;
+    s->state = index == 0 ? AIM_SEQ_RUNNING : AIM_SEQ_FORK;
+    s->seed = aim_candidate_seed(r->seed, (uint32_t)r->prompt_index, (uint32_t)s->candidate);
     s->n_tokens = r->n_tokens;
     s->last = aim_calloc(1, sizeof *s->last);
     aim_detok_init(&s->detok, t, r->skip_special);
@@ -76,9 +81,11 @@ static bool sequence_allocate(aim_sequence *s, const aim_request *r)
     size_t room = text_room(s->group);
     aim_buf_reserve(&s->held, room);
     aim_buf_reserve(&s->detok.run, room);
+    if (r->separator)
+        aim_buf_reserve(&s->segment, strlen(r->separator) + room);
     s->tokens = aim_array((size_t)most, sizeof *s->tokens);
     s->table = aim_array((size_t)aim_kv_blocks_for(most), sizeof *s->table);
-    if (!s->tokens || !s->table || s->held.failed || s->detok.run.failed)
+    if (!s->tokens || !s->table || s->held.failed || s->detok.run.failed || s->segment.failed)
         return false;
     memcpy(s->tokens, r->tokens, (size_t)r->n_tokens * sizeof *s->tokens);
     return true;
@@ -115,6 +122,7 @@ void aim__group_free(aim_group *g)
         aim_free(g->sequences[i].tokens);
         aim_free(g->sequences[i].table);
         aim_buf_free(&g->sequences[i].held);
+        aim_buf_free(&g->sequences[i].segment);
         aim_detok_free(&g->sequences[i].detok);
         aim_event_free(g->sequences[i].last);
     }
@@ -140,13 +148,13 @@ void aim__sequence_release(aim_sequence *s, aim_kv_cache *kv)
 bool aim__sequence_wants_prompt_logits(const aim_sequence *s)
 {
     const aim_request *r = s->group->request;
-    return r->prompt_logprobs >= 0 && s->candidate == 0 && s->group->scored < r->n_tokens;
+    return r->prompt_logprobs >= 0 && s == s->group->sequences && s->group->scored < r->n_tokens;
 }
 
 aim_row_noise aim__sequence_noise(const aim_sequence *s, int position)
 {
     const aim_request *r = s->group->request;
-    uint64_t seed = position < r->n_tokens ? r->seed : s->seed;
+    uint64_t seed = position < aim__request_prompt(r) ? r->seed : s->seed;
     return (aim_row_noise){.seed = seed, .position = position};
 }
 
@@ -162,7 +170,7 @@ static int shareable_tokens(const aim_sequence *s, int n)
 {
     if (!s->group->read_noise)
         return n;
-    int most = s->long_rope ? 0 : s->group->request->n_tokens;
+    int most = s->long_rope ? 0 : aim__request_prompt(s->group->request);
     return n < most ? n : most;
 }
 
@@ -207,12 +215,14 @@ void aim__sequence_register(aim_sequence *s, aim_kv_cache *kv)
 
 void aim__sequence_fork(aim_sequence *s, const aim_sequence *leader, aim_kv_cache *kv)
 {
-    memcpy(s->table, leader->table, (size_t)leader->n_blocks * sizeof *s->table);
-    s->n_blocks = leader->n_blocks;
+    const aim_request *r = s->group->request;
+    bool alike = !s->group->read_noise || r->n_answered == 0;
+    s->n_blocks = alike ? leader->n_blocks : aim__request_prompt(r) / AIM_KV_BLOCK;
+    s->computed = alike ? leader->computed : s->n_blocks * AIM_KV_BLOCK;
+    s->registered = leader->registered;
+    memcpy(s->table, leader->table, (size_t)s->n_blocks * sizeof *s->table);
     for (int i = 0; i < s->n_blocks; i++)
         aim_kv_hold(kv, s->table[i]);
-    s->computed = leader->computed;
-    s->registered = leader->registered;
     s->long_rope = leader->long_rope;
     s->state = AIM_SEQ_RUNNING;
 }

@@ -13,6 +13,7 @@ typedef struct aim_sequence aim_sequence;
 /* Requests that came in one submit: they take one place in the queue until the
  * last of them has started. */
 typedef struct aim_submission {
+    bool queued;     /* takes that place: not all of them are urgent */
     int waiting;     /* groups not yet started */
     int alive;       /* groups not yet freed */
     uint64_t serial; /* counts submissions of the engine */
@@ -31,7 +32,7 @@ enum aim_sequence_state {
 struct aim_sequence {
     aim_group *group;
     aim_sequence *next; /* in the scheduler's list */
-    int candidate;
+    int candidate; /* its number: aim_request.first_candidate + its index in the group */
     enum aim_sequence_state state;
     uint64_t seed;
     int32_t *tokens; /* prompt, then generated; room for the longest answer */
@@ -41,6 +42,7 @@ struct aim_sequence {
     bool long_rope; /* rows are computed as aim_decoder_long_rope has it */
     aim_detok detok;
     aim_buf held;    /* text that a stop string could still begin in */
+    aim_buf segment; /* end of the segment's text that the separator could begin with */
     aim_event *last; /* kept ready, so that the end is told even without memory */
     /* The step being made: */
     int step_rows; /* rows from position `computed` on, 0: none */
@@ -78,6 +80,9 @@ void aim__group_free(aim_group *g); /* no sequence may hold blocks */
  * the request and the tokenizer. Their tokens and block numbers are left out: of these
  * no more is touched than the cache has blocks for, which is little beside the cache. */
 size_t aim__sequences_need(int n);
+/* Tokens in front of the answer; those behind it were generated, be it for an earlier
+ * request. */
+int aim__request_prompt(const aim_request *r);
 /* Longest number of tokens a sequence of this request can reach. */
 int aim__request_max_tokens(const aim_request *r);
 
@@ -98,7 +103,9 @@ bool aim__sequence_outgrown(const aim_sequence *s, const aim_hf_config *model);
 bool aim__sequence_reserve(aim_sequence *s, aim_kv_cache *kv, int rows);
 /* Register the blocks that became full, unless no other request could use them. */
 void aim__sequence_register(aim_sequence *s, aim_kv_cache *kv);
-/* Turn s, a candidate in AIM_SEQ_FORK, into a copy of the prefilled leader. */
+/* Turn s, a candidate in AIM_SEQ_FORK, into a copy of the prefilled leader. With read
+ * noise rows of an answer are no candidate's but their own: s then has the prompt's blocks
+ * and computes the rest. */
 void aim__sequence_fork(aim_sequence *s, const aim_sequence *leader, aim_kv_cache *kv);
 bool aim__sequence_wants_prompt_logits(const aim_sequence *s);
 

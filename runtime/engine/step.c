@@ -176,9 +176,11 @@ static void pick_candidates(aim_stepper *st, aim_scheduler *s, aim_sequence *lea
     if (g->request->max_tokens == 0)
         return;
     aim__scheduler_fork(s, leader);
-    for (int i = 0; i < g->request->n; i++)
-        if (g->sequences[i].state == AIM_SEQ_RUNNING)
-            add_pick(st, &g->sequences[i], logits);
+    for (int i = 0; i < g->request->n; i++) {
+        aim_sequence *q = &g->sequences[i];
+        if (q->state == AIM_SEQ_RUNNING && q->computed == q->n_tokens)
+            add_pick(st, q, logits);
+    }
 }
 
 /* Rows [computed, computed + step_rows) of q are in the cache now; logits are
@@ -233,7 +235,7 @@ static void choose(aim_stepper *st, pick *p, void *scratch)
                            .vocab = st->vocab,
                            .params = &r->sampling,
                            .tokens = p->q->tokens,
-                           .n_prompt = r->n_tokens,
+                           .n_prompt = aim__request_prompt(r),
                            .n_tokens = p->q->n_tokens,
                            .eos = config->eos,
                            .n_eos = config->n_eos,

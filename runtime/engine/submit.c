@@ -25,12 +25,32 @@ int aim__check_tokens(const int32_t *tokens, int n, int vocab, aim_error *err)
     return AIM_OK;
 }
 
-/* Shared prompt blocks, and for each candidate its tail and a private copy of
- * the block where prompt and answer meet. */
+/* Shared blocks, and for each candidate its tail and a private copy of the block where
+ * both meet. */
 static bool fits_cache(const aim_engine *e, const aim_request *r)
 {
-    int64_t tail = aim_kv_blocks_for(r->n_tokens + r->max_tokens) - r->n_tokens / AIM_KV_BLOCK;
-    return r->n_tokens / AIM_KV_BLOCK + r->n * tail <= e->config.kv_blocks;
+    bool read_noise = aim_decoder_has_read_noise(e->decoder);
+    int shared = (read_noise ? aim__request_prompt(r) : r->n_tokens) / AIM_KV_BLOCK;
+    int64_t tail = aim_kv_blocks_for(aim__request_max_tokens(r)) - shared;
+    return shared + r->n * tail <= e->config.kv_blocks;
+}
+
+/* What an answer that was interrupted goes on from, and where it is interrupted next. */
+static int check_segment(const aim_request *r, aim_error *err)
+{
+    if (r->first_candidate < 0 || r->first_candidate > INT32_MAX - r->n)
+        return aim_fail(err, AIM_EINVAL, "first_candidate is %d", r->first_candidate);
+    if (r->n_answered < 0 || r->n_answered >= r->n_tokens)
+        return aim_fail(err, AIM_EINVAL, "%d of %d tokens are said to be answered", r->n_answered,
+                        r->n_tokens);
+    if (r->n_answered > 0 && r->n_answered >= r->max_tokens)
+        return aim_fail(err, AIM_EINVAL, "%d tokens are answered already, but max_tokens is %d",
+                        r->n_answered, r->max_tokens);
+    if (r->segment_tokens < 0)
+        return aim_fail(err, AIM_EINVAL, "segment_tokens is %d", r->segment_tokens);
+    if (r->separator && r->separator[0] == '\0')
+        return aim_fail(err, AIM_EINVAL, "the separator is empty");
+    return AIM_OK;
 }
 
 static int check_request(const aim_engine *e, const aim_request *r, aim_error *err)
@@ -38,14 +58,18 @@ static int check_request(const aim_engine *e, const aim_request *r, aim_error *e
     const aim_engine_config *c = &e->config;
     if (r->n_tokens < 1)
         return aim_fail(err, AIM_EINVAL, "the prompt is empty");
-    if (r->n_tokens > c->max_context || r->max_tokens > c->max_context - r->n_tokens)
-        return aim_fail(err, AIM_ECONTEXT,
-                        "the prompt has %d tokens and max_tokens is %d, together more than the "
-                        "context of %d",
-                        r->n_tokens, r->max_tokens, c->max_context);
     if (r->n < 1 || r->n > c->max_sequences)
         return aim_fail(err, AIM_EINVAL, "%d candidates, but at most %d sequences run at once",
                         r->n, c->max_sequences);
+    int code = check_segment(r, err);
+    if (code != AIM_OK)
+        return code;
+    int prompt = aim__request_prompt(r);
+    if (prompt > c->max_context || r->max_tokens > c->max_context - prompt)
+        return aim_fail(err, AIM_ECONTEXT,
+                        "the prompt has %d tokens and max_tokens is %d, together more than the "
+                        "context of %d",
+                        prompt, r->max_tokens, c->max_context);
     int vocab = aim_decoder_config(e->decoder)->vocab;
     if (r->logprobs > vocab || r->prompt_logprobs > vocab)
         return aim_fail(err, AIM_EINVAL, "more logprobs than the vocabulary of %d has tokens",
@@ -53,8 +77,16 @@ static int check_request(const aim_engine *e, const aim_request *r, aim_error *e
     if (!fits_cache(e, r))
         return aim_fail(err, AIM_EINVAL,
                         "%d candidates of %d + %d tokens do not fit the KV cache of %d tokens",
-                        r->n, r->n_tokens, r->max_tokens, c->kv_blocks * AIM_KV_BLOCK);
+                        r->n, prompt, r->max_tokens, c->kv_blocks * AIM_KV_BLOCK);
     return aim__check_tokens(r->tokens, r->n_tokens, vocab, err);
+}
+
+static bool all_urgent(aim_request *const *requests, int n)
+{
+    bool urgent = true;
+    for (int i = 0; i < n; i++)
+        urgent &= requests[i]->urgent;
+    return urgent;
 }
 
 static void free_groups(aim_group *g)
@@ -72,7 +104,8 @@ static aim_group *make_groups(aim_engine *e, aim_request **requests, int n, aim_
     aim_group *head = NULL, **tail = &head;
     bool ok = submission, read_noise = aim_decoder_has_read_noise(e->decoder);
     if (ok)
-        *submission = (aim_submission){.waiting = n, .alive = n};
+        *submission =
+            (aim_submission){.queued = !all_urgent(requests, n), .waiting = n, .alive = n};
     for (int i = 0; i < n; i++) {
         aim_group *g = NULL;
         if (ok)
@@ -102,9 +135,10 @@ static int enqueue(aim_engine *e, aim_group *groups, aim_error *err)
 {
     if (e->stop)
         return aim_fail(err, AIM_EUNAVAILABLE, "the engine is stopping");
-    if (e->queued >= e->config.max_queue)
+    bool queued = groups->submission->queued;
+    if (queued && e->queued >= e->config.max_queue)
         return aim_fail(err, AIM_EBUSY, "the queue is full: %d requests wait", e->queued);
-    e->queued++;
+    e->queued += queued;
     groups->submission->serial = ++e->serial;
     *e->incoming_tail = groups;
     for (; groups; groups = groups->next)
