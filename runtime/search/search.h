@@ -37,35 +37,48 @@ enum aim_select {
 #define AIM_SELECT_NAMES "logprob|reward|majority|weighted|self_certainty"
 int aim_select_find(const char *name); /* -1: none */
 
-/* When to stop before all is done. Zero: off. */
+/* When to stop before all is done; best_of_n alone. Zero: off. Nothing is decided before
+ * n candidates have finished. */
 typedef struct aim_early_stop {
-    /* best_of_n, majority and weighted. 1: when no candidate still to come could change the
-     * winning answer. Between 0.5 and 1, majority alone: when the answer leads with this
+    /* Majority and weighted: when no candidate still to come could change the winning
+     * answer. Below 1 (and above 0.5; majority alone), also when the answer leads with this
      * probability (Adaptive-Consistency, Aggarwal et al. 2023). */
     double vote;
     double score; /* with has_score: when a finished candidate's reward is at least this */
     bool has_score;
     double reject; /* share of candidates that fall behind which each round ends, below 1
                       (speculative rejection, Sun et al. 2024) */
-    int every;     /* tokens of a round */
-    int wave;      /* candidates begun together, the next when they are done; 0: all */
+    int every;     /* tokens of a round at least; 0: 32 */
+    int wave;      /* candidates begun together, the next when they are done; 0: all. At
+                      least n are begun. */
 } aim_early_stop;
+
+enum {
+    AIM_MAX_BEST_OF = 4096,
+    AIM_SEARCH_STEPS = 40, /* of max_steps, where it is 0 */
+    AIM_MAX_SEARCH_STEPS = 10000,
+};
 
 typedef struct aim_search_options {
     enum aim_search_kind kind;
     int best_of;    /* N */
     int n;          /* wanted in the end, at most N */
     int beam_width; /* beam and dvts: divides N */
-    int max_steps;  /* beam and dvts: rounds; the last goes to the end of the answer */
+    int max_steps;  /* beam and dvts: rounds; the last goes to the end of the answer. 0: the
+                       usual number */
     enum aim_select select;
-    const aim_reward *reward; /* NULL: no scores are wanted */
+    bool scored;       /* candidates are scored by a reward model */
+    bool step_rewards; /* step by step (aim_reward_has_steps); else one score for the whole
+                          text, which that of a longer text replaces */
+    bool raw_rewards;  /* not probabilities: as the weights of votes they go through the
+                          logistic function (aim_reward_is_probability) */
     enum aim_aggregation aggregation;
-    const char *question; /* for the reward model; borrowed */
-    size_t question_len;
     const aim_answer_pattern *pattern; /* NULL: the usual places; borrowed */
     aim_early_stop early;
-    int max_tokens;           /* of one answer */
-    int64_t max_total_tokens; /* sampled by all candidates together; 0: no limit */
+    int max_tokens; /* of one answer */
+    /* Sampled by all candidates together, at least best_of; 0: no limit. Each round gives
+     * every open candidate an equal share of what is left. */
+    int64_t max_total_tokens;
     /* Rounds of best_of_n end where the KV cache has whole blocks of so many tokens, of
      * prompt and answer together, so that nothing is computed twice. */
     int prompt_tokens, block_tokens;
@@ -113,12 +126,12 @@ void aim_search_free(aim_search *s); /* NULL is fine */
 
 enum aim_search_task {
     AIM_TASK_NONE,   /* nothing until more is reported or decided */
-    AIM_TASK_SAMPLE, /* candidates [number, number + n) go on (or begin, as copies of their
-                        common parent) for at most segment_tokens (0: to the end) and, if
-                        to_separator, to the next step separator */
+    AIM_TASK_SAMPLE, /* candidates [number, number + n), all with the same tokens so far, go
+                        on for at most segment_tokens (0: to the end) and, if to_separator,
+                        at most to the next step separator */
     AIM_TASK_SCORE,  /* the steps of candidate `number` from first_step on are to be scored;
                         those in front of it have their scores from its parent or from an
-                        earlier round */
+                        earlier round. It is complete unless its end is AIM_CANDIDATE_OPEN */
 };
 
 typedef struct aim_search_work {
@@ -136,7 +149,10 @@ aim_search_work aim_search_next(aim_search *s);
 
 /* ---- what became of it -------------------------------------------------------- */
 
-/* A token of a candidate under way. text may be empty. false when out of memory. */
+/* What is reported of a candidate that is not under way in this manner is ignored. */
+
+/* A token that was sampled, its text (may be empty: part of a character, or hidden), its
+ * log-probability and, for self_certainty, its certainty. false when out of memory. */
 bool aim_search_token(aim_search *s, int number, int32_t token, const char *text, size_t len,
                       double logprob, double certainty);
 enum aim_sampled {
@@ -146,8 +162,8 @@ enum aim_sampled {
 };
 /* The segment of a candidate is done. */
 void aim_search_sampled(aim_search *s, int number, enum aim_sampled how);
-/* Scores of the steps from first_step on: n may be 0, more only by steps that have ended
- * since. false when out of memory. */
+/* Scores of the steps from first_step on; n is 0 if none has ended since. false when out
+ * of memory. */
 bool aim_search_scored(aim_search *s, int number, const float *scores, int n);
 /* It cannot be scored, for a reason of its own such as its length: it ranks behind all that
  * can. */
@@ -157,17 +173,21 @@ void aim_search_not_scored(aim_search *s, int number, const aim_error *why);
 bool aim_search_wants_decision(const aim_search *s);
 /* Find answers, compare, and choose who goes on or that all is over. May take a while:
  * any thread, while nobody else calls anything of this search. 0, AIM_ENOMEM, or the
- * reason why no candidate has a score that the choice needs. */
+ * reason why no candidate has a reward where the choice needs one; after a failure there
+ * is nothing more to do and no ranking. */
 int aim_search_decide(aim_search *s, aim_error *err);
 
 /* ---- the end -------------------------------------------------------------------- */
 
 bool aim_search_is_over(const aim_search *s);
 /* Once it is over: the candidates, best first, those alone that were not pruned; how many
- * goes to *count. The first n are the choice (the same one several times if a step search
- * ends with fewer). Valid as long as s. */
+ * goes to *count. The first n are the choice: where *count is less, as a step search may
+ * end with fewer, the list goes on to n with the same ones from the best on. NULL before.
+ * Valid as long as s. */
 const aim_candidate *const *aim_search_ranking(const aim_search *s, int *count);
 int aim_search_count(const aim_search *s); /* candidates so far */
+/* Stays where it is as long as s; NULL if there is no such number. A pruned one has lost
+ * its text and tokens. */
 const aim_candidate *aim_search_candidate(const aim_search *s, int number);
 int64_t aim_search_tokens(const aim_search *s); /* sampled by all candidates */
 
