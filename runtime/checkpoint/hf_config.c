@@ -17,17 +17,18 @@ enum {
 
 /* ---- config.json ---------------------------------------------------------- */
 
-static int read_family(const json_t *config, const aim__family **family, aim_hf_config *out,
-                       aim_error *err)
+static int read_architecture(const json_t *config, const aim__family **family, aim_hf_config *out,
+                             aim_error *err)
 {
+    const aim__head_class *head = NULL;
     const json_t *list = json_object_get(config, "architectures");
     const char *name = json_string_value(json_array_get(list, 0));
     if (!name || json_array_size(list) != 1)
         return aim_fail_param(err, AIM_EFORMAT, "architectures",
                               AIM__CONFIG ": \"architectures\" must be a list of one name");
     snprintf(out->architecture, sizeof out->architecture, "%s", name);
-    *family = aim__family_find(name, err);
-    return *family ? AIM_OK : AIM_EUNSUPPORTED;
+    *family = aim__family_find(name, &head, err);
+    return *family ? aim__read_head(config, head, out, err) : AIM_EUNSUPPORTED;
 }
 
 /* The integer fields. Null is as good as absent, but for the two that families
@@ -155,7 +156,7 @@ static int read_config(const json_t *config, aim_hf_config *out, aim_error *err)
     if (!json_is_object(config))
         return aim_fail(err, AIM_EFORMAT, AIM__CONFIG ": not a JSON object");
     const aim__family *f = NULL;
-    int code = read_family(config, &f, out, err);
+    int code = read_architecture(config, &f, out, err);
     if (!code)
         code = aim__check_config_keys(config, out, err);
     return code ? code : read_fields(config, f, out, err);
@@ -230,5 +231,5 @@ int aim_hf_config_load(const char *dir, aim_hf_config *out, aim_error *err)
         aim_fail(err, cause.code, "%s", cause.text);
     aim_free(generation);
     aim_free(config);
-    return code;
+    return code ? code : aim__find_value_head(dir, out, err);
 }

@@ -85,9 +85,10 @@ typedef struct aim_hf_config {
 /* Read dir/config.json and, if there, dir/generation_config.json (whose EOS
  * ids win; a number or a list). do_sample false means temperature 0. Fields that
  * are absent have the defaults of transformers' configuration class of the
- * architecture. */
+ * architecture. A causal language model whose weights, if they are there, hold a value
+ * head is read as that. */
 int aim_hf_config_load(const char *dir, aim_hf_config *out, aim_error *err);
-/* The same from memory; generation may be NULL. */
+/* The two files from memory; generation may be NULL. */
 int aim_hf_config_parse(const char *config, size_t config_len, const char *generation,
                         size_t generation_len, aim_hf_config *out, aim_error *err);
 

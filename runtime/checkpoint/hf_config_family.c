@@ -12,7 +12,7 @@
 /* Sources: configuration_*.py and modeling_*.py of transformers 5. */
 static const aim__family families[] = {
     {
-        .architecture = "LlamaForCausalLM", /* Llama 1 to 3.x, and many others */
+        .name = "Llama", /* Llama 1 to 3.x, and many others */
         .attention_bias = true,
         .mlp_bias = true,
         .rope_kinds = PLAIN_ROPE,
@@ -21,7 +21,7 @@ static const aim__family families[] = {
         .eos = 2,
     },
     {
-        .architecture = "MistralForCausalLM",
+        .name = "Mistral",
         .window = AIM__WINDOW_ALL,
         .rope_kinds = PLAIN_ROPE,
         .sliding_window = 4096,
@@ -31,7 +31,7 @@ static const aim__family families[] = {
         .eos = 2,
     },
     {
-        .architecture = "Phi3ForCausalLM", /* Phi-3, 3.5, 4 */
+        .name = "Phi3", /* Phi-3, 3.5, 4 */
         .fused = true,
         .partial_rotary = true,
         .window = AIM__WINDOW_ALL,
@@ -42,7 +42,7 @@ static const aim__family families[] = {
         .eos = 32000,
     },
     {
-        .architecture = "Qwen2ForCausalLM", /* Qwen 1.5, 2, 2.5 */
+        .name = "Qwen2", /* Qwen 1.5, 2, 2.5 */
         .qkv_bias = true,
         .window = AIM__WINDOW_BY_LAYER,
         .rope_kinds = PLAIN_ROPE,
@@ -53,7 +53,7 @@ static const aim__family families[] = {
         .eos = -1,
     },
     {
-        .architecture = "Qwen3ForCausalLM",
+        .name = "Qwen3",
         .attention_bias = true,
         .qk_norm = true,
         .window = AIM__WINDOW_BY_LAYER,
@@ -69,24 +69,35 @@ static const aim__family families[] = {
 
 enum { N_FAMILIES = sizeof families / sizeof families[0] };
 
-const aim__family *aim__family_find(const char *architecture, aim_error *err)
+static const aim__family *unsupported(const char *architecture, aim_error *err)
+{
+    char known[256] = "", others[128] = "";
+    size_t used = 0;
+    for (int i = 0; i < N_FAMILIES; i++)
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%sForCausalLM",
+                                 i ? ", " : "", families[i].name);
+    aim__head_classes_list(others, sizeof others);
+    aim_fail_param(err, AIM_EUNSUPPORTED, "architectures",
+                   AIM__CONFIG ": architecture \"%.100s\" is not supported; supported: %s, these "
+                               "as ForSequenceClassification%s",
+                   architecture, known, others);
+    return NULL;
+}
+
+const aim__family *aim__family_find(const char *architecture, const aim__head_class **head,
+                                    aim_error *err)
 {
     static const char wrapper[] = "AnalogWrapper";
     const char *name = architecture;
     if (strncmp(name, wrapper, strlen(wrapper)) == 0)
         name += strlen(wrapper);
-    char known[256] = "";
-    size_t used = 0;
     for (int i = 0; i < N_FAMILIES; i++) {
-        if (strcmp(name, families[i].architecture) == 0)
-            return &families[i];
-        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "",
-                                 families[i].architecture);
+        const aim__family *f = &families[i];
+        size_t n = strlen(f->name);
+        if (strncmp(name, f->name, n) == 0 && (*head = aim__head_class_find(f->name, name + n)))
+            return f;
     }
-    aim_fail_param(err, AIM_EUNSUPPORTED, "architectures",
-                   AIM__CONFIG ": architecture \"%.100s\" is not supported; supported: %s",
-                   architecture, known);
-    return NULL;
+    return unsupported(architecture, err);
 }
 
 /* ---- the sliding window ----------------------------------------------------- */

@@ -25,7 +25,7 @@ enum aim__window_rule {
 /* What an architecture means beyond the fields of the file: as its configuration
  * and model classes in transformers have it. */
 typedef struct aim__family {
-    const char *architecture;
+    const char *name;    /* the first half of an architecture's: "Llama" */
     bool fused;          /* qkv_proj and gate_up_proj instead of five tensors */
     bool qkv_bias;       /* whatever the file says */
     bool attention_bias; /* the file's field of this name is read: q, k, v and o */
@@ -43,15 +43,36 @@ typedef struct aim__family {
     int bos, eos; /* -1: none */
 } aim__family;
 
-/* The family config.json names; NULL with the list of those known. The prefix
- * AnalogWrapper, of aihwkit-lightning's converted models, makes no difference. */
-const aim__family *aim__family_find(const char *architecture, aim_error *err);
+/* What stands behind the decoder. */
+typedef struct aim__head_class {
+    const char *suffix; /* the second half of an architecture's name: "ForCausalLM" */
+    const char *family; /* that has it; NULL: all do */
+    enum aim_head_kind kind;
+    int outputs; /* of a reward head; 0: the file tells */
+    bool value_head;
+} aim__head_class;
+
+/* The family and the head that config.json names; NULL with the list of those known. The
+ * prefix AnalogWrapper, of aihwkit-lightning's converted models, makes no difference. */
+const aim__family *aim__family_find(const char *architecture, const aim__head_class **head,
+                                    aim_error *err);
+/* NULL: there is none of this name in the family. */
+const aim__head_class *aim__head_class_find(const char *family, const char *suffix);
+/* ", Qwen2ForRewardModel" and so on: the architectures of single families. */
+void aim__head_classes_list(char *text, size_t room);
 
 /* Rotary settings; head_dim and max_positions are settled. */
 int aim__read_rope(const json_t *config, const aim__family *f, aim_hf_config *out, aim_error *err);
 /* The sliding window; layers is settled. */
 int aim__read_window(const json_t *config, const aim__family *f, aim_hf_config *out,
                      aim_error *err);
+/* Kind and outputs of the head. */
+int aim__read_head(const json_t *config, const aim__head_class *c, aim_hf_config *out,
+                   aim_error *err);
+/* A causal language model whose weights in dir have a value head (trl's
+ * AutoModelForCausalLMWithValueHead) is that: its config.json does not tell. Weights that
+ * cannot be read have none; who loads them hears why. */
+int aim__find_value_head(const char *dir, aim_hf_config *out, aim_error *err);
 /* Everything in generation_config.json. */
 int aim__read_generation(const json_t *generation, aim_hf_config *out, aim_error *err);
 

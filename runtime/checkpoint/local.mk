@@ -7,7 +7,7 @@ runtime_libcheckpoint_a_SOURCES = \
 	runtime/checkpoint/folder_hint.c runtime/checkpoint/folder_hint.h \
 	runtime/checkpoint/hf_config.c runtime/checkpoint/hf_config.h \
 	runtime/checkpoint/hf_config_family.c runtime/checkpoint/hf_config_generation.c \
-	runtime/checkpoint/hf_config_internal.h runtime/checkpoint/hf_config_keys.c \
+	runtime/checkpoint/hf_config_head.c runtime/checkpoint/hf_config_internal.h runtime/checkpoint/hf_config_keys.c \
 	runtime/checkpoint/hf_config_rope.c \
 	runtime/checkpoint/little_endian.h \
 	runtime/checkpoint/pickle.c runtime/checkpoint/pickle.h \

@@ -120,6 +120,15 @@ static bool check_embedding(const aim_decoder *d, const struct source *s)
            aim__weight_rows_load(&d->embedding, s->compute, &nowhere, s->err) == AIM_OK;
 }
 
+static bool load_head(aim_decoder *d, struct source *s)
+{
+    const aim_decoder_weights *w = s->weights;
+    if (d->config.head == AIM_HEAD_LANGUAGE)
+        return load_linear(d, s, &d->lm_head, AIM_LM_HEAD, w ? &w->lm_head : NULL);
+    return aim__score_head_load(&d->score, &d->config, w ? w->score : NULL, s->seed, s->compute,
+                                s->err);
+}
+
 static bool load_ends(aim_decoder *d, struct source *s)
 {
     const aim_hf_config *c = &d->config;
@@ -130,8 +139,7 @@ static bool load_ends(aim_decoder *d, struct source *s)
         (aim_weight_rows){w ? &d->embedding_part : NULL, 1, c->vocab, c->hidden, s->seed};
     /* A tied random head uses the embedding's seed. */
     s->seed += c->tied_embeddings ? 0 : 1;
-    return check_embedding(d, s) &&
-           load_linear(d, s, &d->lm_head, AIM_LM_HEAD, w ? &w->lm_head : NULL) &&
+    return check_embedding(d, s) && load_head(d, s) &&
            (d->final_norm = load_norm(w ? &w->final_norm : NULL, 0, c->hidden, s->err));
 }
 
@@ -217,7 +225,7 @@ int aim_decoder_check(const aim_hf_config *config, const aim_checkpoint *c,
     if (code)
         return code;
     chip = aim_backend_chip(backend, chip);
-    for (int which = 0; !code && which < AIM_LINEARS; which++)
+    for (int which = 0; !code && which < aim__linears(config); which++)
         if (aim__linear_backend(backend, chip, which)->on_tiles)
             code = check_linear(config, chip, which, &weights, err);
     aim__decoder_weights_fini(&weights);
@@ -272,6 +280,7 @@ void aim_decoder_free(aim_decoder *d)
         aim__projection_free(&l->down);
     }
     aim__projection_free(&d->lm_head);
+    aim__score_head_free(&d->score);
     aim__decoder_free_chip(d);
     aim_free(d->final_norm);
     aim_free(d->inv_freq[0]);
@@ -297,7 +306,7 @@ aim_kv_shape aim_decoder_kv_shape(const aim_decoder *d)
 
 int aim__decoder_projections(const aim_decoder *d)
 {
-    return d->config.layers * AIM_LM_HEAD + 1;
+    return d->config.layers * AIM_LM_HEAD + (d->config.head == AIM_HEAD_LANGUAGE);
 }
 
 const aim_projection *aim__decoder_projection(const aim_decoder *d, int index)
@@ -317,16 +326,21 @@ size_t aim_decoder_weight_bytes(const aim_decoder *d)
         const aim_projection *p = aim__decoder_projection(d, i);
         total += p->backend->bytes(p->linear);
     }
-    return total;
+    return total + aim__score_head_weights(&d->config) * sizeof(float);
 }
 
-size_t aim_decoder_macs(const aim_decoder *d, bool with_lm_head)
+int aim_decoder_outputs(const aim_decoder *d)
+{
+    return aim_hf_config_outputs(&d->config);
+}
+
+size_t aim_decoder_macs(const aim_decoder *d, bool with_head)
 {
     aim_linear_shape shapes[AIM_LINEARS];
     aim__linear_shapes(&d->config, shapes);
-    size_t total = 0;
-    for (int i = 0; i < AIM_LINEARS; i++) {
-        size_t count = i == AIM_LM_HEAD ? with_lm_head : (size_t)d->config.layers;
+    size_t total = with_head ? aim__score_head_weights(&d->config) : 0;
+    for (int i = 0; i < aim__linears(&d->config); i++) {
+        size_t count = i == AIM_LM_HEAD ? with_head : (size_t)d->config.layers;
         total += count * (size_t)shapes[i].out * (size_t)shapes[i].in;
     }
     return total;

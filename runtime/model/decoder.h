@@ -36,17 +36,20 @@ size_t aim_decoder_load_bytes(const aim_hf_config *config, const aim_backend *ba
                               const aim_chip *chip);
 /* Parameters of a model: what is shared by embedding and head counts once. */
 size_t aim_hf_config_parameters(const aim_hf_config *config);
+/* Numbers in a row of logits: the vocabulary, or the outputs of a reward head. */
+int aim_hf_config_outputs(const aim_hf_config *config);
 aim_kv_shape aim_hf_config_kv_shape(const aim_hf_config *config, const aim_backend *backend);
 
 const aim_hf_config *aim_decoder_config(const aim_decoder *d);
 const aim_backend *aim_decoder_backend(const aim_decoder *d);
 aim_kv_shape aim_decoder_kv_shape(const aim_decoder *d);
-/* Numbers in a row of logits: the vocabulary, or the outputs of a reward head. */
+/* As aim_hf_config_outputs. */
 int aim_decoder_outputs(const aim_decoder *d);
-/* Bytes of weights one decode step reads (lm_head included). */
+/* Bytes of weights one decode step reads (the head included). */
 size_t aim_decoder_weight_bytes(const aim_decoder *d);
-/* Multiply-adds of the linear layers for one row, without and with lm_head. */
-size_t aim_decoder_macs(const aim_decoder *d, bool with_lm_head);
+/* Multiply-adds of the linear layers for one row, without and with lm_head or the head of
+ * a reward model. */
+size_t aim_decoder_macs(const aim_decoder *d, bool with_head);
 /* Does the checkpoint hold all tensors that aim_decoder_load asks for, in the right
  * shapes, and no others, and do learned and calibrated input ranges suit the tiles? The
  * values of weights are not looked at. */
@@ -74,8 +77,8 @@ const char *aim_decoder_range_source(const aim_decoder *d);
  * profile wants fixed ones: neither the checkpoint nor a calibration has them. */
 int aim_decoder_missing_ranges(const aim_decoder *d);
 /* What the chip takes for so many rows through the blocks and through lm_head; zeros
- * if digital. Layers off the tiles do not count. Per row the stages of a block are
- * query, key and value together, o, gate and up together, down. */
+ * if digital. Layers off the tiles do not count, and reward heads are never on them. Per row the
+ * stages of a block are query, key and value together, o, gate and up together, down. */
 aim_chip_cost aim_decoder_chip_cost(const aim_decoder *d, uint64_t rows, uint64_t head_rows);
 
 enum { AIM_LINEAR_NAME = 48 };
@@ -116,7 +119,7 @@ size_t aim_workspace_need(const aim_hf_config *config, const aim_backend *backen
 void aim_workspace_free(aim_workspace *w);
 size_t aim_workspace_bytes(const aim_workspace *w);
 
-/* Returns logits [n_logits, vocab], valid until the next call. heartbeat (may
+/* Returns logits [n_logits, outputs], valid until the next call. heartbeat (may
  * be NULL) is incremented once a layer: the watchdog reads it. */
 const float *aim_decoder_forward(const aim_decoder *d, aim_workspace *w, aim_kv_cache *kv,
                                  const aim_compute *c, const aim_batch *batch,

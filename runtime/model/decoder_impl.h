@@ -4,10 +4,13 @@
 #define AIM_MODEL_DECODER_IMPL_H
 
 #include "model/decoder.h"
+#include "model/score_head.h"
 #include "model/weight_rows.h"
 
-/* The linear layers of a block, parts that share an input as one, and the head. */
+/* The linear layers of a block, parts that share an input as one, and lm_head. */
 enum { AIM_QKV, AIM_O, AIM_GATE_UP, AIM_DOWN, AIM_LM_HEAD, AIM_LINEARS };
+/* How many of them there are, which stand first: with a reward head there is no lm_head. */
+int aim__linears(const aim_hf_config *c);
 void aim__linear_shapes(const aim_hf_config *c, aim_linear_shape shapes[AIM_LINEARS]);
 /* The number (analog/chip.h) of its first part. */
 int aim__linear_number(const aim_hf_config *c, int linear, int block);
@@ -52,11 +55,13 @@ struct aim_decoder {
     aim_weight_rows embedding;      /* [vocab, hidden] */
     aim_layer *layers;              /* [config.layers] */
     float *final_norm;              /* [hidden] */
-    aim_projection lm_head;         /* hidden -> vocab */
+    aim_projection lm_head;         /* hidden -> vocab; not loaded with a reward head */
+    aim__score_head score;          /* of a reward model, else without layers */
     float *inv_freq[2];             /* [rope.dim / 2] of short and of long sequences */
 };
 
-/* All linear layers: those of each block in the order of the enum above, and the head. */
+/* All linear layers: those of each block in the order of the enum above, and lm_head if
+ * there is one. */
 int aim__decoder_projections(const aim_decoder *d);
 const aim_projection *aim__decoder_projection(const aim_decoder *d, int index);
 
@@ -74,12 +79,13 @@ struct aim_workspace {
     float *gate_up;   /* [max_rows, 2 * ffn] */
     float *act;       /* [max_rows, ffn] */
     float *cos, *sin; /* [max_rows, rope.dim / 2] */
-    float *logits;    /* [max_logits, vocab] */
+    float *logits;    /* [max_logits, outputs] */
+    float *score;     /* [max_logits, hidden] between two layers of a reward head */
     aim_row_noise *logit_noise; /* [max_logits] */
     float *attend;              /* [threads, attend_room] scratch of the attention kernel */
     size_t attend_room;
     void *attend_plan; /* [max_rows] of AIM__ATTENTION_PLAN_BYTES */
-    void *linear; /* scratch of a linear layer */
+    void *linear;      /* scratch of a linear layer */
     unsigned char *memory;
     size_t bytes;
 };

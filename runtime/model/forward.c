@@ -26,7 +26,7 @@ struct pass {
     const aim_batch *b;
     int layer;
     const float *norm;          /* the weights of the RMSNorm being computed */
-    const aim_projection *next; /* the linear layer that a step makes inputs of */
+    const aim_projection *next; /* the linear layer that a step makes inputs of; NULL: none */
     int next_rows;
     aim_attention attention;
 };
@@ -73,7 +73,7 @@ static void for_inputs(struct pass *p, row_fn *fn, const aim_projection *next, i
 static void convert(const struct pass *p, int row, const float *x)
 {
     const aim_projection *l = p->next;
-    if (l->backend->convert_row)
+    if (l && l->backend->convert_row)
         l->backend->convert_row(l->linear, p->c, x, row, p->next_rows, p->w->linear);
 }
 
@@ -274,19 +274,41 @@ static void run_layer(struct pass *p, int index)
     product(p, &l->down, w->act, w->y, w->x);        /* x [rows, hidden] += */
 }
 
-/* The logits of the rows that they are wanted of. */
-static const float *head(struct pass *p)
+/* h [n_logits, hidden], the inputs of lm_head, or of a reward head if that is NULL. */
+static void norm_logit_rows(struct pass *p, const aim_projection *lm_head)
+{
+    p->norm = p->d->final_norm;
+    p->next = lm_head;
+    p->next_rows = p->b->n_logits;
+    for_rows(p, norm_logit_row, p->b->n_logits, p->d->config.hidden);
+}
+
+static void language_head(struct pass *p)
 {
     const aim_batch *b = p->b;
     aim_workspace *w = p->w;
-    p->norm = p->d->final_norm;
-    p->next = &p->d->lm_head;
-    p->next_rows = b->n_logits;
-    for_rows(p, norm_logit_row, b->n_logits, p->d->config.hidden); /* h [n_logits, hidden] */
+    norm_logit_rows(p, &p->d->lm_head);
     for (int i = 0; b->noise && i < b->n_logits; i++)
         w->logit_noise[i] = b->noise[b->logit_rows[i]];
     noisy_product(p, &p->d->lm_head, w->h, b->noise ? w->logit_noise : NULL, w->logits, NULL);
-    return w->logits; /* [n_logits, vocab] */
+}
+
+static void reward_head(struct pass *p)
+{
+    aim_workspace *w = p->w;
+    norm_logit_rows(p, NULL);
+    if (p->b->n_logits > 0)
+        aim__score_head_run(&p->d->score, p->c, w->h, p->b->n_logits, w->score, w->logits);
+}
+
+/* The logits [n_logits, outputs] of the rows that they are wanted of. */
+static const float *head(struct pass *p)
+{
+    if (p->d->config.head == AIM_HEAD_LANGUAGE)
+        language_head(p);
+    else
+        reward_head(p);
+    return p->w->logits;
 }
 
 const float *aim_decoder_forward(const aim_decoder *d, aim_workspace *w, aim_kv_cache *kv,

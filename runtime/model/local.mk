@@ -17,6 +17,7 @@ runtime_libmodel_a_SOURCES = \
 	runtime/model/kv_cache.c runtime/model/kv_cache.h \
 	runtime/model/projection.c \
 	runtime/model/rope.c runtime/model/rope.h \
+	runtime/model/score_head.c runtime/model/score_head.h \
 	runtime/model/sizes.c \
 	runtime/model/tile_ranges.c runtime/model/tile_ranges.h \
 	runtime/model/weight_names.c runtime/model/weight_names.h \

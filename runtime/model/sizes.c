@@ -25,6 +25,11 @@ void aim__linear_shapes(const aim_hf_config *c, aim_linear_shape shapes[AIM_LINE
         shapes[AIM_GATE_UP] = (aim_linear_shape){2 * c->ffn, c->hidden, 2, {c->ffn, c->ffn}};
 }
 
+int aim__linears(const aim_hf_config *c)
+{
+    return c->head == AIM_HEAD_LANGUAGE ? AIM_LINEARS : AIM_LM_HEAD;
+}
+
 int aim__linear_number(const aim_hf_config *c, int linear, int block)
 {
     static const int layer[] = {[AIM_QKV] = AIM_LAYER_Q,
@@ -62,7 +67,7 @@ static size_t vector_elements(const aim_hf_config *c)
     layer += c->qkv_bias ? q + 2 * kv : 0;
     layer += c->o_bias ? hidden : 0;
     layer += c->mlp_bias ? 2 * ffn + hidden : 0;
-    return (size_t)c->layers * layer + hidden;
+    return (size_t)c->layers * layer + hidden + aim__score_head_biases(c);
 }
 
 /* What programming the parts of a layer takes while it is loaded. */
@@ -81,10 +86,12 @@ size_t aim_decoder_load_bytes(const aim_hf_config *config, const aim_backend *ba
     aim_linear_shape shapes[AIM_LINEARS];
     chip = aim_backend_chip(backend, chip);
     /* Input ranges, of which only the checkpoint knows, are a few numbers a layer. */
-    size_t total = (vector_elements(config) + (size_t)config->rope.dim) * sizeof(float);
+    size_t total =
+        (vector_elements(config) + aim__score_head_weights(config) + (size_t)config->rope.dim) *
+        sizeof(float);
     size_t most_programming = 0;
     aim__linear_shapes(config, shapes);
-    for (int i = 0; i < AIM_LINEARS; i++) {
+    for (int i = 0; i < aim__linears(config); i++) {
         const aim_backend *b = aim__linear_backend(backend, chip, i);
         size_t programming = program_bytes(b, chip, &shapes[i]);
         total += count_of(config, i) * b->load_bytes(chip, &shapes[i]);
@@ -96,11 +103,17 @@ size_t aim_decoder_load_bytes(const aim_hf_config *config, const aim_backend *ba
 size_t aim_hf_config_parameters(const aim_hf_config *config)
 {
     aim_linear_shape shapes[AIM_LINEARS];
-    size_t total = vector_elements(config);
+    size_t total = vector_elements(config) + aim__score_head_weights(config);
     aim__linear_shapes(config, shapes);
-    for (int i = 0; i < AIM_LINEARS; i++)
+    for (int i = 0; i < aim__linears(config); i++)
         total += count_of(config, i) * (size_t)shapes[i].out * (size_t)shapes[i].in;
-    return config->tied_embeddings ? total : total + (size_t)config->vocab * (size_t)config->hidden;
+    bool shared = config->tied_embeddings && config->head == AIM_HEAD_LANGUAGE;
+    return shared ? total : total + (size_t)config->vocab * (size_t)config->hidden;
+}
+
+int aim_hf_config_outputs(const aim_hf_config *config)
+{
+    return config->head == AIM_HEAD_LANGUAGE ? config->vocab : config->head_outputs;
 }
 
 aim_kv_shape aim_hf_config_kv_shape(const aim_hf_config *config, const aim_backend *backend)

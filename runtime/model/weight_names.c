@@ -182,7 +182,7 @@ static void find_layer(struct finder *f, int layer, aim_linear_part *out)
 /* A tied head is the embedding table, whatever else the file holds under its name
  * (older exporters wrote it twice). But a head that was converted to analog has an
  * input range, and weights of its own. */
-static void find_head(struct finder *f, aim_decoder_weights *out)
+static void find_lm_head(struct finder *f, aim_decoder_weights *out)
 {
     const aim_hf_config *c = f->config;
     bool converted = aim_checkpoint_find(f->checkpoint, "lm_head.input_range");
@@ -194,6 +194,30 @@ static void find_head(struct finder *f, aim_decoder_weights *out)
         out->lm_head.input_range = find_input_range(f, "lm_head");
 }
 
+/* Layer i of the head of a reward model. */
+static aim_linear_part find_score_layer(struct finder *f, int i)
+{
+    static const char *const mlp[AIM_SCORE_LAYERS] = {"score.0", "score.2"}; /* 1: the ReLU */
+    const aim_hf_config *c = f->config;
+    int rows, cols;
+    aim__score_head_shape(c, i, &rows, &cols);
+    const char *name = c->value_head ? "v_head.summary" : "score";
+    if (c->head == AIM_HEAD_MLP)
+        name = mlp[i];
+    aim_linear_part part = {.weight = require(f, name, "weight", rows, cols)};
+    if (aim__score_head_biases(c) > 0)
+        part.bias = require(f, name, "bias", rows, -1);
+    return part;
+}
+
+static void find_head(struct finder *f, aim_decoder_weights *out)
+{
+    if (f->config->head == AIM_HEAD_LANGUAGE)
+        find_lm_head(f, out);
+    for (int i = 0; i < aim__score_head_layers(f->config); i++)
+        out->score[i] = find_score_layer(f, i);
+}
+
 static bool ends_with(const char *s, const char *end)
 {
     size_t n = strlen(s), m = strlen(end);
@@ -201,17 +225,21 @@ static bool ends_with(const char *s, const char *end)
 }
 
 /* Older exporters wrote the rotary frequencies, which follow from the
- * configuration. */
-static bool may_be_ignored(const char *name)
+ * configuration. Reward models may still have the lm_head of the language model that
+ * they were trained from (trl saves both): nothing of it is used. */
+static bool may_be_ignored(const struct finder *f, const char *name)
 {
-    return ends_with(name, "rotary_emb.inv_freq");
+    static const char lm_head[] = "lm_head.";
+    bool is_reward = f->config->head != AIM_HEAD_LANGUAGE;
+    return ends_with(name, "rotary_emb.inv_freq") ||
+           (is_reward && strncmp(name, lm_head, strlen(lm_head)) == 0);
 }
 
 static int check_all_used(const struct finder *f)
 {
     for (int i = 0; i < aim_checkpoint_count(f->checkpoint); i++) {
         const char *name = aim_checkpoint_at(f->checkpoint, i)->name;
-        if (!f->used[i] && !may_be_ignored(name))
+        if (!f->used[i] && !may_be_ignored(f, name))
             return aim_fail(f->err, AIM_EFORMAT,
                             "tensor \"%.200s\" has no place in a %s of %d layers", name,
                             f->config->architecture, f->config->layers);

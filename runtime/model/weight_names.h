@@ -5,7 +5,7 @@
 #define AIM_MODEL_WEIGHT_NAMES_H
 
 #include "checkpoint/hf_config.h"
-#include "model/backend.h"
+#include "model/score_head.h"
 
 /* The weights of one layer. Parts of one linear layer stand together, and behind
  * them the tensor that holds all of them where a family stores it so. */
@@ -32,6 +32,7 @@ typedef struct aim_decoder_weights {
     aim_linear_part embedding;                  /* [vocab, hidden] */
     aim_linear_part final_norm;                 /* [hidden] */
     aim_linear_part lm_head;                    /* [vocab, hidden]; the embedding's if tied */
+    aim_linear_part score[AIM_SCORE_LAYERS];    /* of a reward head, which has no lm_head */
     aim_linear_part (*layers)[AIM_W_PER_LAYER]; /* owned; the tensors are not */
 } aim_decoder_weights;
 

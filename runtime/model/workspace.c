@@ -47,7 +47,7 @@ static size_t linear_scratch(const aim_workspace *w, const struct purpose *p)
     aim_linear_shape shapes[AIM_LINEARS];
     size_t most = 0;
     aim__linear_shapes(p->config, shapes);
-    for (int i = 0; i < AIM_LINEARS; i++) {
+    for (int i = 0; i < aim__linears(p->config); i++) {
         int rows = i == AIM_LM_HEAD ? w->max_logits : w->max_rows;
         const aim_backend *b = aim__linear_backend(p->backend, p->chip, i);
         most = larger(most, b->scratch(p->chip, &shapes[i], rows, p->threads));
@@ -58,20 +58,22 @@ static size_t linear_scratch(const aim_workspace *w, const struct purpose *p)
 static void carve_all(struct carver *c, aim_workspace *w, const struct purpose *p)
 {
     const aim_hf_config *f = p->config;
-    size_t rows = (size_t)w->max_rows, hidden = (size_t)f->hidden, ffn = (size_t)f->ffn;
+    size_t rows = (size_t)w->max_rows, logits = (size_t)w->max_logits;
+    size_t hidden = (size_t)f->hidden, ffn = (size_t)f->ffn;
     size_t q = (size_t)f->heads * (size_t)f->head_dim;
     size_t kv = (size_t)f->kv_heads * (size_t)f->head_dim;
     size_t half = (size_t)f->rope.dim / 2;
     w->x = carve(c, rows, hidden * sizeof(float));
-    w->h = carve(c, larger(rows, (size_t)w->max_logits), larger(hidden, q) * sizeof(float));
+    w->h = carve(c, larger(rows, logits), larger(hidden, q) * sizeof(float));
     w->y = carve(c, rows, hidden * sizeof(float));
     w->qkv = carve(c, rows, (q + 2 * kv) * sizeof(float));
     w->gate_up = carve(c, rows, 2 * ffn * sizeof(float));
     w->act = carve(c, rows, ffn * sizeof(float));
     w->cos = carve(c, rows, half * sizeof(float));
     w->sin = carve(c, rows, half * sizeof(float));
-    w->logits = carve(c, (size_t)w->max_logits, (size_t)f->vocab * sizeof(float));
-    w->logit_noise = carve(c, (size_t)w->max_logits, sizeof *w->logit_noise);
+    w->logits = carve(c, logits, (size_t)aim_hf_config_outputs(f) * sizeof(float));
+    w->score = carve(c, f->head == AIM_HEAD_MLP ? logits : 0, hidden * sizeof(float));
+    w->logit_noise = carve(c, logits, sizeof *w->logit_noise);
     w->attend = carve(c, (size_t)p->threads, w->attend_room * sizeof(float));
     w->attend_plan = carve(c, rows, AIM__ATTENTION_PLAN_BYTES);
     w->linear = carve(c, 1, linear_scratch(w, p));
