@@ -32,6 +32,18 @@ bool aimd_model_is_ready(const aimd_model *m)
     return atomic_load_explicit(&m->ready, memory_order_acquire);
 }
 
+/* A configured model is ready before any request is read. */
+int aimd_model_check_ready(const aimd_model *m, aim_error *err)
+{
+    if (aimd_model_is_ready(m))
+        return 0;
+    if (atomic_load(&m->failed))
+        return aim_fail(err, AIM_ECONFLICT, "The chip of %s could not be programmed: %s", m->id,
+                        m->failure.text);
+    return aim_fail(err, AIM_EUNAVAILABLE, "The chip of %s is being programmed: %.0f%%", m->id,
+                    100 * atomic_load(&m->progress));
+}
+
 int aimd_model_make_chip(aimd_model *m, aim_error *err)
 {
     aim_chip *chip = aim_malloc(sizeof *chip);
@@ -105,10 +117,20 @@ void aimd_models_replace(aimd_model_table *t, aimd_model *from, aimd_model *to)
     retire(t, from);
 }
 
+/* ---- look-ups ------------------------------------------------------------ */
+
 aimd_model *aimd_models_look_up(const aimd_model_table *t, const char *id)
 {
     aimd_model *m = t->served;
-    while (m && id && strcmp(m->id, id) != 0)
+    while (m && strcmp(m->id, id) != 0)
+        m = m->next;
+    return m;
+}
+
+aimd_model *aimd_models_look_up_first(const aimd_model_table *t, bool reward)
+{
+    aimd_model *m = t->served;
+    while (m && aimd_is_reward(&m->options) != reward)
         m = m->next;
     return m;
 }
@@ -118,6 +140,48 @@ aimd_model *aimd_models_find(aimd_model_table *t, const char *id)
     uv_mutex_lock(&t->lock);
     aimd_model *m = aimd_models_look_up(t, id);
     if (m)
+        m->references++;
+    uv_mutex_unlock(&t->lock);
+    return m;
+}
+
+aimd_model *aimd_models_find_first(aimd_model_table *t, bool reward)
+{
+    uv_mutex_lock(&t->lock);
+    aimd_model *m = aimd_models_look_up_first(t, reward);
+    if (m)
+        m->references++;
+    uv_mutex_unlock(&t->lock);
+    return m;
+}
+
+static int check_reward(const aimd_model *m, const char *id, aim_error *err)
+{
+    aim_error cause = {0};
+    if (!m && !id)
+        return aim_fail_param(err, AIM_ENOTFOUND, "reward_model", "There is no reward model.");
+    if (!m)
+        return aim_fail_param(err, AIM_ENOTFOUND, "reward_model",
+                              "The reward model `%.200s` does not exist.", id);
+    if (!aimd_is_reward(&m->options))
+        return aim_fail_param(err, AIM_EINVAL, "reward_model",
+                              "The model `%s` is not a reward model: its role is generator.",
+                              m->id);
+    if (aimd_model_check_ready(m, &cause))
+        return aim_fail_param(err, cause.code, "reward_model", "%s", cause.text);
+    return 0;
+}
+
+aimd_model *aimd_models_find_reward(aimd_model_table *t, const char *id,
+                                    const aimd_model *generator, aim_error *err)
+{
+    if (!id && generator)
+        id = generator->options.search.reward_model;
+    uv_mutex_lock(&t->lock);
+    aimd_model *m = id ? aimd_models_look_up(t, id) : aimd_models_look_up_first(t, true);
+    if (check_reward(m, id, err))
+        m = NULL;
+    else
         m->references++;
     uv_mutex_unlock(&t->lock);
     return m;

@@ -10,6 +10,7 @@
 
 #include "analog/chip.h"
 #include "engine/served_model.h"
+#include "search/reward.h"
 #include "server/fingerprint.h"
 #include "server/options.h"
 
@@ -29,6 +30,7 @@ typedef struct aimd_model {
     char fingerprint[AIMD_FINGERPRINT_SIZE]; /* system_fingerprint */
     aim_memory_plan plan;                    /* of memory; all zero before there is one */
     aim_model *model;                        /* to be looked at if ready */
+    aim_reward *reward; /* how it reads answers, of the role reward; else NULL */
     _Atomic double age; /* of the chip, in seconds: as it is told, where it does not matter */
     double load_seconds;
     atomic_bool ready;  /* loaded and tested; set on the loop thread */
@@ -53,6 +55,8 @@ typedef struct aimd_model_table {
  * of memory. */
 aimd_model *aimd_model_new(aimd_daemon *d, const aimd_model_options *options, aim_error *err);
 bool aimd_model_is_ready(const aimd_model *m);
+/* 0 if it is ready, else why it is not: AIM_ECONFLICT, AIM_EUNAVAILABLE. Any thread. */
+int aimd_model_check_ready(const aimd_model *m, aim_error *err);
 /* Make the chip that the options of a model on one describe, from its profile. Any
  * thread but where others know m already. Errors as of aimd_chip_settings. */
 int aimd_model_make_chip(aimd_model *m, aim_error *err);
@@ -75,11 +79,21 @@ void aimd_models_add(aimd_model_table *t, aimd_model *m);
 void aimd_models_remove(aimd_model_table *t, aimd_model *m);
 /* Both at once: to stands where from stood, and no request finds neither. */
 void aimd_models_replace(aimd_model_table *t, aimd_model *from, aimd_model *to);
-/* The model of this id, ready or not, or the first one if id is NULL; NULL if there
- * is none. Any thread; the caller holds it. */
+/* The model of this id, ready or not; NULL if there is none. Any thread; the caller
+ * holds it. */
 aimd_model *aimd_models_find(aimd_model_table *t, const char *id);
-/* The same on the loop thread, where what is found stays until the next change. */
+/* The first reward model or the first generator, likewise. */
+aimd_model *aimd_models_find_first(aimd_model_table *t, bool reward);
+/* The reward model of this id; with id NULL the one that the generator's options name,
+ * else the first there is. It is ready, and the caller holds it. Any thread. NULL with
+ * AIM_ENOTFOUND, AIM_EINVAL (it is a generator) or as aimd_model_check_ready; param is
+ * reward_model. */
+aimd_model *aimd_models_find_reward(aimd_model_table *t, const char *id,
+                                    const aimd_model *generator, aim_error *err);
+/* The same as aimd_models_find and aimd_models_find_first on the loop thread, where what
+ * is found stays until the next change. */
 aimd_model *aimd_models_look_up(const aimd_model_table *t, const char *id);
+aimd_model *aimd_models_look_up_first(const aimd_model_table *t, bool reward);
 
 /* The served models in their order, ready or not. */
 static inline aimd_model *aimd_models_first(const aimd_model_table *t)

@@ -115,16 +115,6 @@ static void log_body(const aimd_offload *o)
     aim_free(text);
 }
 
-/* A configured model is ready before any body is read. */
-static int refuse_unready(const aimd_model *m, aim_error *err)
-{
-    if (atomic_load(&m->failed))
-        return aim_fail(err, AIM_ECONFLICT, "The chip of %s could not be programmed: %s", m->id,
-                        m->failure.text);
-    return aim_fail(err, AIM_EUNAVAILABLE, "The chip of %s is being programmed: %.0f%%", m->id,
-                    100 * atomic_load(&m->progress));
-}
-
 /* Look for a model that a chip of this id is served as. */
 static void find_chip_model(aimd_offload *o, const char *chip_id)
 {
@@ -155,6 +145,34 @@ static int refuse_unknown(aimd_offload *o, const char *id)
     return AIM_ENOTFOUND;
 }
 
+/* What a body that names no model means: its route needs a generator or a reward model;
+ * any model has a tokenizer. */
+static aimd_model *find_default(aimd_model_table *t, enum aimd_body_route route)
+{
+    bool scores = route & AIMD_SCORE_BODIES;
+    aimd_model *m = aimd_models_find_first(t, scores);
+    if (!m && !(route & (AIMD_SCORE_BODIES | AIMD_GENERATE_BODIES)))
+        m = aimd_models_find_first(t, !scores);
+    return m;
+}
+
+/* Is the model of the kind that the route is for? */
+static int check_role(const aimd_offload *o, aim_error *err)
+{
+    const aimd_model *m = o->model;
+    bool scores = aimd_is_reward(&m->options);
+    if (scores && (o->route & AIMD_GENERATE_BODIES))
+        return aim_fail_param(err, AIM_EINVAL, "model",
+                              "The model `%s` is a reward model: it scores answers, for example by "
+                              "POST /v1/score, and gives none.",
+                              m->id);
+    if (!scores && (o->route & AIMD_SCORE_BODIES))
+        return aim_fail_param(err, AIM_EINVAL, "model",
+                              "The model `%s` is not a reward model: its role is generator.",
+                              m->id);
+    return 0;
+}
+
 static int find_model(aimd_offload *o, const aimd_body *b)
 {
     const json_t *v = json_object_get(b->json, "model");
@@ -162,10 +180,15 @@ static int find_model(aimd_offload *o, const aimd_body *b)
         return aim_fail_param(&o->error, AIM_EINVAL, "model", "model must be a string");
     const char *id = json_string_value(v);
     bool named = id && *id;
-    o->model = aimd_models_find(&o->daemon->models, named ? id : NULL);
-    if (!o->model)
+    aimd_model_table *models = &o->daemon->models;
+    o->model = named ? aimd_models_find(models, id) : find_default(models, o->route);
+    if (!o->model && named)
         return refuse_unknown(o, id);
-    return aimd_model_is_ready(o->model) ? 0 : refuse_unready(o->model, &o->error);
+    if (!o->model)
+        return aim_fail_param(&o->error, AIM_ENOTFOUND, "model", "There is no %s.",
+                              o->route & AIMD_SCORE_BODIES ? "reward model" : "generator");
+    int code = check_role(o, &o->error);
+    return code ? code : aimd_model_check_ready(o->model, &o->error);
 }
 
 void aimd_body_set_scope(const aimd_offload *o, aimd_body *b)

@@ -54,7 +54,8 @@ typedef struct aimd_body {
 /* Parse and check the body. 0 or the code of o->error. Close in any case, on the same
  * thread. */
 int aimd_body_read(aimd_offload *o, aimd_body *b);
-/* The same, then take the model it names, or the first one, for o->model. */
+/* The same, then take the model it names, or the first one of the kind that the route is
+ * for, for o->model. */
 int aimd_body_open(aimd_offload *o, aimd_body *b);
 /* Fill in b->scope: what reading prompts for o->model needs to know. */
 void aimd_body_set_scope(const aimd_offload *o, aimd_body *b);

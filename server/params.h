@@ -24,6 +24,15 @@ enum aimd_body_route {
     AIMD_CHIP_AGE = 1 << 6,
     AIMD_CHIP_PROBE = 1 << 7,
     AIMD_CHIP_CALIBRATE = 1 << 8,
+    AIMD_SCORE = 1 << 9,
+    AIMD_POOLING = 1 << 10,
+    AIMD_RERANK = 1 << 11,
+};
+
+/* Which models they are for: those that answer, and those that score answers. */
+enum {
+    AIMD_GENERATE_BODIES = AIMD_COMPLETIONS | AIMD_CHAT,
+    AIMD_SCORE_BODIES = AIMD_SCORE | AIMD_POOLING | AIMD_RERANK,
 };
 
 /* A field that is misspelt there would make another chip than the one meant. */

@@ -119,7 +119,8 @@ void aimd_get_model(aimd_daemon *d, aimd_exchange *x)
 /* What lm_eval reads to work without the tokenizer's files. */
 void aimd_get_tokenizer_info(aimd_daemon *d, aimd_exchange *x)
 {
-    const aim_model *m = aimd_models_first(&d->models)->model;
+    const aimd_model *generator = aimd_models_look_up_first(&d->models, false);
+    const aim_model *m = (generator ? generator : aimd_models_first(&d->models))->model;
     aim_buf out = AIM_BUF_INIT;
     aim_buf_puts(&out, "{\"tokenizer_class\":\"PreTrainedTokenizerFast\",\"bos_token\":");
     aimd_json_cstring(&out, aim_tokenizer_bos(m->tokenizer));
