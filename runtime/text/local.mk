@@ -3,6 +3,10 @@ noinst_LIBRARIES += runtime/libtext.a
 runtime_libtext_a_SOURCES = \
 	runtime/text/added_tokens.c runtime/text/added_tokens.h \
 	runtime/text/allowance.h \
+	runtime/text/answer.h runtime/text/answer_internal.h \
+	runtime/text/answer_canonical.c \
+	runtime/text/answer_extract.c \
+	runtime/text/answer_pattern.c \
 	runtime/text/bpe.c runtime/text/bpe.h \
 	runtime/text/byte_alphabet.c runtime/text/byte_alphabet.h \
 	runtime/text/char_class.c runtime/text/char_class.h \
