@@ -3,6 +3,8 @@
  * and of the defaults of searches among candidates. */
 #include "server/options_table.h"
 
+#include "text/answer.h"
+
 #include <string.h>
 
 bool aimd_is_reward(const aimd_model_options *m)
@@ -67,6 +69,19 @@ static int check_best_of(const aimd_options *o, const aimd_model_options *m, aim
     return 0;
 }
 
+static int check_pattern(const aimd_model_options *m, aim_error *err)
+{
+    const char *text = m->search.answer_pattern;
+    aim_error cause = {0};
+    if (!text)
+        return 0;
+    aim_answer_pattern *pattern = aim_answer_pattern_new(text, strlen(text), &cause);
+    aim_answer_pattern_free(pattern);
+    return pattern ? 0
+                   : aim_fail_param(err, cause.code, "answer_pattern",
+                                    "model %.128s: answer_pattern: %s", m->id, cause.text);
+}
+
 int aimd__options_check_roles(const aimd_options *o, aim_error *err)
 {
     int rc = 0;
@@ -77,6 +92,8 @@ int aimd__options_check_roles(const aimd_options *o, aim_error *err)
         rc = check_reward_model(o, m, err);
         if (rc == 0)
             rc = check_best_of(o, m, err);
+        if (rc == 0)
+            rc = check_pattern(m, err);
     }
     return rc;
 }

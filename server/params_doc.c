@@ -18,6 +18,9 @@ static void write_routes(aim_buf *out, unsigned routes)
         {AIMD_CHIP_AGE, "age"},
         {AIMD_CHIP_PROBE, "probe"},
         {AIMD_CHIP_CALIBRATE, "calibrate"},
+        {AIMD_SCORE, "score"},
+        {AIMD_POOLING, "pooling"},
+        {AIMD_RERANK, "rerank"},
     };
     const char *sep = "";
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {

@@ -17,6 +17,9 @@ enum {
     G = AIMD_CHIP_AGE,
     P = AIMD_CHIP_PROBE,
     L = AIMD_CHIP_CALIBRATE,
+    S = AIMD_SCORE,
+    O = AIMD_POOLING,
+    R = AIMD_RERANK,
 };
 #define UNSET AIMD_UNSET
 #define NUMBER_DEFAULT(v) ((double)(v) == (double)AIMD_UNSET ? (double)NAN : (double)(v))

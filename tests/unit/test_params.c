@@ -14,7 +14,8 @@
 #include <string.h>
 
 static const enum aimd_body_route routes[] = {
-    AIMD_COMPLETIONS, AIMD_CHAT, AIMD_TOKENIZE, AIMD_DETOKENIZE, AIMD_APPLY_TEMPLATE,
+    AIMD_COMPLETIONS,    AIMD_CHAT,  AIMD_TOKENIZE, AIMD_DETOKENIZE,
+    AIMD_APPLY_TEMPLATE, AIMD_SCORE, AIMD_POOLING,  AIMD_RERANK,
 };
 enum { N_ROUTES = sizeof routes / sizeof routes[0] };
 

@@ -267,6 +267,7 @@ static const struct {
     {"best_of = 65\n" ONE_MODEL, "model m: best_of is 65, more than max_best_of (64)"},
     {"best_of = 4\nselect = weighted\n" ONE_MODEL, "model m: select and search as they are need"},
     {"best_of = 4\nsearch = dvts\n" ONE_MODEL, "need a reward model, and there is none"},
+    {"answer_pattern = \"(\"\n" ONE_MODEL, "model m: answer_pattern: "},
     {"best_of = 6\nsearch = beam\n" ONE_MODEL "model \"p\" { dir = \"/p\"\n role = reward }\n",
      "model m: beam_width (4) must divide best_of (6) with search beam"},
     {"reward_model = p\n" ONE_MODEL, "model m: reward_model: there is no model called \"p\""},
