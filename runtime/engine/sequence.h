@@ -32,7 +32,7 @@ enum aim_sequence_state {
 struct aim_sequence {
     aim_group *group;
     aim_sequence *next; /* in the scheduler's list */
-    int candidate; /* its number: aim_request.first_candidate + its index in the group */
+    int candidate;      /* its number: aim_request.first_candidate + its index in the group */
     enum aim_sequence_state state;
     uint64_t seed;
     int32_t *tokens; /* prompt, then generated; room for the longest answer */

@@ -15,6 +15,7 @@ THREADED_TESTS = \
 	tests/unit/test_model \
 	tests/unit/test_pool \
 	tests/unit/test_probe \
+	tests/unit/test_segments \
 	tests/unit/test_switches \
 	tests/unit/test_tokenizers
 # Those of results that must be the same bits on every CPU: runtests runs them for Arm
@@ -81,9 +82,13 @@ tests_unit_test_sampler_SOURCES = tests/unit/test_sampler.c
 tests_unit_test_sampler_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 tests_unit_test_memory_plan_SOURCES = tests/unit/test_memory_plan.c
 tests_unit_test_memory_plan_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
-tests_unit_test_engine_SOURCES = tests/unit/test_engine.c tests/unit/chip_rig.h \
-	tests/unit/tsan.h
+ENGINE_CLIENT = tests/unit/engine_client.c tests/unit/engine_client.h \
+	tests/unit/chip_rig.h tests/unit/tsan.h
+tests_unit_test_engine_SOURCES = tests/unit/test_engine.c $(ENGINE_CLIENT)
 tests_unit_test_engine_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test_segments
+tests_unit_test_segments_SOURCES = tests/unit/test_segments.c $(ENGINE_CLIENT)
+tests_unit_test_segments_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 
 UNIT_TESTS += tests/unit/test_probe
 tests_unit_test_probe_SOURCES = tests/unit/test_probe.c tests/unit/chip_rig.h \
