@@ -182,7 +182,8 @@ tests_unit_test_analog_model_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test_families
 tests_unit_test_families_SOURCES = tests/unit/test_families.c tests/unit/decoder_rig.h
 tests_unit_test_families_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
-EXTRA_DIST += tests/data/models tests/reference/make_model_fixtures.py
+EXTRA_DIST += tests/data/models tests/reference/make_model_fixtures.py \
+	tests/reference/make_reward_fixtures.py
 
 UNIT_TESTS += tests/unit/test_analog_checkpoint
 tests_unit_test_analog_checkpoint_SOURCES = tests/unit/test_analog_checkpoint.c \
