@@ -98,12 +98,15 @@ class Daemon:
         sys.exit(f"analogd does not start, see {self.log_path}")
 
     def call(self, method, path, body=None):
+        return json.loads(self.text(method, path, body))
+
+    def text(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, method=method,
                                          headers={"Content-Type": "application/json"})
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE * 5) as answer:
-                return json.load(answer)
+                return answer.read().decode()
         except urllib.error.HTTPError as e:
             sys.exit(f"{method} {path}: {e.code} {e.read().decode(errors='replace')}")
 

@@ -80,3 +80,11 @@ EXTRA_DIST += bench/peers/README.md bench/peers/contestants.py bench/peers/disti
 evaluate: analogd
 	python3 -B '$(srcdir)/bench/evaluate.py' --program ./analogd $(EVALUATE)
 EXTRA_DIST += bench/accuracy_figure.py bench/evaluate.py
+
+# Writes docs/test-time-compute.*: what best-of-N requests gain on chips, and what they
+# cost. A part of it: make evaluate-search EVALUATE_SEARCH='--only "early stopping"'
+.PHONY: evaluate-search
+evaluate-search: analogd
+	python3 -B '$(srcdir)/bench/evaluate_search.py' --program ./analogd $(EVALUATE_SEARCH)
+EXTRA_DIST += bench/evaluate_search.py bench/search_cost.py bench/search_figure.py \
+	bench/search_page.py bench/search_requests.py bench/search_statistics.py

@@ -21,6 +21,13 @@ STYLE = f"""<style>
 </style>"""
 
 
+def document(width, height, body):
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+            f'font-family="sans-serif">\n{STYLE}\n'
+            f'<rect width="{width}" height="{height}" fill="white"/>\n'
+            + "\n".join(body) + "\n</svg>\n")
+
+
 class Scale:
     """A logarithmic axis from low to high between two positions."""
 
@@ -86,7 +93,4 @@ def draw(by_threads, by_context, by_cores):
         *curve_panel(PANELS[2], "model of a server", "cores, 12 channels of memory",
                      [1, 2, 4, 8, 16, 32, 64, 128], by_cores),
     ]
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-            f'font-family="sans-serif">\n{STYLE}\n'
-            f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>\n'
-            + "\n".join(body) + "\n</svg>\n")
+    return document(WIDTH, HEIGHT, body)
