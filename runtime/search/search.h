@@ -104,7 +104,8 @@ typedef struct aim_candidate {
     int parent; /* the candidate whose tokens and text it begins with; -1: the prompt */
     aim_buf text;
     int32_t *tokens;
-    int n_tokens, tokens_room;         /* those of the parent included */
+    int n_tokens; /* those of the parent included */
+    size_t tokens_room;
     int sampled;                       /* of them, its own */
     double logprob_sum, certainty_sum; /* over all its tokens */
     enum aim_candidate_end end;
