@@ -21,6 +21,9 @@ enum aim_reward_layout {
     AIM_REWARD_VERIFIER,        /* a prompt template, the probability of one of two words */
 };
 
+#define AIM_REWARD_LAYOUT_NAMES                                                                    \
+    "rlhflow|math_shepherd|skywork|qwen|rlhflow_outcome|classifier|verifier"
+
 /* What one layout needs to know; immutable after load, shared by threads. */
 typedef struct aim_reward aim_reward;
 

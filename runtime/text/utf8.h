@@ -71,5 +71,9 @@ size_t aim__utf8_skip_ascii(const unsigned char *s, size_t pos, size_t len);
 /* Offset of the first byte that is not part of a well-formed character, len if
  * all is well. */
 size_t aim__utf8_check(const char *text, size_t len);
+static inline bool aim_utf8_valid(const char *text, size_t len)
+{
+    return aim__utf8_check(text, len) == len;
+}
 
 #endif

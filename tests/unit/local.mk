@@ -264,3 +264,7 @@ tests_unit_test_profile_LDADD = $(ANALOG_LIBS) runtime/libbase.a $(UNIT_LDADD) \
 	$(CONFUSE_LIBS) -lm
 tests_unit_test_input_ranges_SOURCES = tests/unit/test_input_ranges.c
 tests_unit_test_input_ranges_LDADD = $(ANALOG_LIBS) $(BASE_TEST_LDADD)
+
+UNIT_TESTS += tests/unit/test_reward
+tests_unit_test_reward_SOURCES = tests/unit/test_reward.c $(TEXT_TEST_SHARED)
+tests_unit_test_reward_LDADD = runtime/libsearch.a $(RUNTIME_LDADD) $(UNIT_LDADD)

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reward_impl.h - the parts of a reward layout, between the files of this folder.
+ *
+ * Each layout is a row of functions (reward_layouts.c). Text goes to the tokenizer in
+ * pieces that end where no token can reach across, so that what stands in front of a
+ * score never depends on what comes behind it: that is what lets a search extend the
+ * reward model's cache step by step. */
+#ifndef AIM_SEARCH_REWARD_IMPL_H
+#define AIM_SEARCH_REWARD_IMPL_H
+
+#include "search/reward.h"
+
+/* The name of the file, in errors. */
+#define AIM__REWARD_JSON "reward.json"
+
+/* Borrowed bytes. */
+struct aim__text {
+    const char *s;
+    size_t len;
+};
+
+/* ---- settings: the keys of reward.json ----------------------------------------- */
+
+enum aim__reward_key {
+    AIM__REWARD_SEPARATOR,
+    AIM__REWARD_POSITIVE,
+    AIM__REWARD_NEGATIVE,
+    AIM__REWARD_TAG,
+    AIM__REWARD_TEMPLATE,
+    AIM__REWARD_SYSTEM,
+    AIM__N_REWARD_KEYS,
+};
+
+/* Texts owned with aim_free; NULL: not given. */
+struct aim__reward_settings {
+    bool has_layout;
+    enum aim_reward_layout layout;
+    char *text[AIM__N_REWARD_KEYS];
+};
+
+/* Read reward.json. Errors name file and key: AIM_EFORMAT, AIM_ETOOLARGE, AIM_ENOMEM. */
+int aim__reward_settings_parse(const char *json, size_t len, struct aim__reward_settings *out,
+                               aim_error *err);
+void aim__reward_settings_free(struct aim__reward_settings *s);
+/* The key as reward.json has it, "labels.positive". */
+const char *aim__reward_key_name(enum aim__reward_key key);
+
+/* ---- layouts --------------------------------------------------------------------- */
+
+/* A question with the answer to it. */
+struct aim__dialogue {
+    struct aim__text question, answer;
+    bool complete; /* the answer has ended */
+    /* The answer's steps without the white space around them, none of them empty. */
+    struct aim__text *steps;
+    size_t n_steps, room_steps;
+};
+
+/* What a layout writes: tokens, and positions of scores among them. */
+struct aim__draft {
+    aim_ids tokens, score_at;
+};
+
+struct aim__layout {
+    const char *name; /* as in reward.json */
+    bool has_steps;
+    bool needs_chat;
+    bool language; /* scores are made of the logits of label tokens */
+    struct {
+        int least, most;
+    } outputs;        /* of a head that is none of language */
+    bool adds_bos;    /* BOS comes in front as the tokenizer has it, if the text has none */
+    bool head_apart;  /* the head is encoded on its own: all of its tokens are fixed */
+    bool tag_in_text; /* the tag is a word of the text, with the separator behind it; else it
+                         takes the separator's place */
+    unsigned keys;    /* of reward.json, 1 << enum aim__reward_key: others are errors */
+    const char *text[AIM__N_REWARD_KEYS]; /* where reward.json is silent */
+    /* Does the layout suit tokenizer and template? Finds the ids that it needs. */
+    int (*prepare)(aim_reward *r, aim_error *err);
+    /* What stands in front of anything of the answer. */
+    int (*head)(const aim_reward *r, struct aim__text question, aim_prompt *out, aim_error *err);
+    /* The whole; `head` is what the function above made of the question and may be
+     * written on. d has a step if the layout has steps. */
+    int (*lay_out)(const aim_reward *r, aim_prompt *head, const struct aim__dialogue *d,
+                   struct aim__draft *out, aim_error *err);
+    /* Does the model's output at position i have a score? */
+    bool (*is_scored)(const aim_reward *r, const int32_t *tokens, int n, int i);
+    /* The score from the outputs of one position. */
+    float (*score)(const float *outputs, int width);
+};
+
+extern const struct aim__layout aim__layouts[];
+/* -1 if no layout has this name. */
+int aim__layout_find(const char *name);
+
+struct aim_reward {
+    const struct aim__layout *layout;
+    enum aim_reward_layout kind;
+    const aim_hf_config *config;
+    const aim_tokenizer *tokenizer;
+    const aim_chat_template *chat;
+    char *text[AIM__N_REWARD_KEYS]; /* settings with the defaults of the layout; may be NULL */
+    int32_t labels[2];              /* tokens of the positive and of the negative label */
+    aim_ids opening;                /* what stands in front of each label (reward_turns.c) */
+    int32_t tag;                    /* the token behind each step (reward_tags.c, reward_lines.c) */
+    size_t n_tag;                   /* tokens of the tag's text, of which that is the last */
+};
+
+/* The layout of a model without reward.json, or whose reward.json names none, by the kind
+ * of its head and what it is called. */
+enum aim_reward_layout aim__reward_recognise(const char *name, const aim_hf_config *config);
+
+/* ---- steps ------------------------------------------------------------------------- */
+
+/* The pieces of an answer between separators, empty ones too. */
+struct aim__pieces {
+    struct aim__text text, separator;
+    bool complete; /* what is behind the last separator counts too */
+    size_t at;
+    bool done;
+};
+bool aim__next_piece(struct aim__pieces *p, struct aim__text *piece);
+struct aim__pieces aim__pieces_of(const aim_reward *r, const struct aim__dialogue *d);
+/* Without ASCII white space at both ends. */
+struct aim__text aim__strip(struct aim__text x);
+/* Fill in d->steps. */
+int aim__split_steps(const aim_reward *r, struct aim__dialogue *d, aim_error *err);
+
+/* ---- prompts ------------------------------------------------------------------------- */
+
+/* Append text of the layout's own, and text of a message, in which nothing is a special
+ * token. Failure is left in p->text.failed. */
+void aim__put(aim_prompt *p, const char *text);
+void aim__put_plain(aim_prompt *p, struct aim__text x);
+/* Drop what is behind the first len bytes. */
+void aim__cut_prompt(aim_prompt *p, size_t len);
+/* The system message, if there is one: returns how many messages that are. */
+size_t aim__system_message(const aim_reward *r, aim_message *out);
+
+/* ---- tokens -------------------------------------------------------------------------- */
+
+/* Append the tokens of a prompt. start: it is the start of the whole, where BOS belongs
+ * if the layout has it so. */
+int aim__encode_prompt(const aim_reward *r, const aim_prompt *p, bool start, aim_ids *out,
+                       aim_error *err);
+/* Append those tokens of a head that stay what they are whatever comes behind it. The
+ * head is cut short on the way. */
+int aim__encode_fixed(const aim_reward *r, aim_prompt *head, aim_ids *out, aim_error *err);
+/* How many tokens both begin with. */
+size_t aim__common_prefix(const aim_ids *a, const aim_ids *b);
+/* Fill in the positions of scores by the layout's is_scored. */
+int aim__find_scored(const aim_reward *r, struct aim__draft *d, aim_error *err);
+
+/* ---- the functions of the rows ----------------------------------------------------------- */
+
+/* reward_turns.c */
+int aim__turns_prepare(aim_reward *r, aim_error *err);
+int aim__turns_head(const aim_reward *r, struct aim__text question, aim_prompt *out,
+                    aim_error *err);
+int aim__turns_lay_out(const aim_reward *r, aim_prompt *head, const struct aim__dialogue *d,
+                       struct aim__draft *out, aim_error *err);
+/* The whole answer as one step. */
+int aim__turn_lay_out(const aim_reward *r, aim_prompt *head, const struct aim__dialogue *d,
+                      struct aim__draft *out, aim_error *err);
+bool aim__turns_is_scored(const aim_reward *r, const int32_t *tokens, int n, int i);
+
+/* reward_scores.c */
+float aim__score_labels(const float *outputs, int width);
+float aim__score_second(const float *outputs, int width);
+float aim__score_sigmoid(const float *outputs, int width);
+float aim__score_class(const float *outputs, int width);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reward_tokens.c - the text of a layout, and its tokens. */
+#include "search/reward_impl.h"
+
+#include "base/alloc.h"
+
+#include <string.h>
+
+void aim__put(aim_prompt *p, const char *text)
+{
+    aim_buf_puts(&p->text, text);
+}
+
+void aim__put_plain(aim_prompt *p, struct aim__text x)
+{
+    size_t start = p->text.len;
+    if (!aim_grow(&p->plain, &p->room_plain, p->n_plain + 1, sizeof *p->plain)) {
+        p->text.failed = true;
+        return;
+    }
+    aim_buf_append(&p->text, x.s, x.len);
+    p->plain[p->n_plain++] = (aim_span){start, start + x.len};
+}
+
+void aim__cut_prompt(aim_prompt *p, size_t len)
+{
+    while (p->n_plain > 0 && p->plain[p->n_plain - 1].start >= len)
+        p->n_plain--;
+    if (p->n_plain > 0 && p->plain[p->n_plain - 1].end > len)
+        p->plain[p->n_plain - 1].end = len;
+    p->text.len = len;
+}
+
+size_t aim__system_message(const aim_reward *r, aim_message *out)
+{
+    const char *system = r->text[AIM__REWARD_SYSTEM];
+    if (!system || !*system)
+        return 0;
+    *out = (aim_message){"system", system, strlen(system)};
+    return 1;
+}
+
+/* ---- tokens ------------------------------------------------------------------------ */
+
+/* Does the tokenizer put BOS in front of any text? */
+static bool adds_bos(const aim_tokenizer *t)
+{
+    aim_ids ids = {0};
+    int32_t bos = aim_tokenizer_bos_id(t);
+    int code = aim_tokenizer_encode(t, "", 0, AIM_ADD_SPECIAL, NULL, 0, &ids, NULL);
+    bool adds = !code && bos >= 0 && ids.n > 0 && ids.v[0] == bos;
+    aim_ids_free(&ids);
+    return adds;
+}
+
+int aim__encode_prompt(const aim_reward *r, const aim_prompt *p, bool start, aim_ids *out,
+                       aim_error *err)
+{
+    size_t had = out->n;
+    int32_t bos = aim_tokenizer_bos_id(r->tokenizer);
+    bool adds = start && r->layout->adds_bos && adds_bos(r->tokenizer);
+    if (p->text.failed || (adds && !aim_ids_push(out, bos)))
+        return aim_fail_nomem(err, "the input of a reward model");
+    int code = aim_tokenizer_encode(r->tokenizer, p->text.data ? p->text.data : "", p->text.len,
+                                    AIM_PARSE_SPECIAL, p->plain, p->n_plain, out, err);
+    /* Where a chat template writes BOS itself, once is enough. */
+    if (!code && adds && out->n > had + 1 && out->v[had + 1] == bos) {
+        out->n--;
+        memmove(out->v + had, out->v + had + 1, (out->n - had) * sizeof *out->v);
+    }
+    return code;
+}
+
+size_t aim__common_prefix(const aim_ids *a, const aim_ids *b)
+{
+    size_t n = 0;
+    while (n < a->n && n < b->n && a->v[n] == b->v[n])
+        n++;
+    return n;
+}
+
+int aim__find_scored(const aim_reward *r, struct aim__draft *d, aim_error *err)
+{
+    int n = (int)d->tokens.n;
+    for (int i = 0; i < n; i++)
+        if (r->layout->is_scored(r, d->tokens.v, n, i) && !aim_ids_push(&d->score_at, i))
+            return aim_fail_nomem(err, "positions of scores");
+    return AIM_OK;
+}
+
+/* ---- what stays ------------------------------------------------------------------- */
+
+/* Text is cut into words before it is cut into tokens, and a space between two other
+ * characters always begins a word: the place of the last such space, 0 if there is none. */
+static size_t last_word(const aim_buf *text)
+{
+    for (size_t i = text->len; i-- > 2;) {
+        const char *s = text->data + i - 1;
+        if (s[0] == ' ' && (unsigned char)s[-1] > ' ' && (unsigned char)s[1] > ' ')
+            return i - 1;
+    }
+    return 0;
+}
+
+/* The tokens up to the last special one. */
+static size_t count_to_special(const aim_tokenizer *t, const aim_ids *ids)
+{
+    size_t n = ids->n;
+    while (n > 0 && !aim_tokenizer_is_special(t, ids->v[n - 1]))
+        n--;
+    return n;
+}
+
+/* Nothing behind the head changes what is in front of its last special token, or of its
+ * last word; the later of the two counts. */
+int aim__encode_fixed(const aim_reward *r, aim_prompt *head, aim_ids *out, aim_error *err)
+{
+    aim_ids words = {0};
+    int code = aim__encode_prompt(r, head, true, out, err);
+    if (code || r->layout->head_apart)
+        return code;
+    out->n = count_to_special(r->tokenizer, out);
+    aim__cut_prompt(head, last_word(&head->text));
+    code = aim__encode_prompt(r, head, true, &words, err);
+    if (!code && words.n > out->n) {
+        aim_ids swap = *out;
+        *out = words;
+        words = swap;
+    }
+    aim_ids_free(&words);
+    return code;
+}
