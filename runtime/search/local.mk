@@ -11,4 +11,15 @@ runtime_libsearch_a_SOURCES = \
 	runtime/search/reward_steps.c \
 	runtime/search/reward_tokens.c \
 	runtime/search/reward_turns.c \
-	runtime/search/search.h
+	runtime/search/beam.c \
+	runtime/search/best_of_n.c \
+	runtime/search/candidate.c \
+	runtime/search/dvts.c \
+	runtime/search/early_stop.c \
+	runtime/search/rank.c \
+	runtime/search/round.c \
+	runtime/search/search.c runtime/search/search.h \
+	runtime/search/search_impl.h \
+	runtime/search/search_options.c \
+	runtime/search/select.c \
+	runtime/search/step_search.c
