@@ -12,7 +12,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
-enum { MAX_SEQUENCES = 8, MAX_ROWS = 512, MAX_TOKENS = 128, KV_BLOCKS = 64 };
+enum { MAX_SEQUENCES = 8, MAX_ROWS = 512, MAX_TOKENS = 512, KV_BLOCKS = 64 };
 
 /* ---- a decoder with all it needs ------------------------------------------- */
 
@@ -82,7 +82,7 @@ struct sequence {
     const int32_t *tokens;
     int n, done;
     int32_t table[MAX_TOKENS / AIM_KV_BLOCK];
-    float *logits; /* [n, vocab] */
+    float *logits; /* [n, outputs] */
 };
 
 /* One step: up to `chunk` rows of each sequence, a row of each in turn. */
@@ -113,10 +113,10 @@ static inline void step(struct rig *r, struct sequence *s, int n, int chunk)
                        .logit_rows = rows};
     const float *logits =
         aim_decoder_forward(r->decoder, r->workspace, r->kv, &r->compute, &batch, NULL);
-    size_t vocab = (size_t)r->config.vocab;
+    size_t outputs = (size_t)aim_decoder_outputs(r->decoder);
     for (int i = 0; i < count; i++)
-        memcpy(s[owner[i]].logits + (size_t)position[i] * vocab, logits + (size_t)i * vocab,
-               vocab * sizeof *logits);
+        memcpy(s[owner[i]].logits + (size_t)position[i] * outputs, logits + (size_t)i * outputs,
+               outputs * sizeof *logits);
 }
 
 static inline bool finished(const struct sequence *s, int n)
@@ -130,7 +130,7 @@ static inline bool finished(const struct sequence *s, int n)
 static inline void set_up(struct rig *r, struct sequence *s, const int32_t *tokens, int n)
 {
     *s = (struct sequence){.tokens = tokens, .n = n};
-    s->logits = malloc((size_t)n * (size_t)r->config.vocab * sizeof *s->logits);
+    s->logits = malloc((size_t)n * (size_t)aim_decoder_outputs(r->decoder) * sizeof *s->logits);
     for (int i = 0; i * AIM_KV_BLOCK < n; i++)
         s->table[i] = aim_kv_take(r->kv);
 }

@@ -42,7 +42,11 @@ static const char *const configs[] = {
            ",\"use_sliding_window\":true,\"sliding_window\":3,\"max_window_layers\":1"),
     CONFIG("Qwen3ForCausalLM", ",\"attention_bias\":true"),
     CONFIG("Qwen3ForCausalLM", ",\"tie_word_embeddings\":true"),
+    CONFIG("LlamaForSequenceClassification", ",\"num_labels\":3"),
+    CONFIG("Qwen2ForProcessRewardModel", ""),
+    CONFIG("Qwen2ForPrmModel", ",\"tie_word_embeddings\":true"),
 };
+enum { TIED = 7, CLASSIFIER = 8 };
 
 static void parse(const char *text, aim_hf_config *c)
 {
@@ -126,6 +130,20 @@ static void put_mlp(struct model_file *m, const aim_hf_config *c, const char *p)
     put_linear(m, name, HIDDEN, FFN, c->mlp_bias);
 }
 
+/* Heads of reward models are never analog. */
+static void put_reward_head(struct model_file *m, const aim_hf_config *c)
+{
+    const char *last = c->value_head ? "v_head.summary" : "score";
+    if (c->head == AIM_HEAD_MLP) {
+        put(m, HIDDEN, HIDDEN, "score.0.weight");
+        put(m, HIDDEN, 0, "score.0.bias");
+        last = "score.2";
+    }
+    put(m, c->head_outputs, HIDDEN, "%s.weight", last);
+    if (c->head == AIM_HEAD_MLP || c->value_head)
+        put(m, c->head_outputs, 0, "%s.bias", last);
+}
+
 static void put_all(struct model_file *m, const aim_hf_config *c)
 {
     put(m, VOCAB, HIDDEN, "model.embed_tokens.weight");
@@ -139,7 +157,9 @@ static void put_all(struct model_file *m, const aim_hf_config *c)
         put_mlp(m, c, p);
     }
     put(m, HIDDEN, 0, "model.norm.weight");
-    if (!c->tied_embeddings)
+    if (c->head != AIM_HEAD_LANGUAGE)
+        put_reward_head(m, c);
+    else if (!c->tied_embeddings)
         put_linear(m, "lm_head", VOCAB, HIDDEN, false);
 }
 
@@ -293,6 +313,28 @@ static void plain_layer(struct plain *p, int layer)
     }
 }
 
+/* The logits of a hidden state. */
+static void plain_head(const struct plain *p, double *h, double *logits)
+{
+    const struct model_file *m = p->m;
+    const float *language =
+        find(m, p->c->tied_embeddings ? "model.embed_tokens.weight" : "lm_head.weight");
+    if (p->c->head == AIM_HEAD_LANGUAGE) {
+        plain_linear(language, find(m, "none"), VOCAB, HIDDEN, h, logits);
+        return;
+    }
+    const char *last = p->c->value_head ? "v_head.summary" : "score";
+    if (p->c->head == AIM_HEAD_MLP) {
+        double x[HIDDEN];
+        plain_linear(find(m, "score.0.weight"), find(m, "score.0.bias"), HIDDEN, HIDDEN, h, x);
+        for (int i = 0; i < HIDDEN; i++)
+            h[i] = x[i] > 0 ? x[i] : 0;
+        last = "score.2";
+    }
+    plain_linear(find(m, "%s.weight", last), find(m, "%s.bias", last), p->c->head_outputs, HIDDEN,
+                 h, logits);
+}
+
 static void plain_run(struct plain *p, const int32_t *tokens, double logits[TOKENS][VOCAB])
 {
     const float *embedding = find(p->m, "model.embed_tokens.weight");
@@ -301,11 +343,10 @@ static void plain_run(struct plain *p, const int32_t *tokens, double logits[TOKE
             p->x[t][i] = embedding[tokens[t] * HIDDEN + i];
     for (int l = 0; l < LAYERS; l++)
         plain_layer(p, l);
-    const float *head = p->c->tied_embeddings ? embedding : find(p->m, "lm_head.weight");
     for (int t = 0; t < p->n; t++) {
         double h[HIDDEN];
         plain_norm(find(p->m, "model.norm.weight"), HIDDEN, p->c->rms_eps, p->x[t], h);
-        plain_linear(head, find(p->m, "none"), VOCAB, HIDDEN, h, logits[t]);
+        plain_head(p, h, logits[t]);
     }
 }
 
@@ -348,7 +389,9 @@ static void run(struct rig *r, int n, int chunk, float logits[TOKENS][VOCAB])
     set_up(r, &s, some_tokens(), n);
     while (s.done < s.n)
         step(r, &s, 1, chunk);
-    memcpy(logits, s.logits, (size_t)n * VOCAB * sizeof **logits);
+    size_t outputs = (size_t)aim_decoder_outputs(r->decoder);
+    for (int t = 0; t < n; t++)
+        memcpy(logits[t], s.logits + (size_t)t * outputs, outputs * sizeof **logits);
     tear_down(r, &s);
 }
 
@@ -366,7 +409,7 @@ START_TEST(logits_are_right)
             plain_run(&p, some_tokens(), want);
             run(&r, lengths[i], chunk, got);
             for (int t = 0; t < lengths[i]; t++)
-                for (int v = 0; v < VOCAB; v++)
+                for (int v = 0; v < aim_decoder_outputs(r.decoder); v++)
                     ck_assert_msg(fabs(got[t][v] - want[t][v]) < 2e-5,
                                   "%d tokens in chunks of %d: logit %d of token %d is %g, not %g",
                                   lengths[i], chunk, v, t, (double)got[t][v], want[t][v]);
@@ -421,8 +464,8 @@ END_TEST
 
 /* ---- analog checkpoints --------------------------------------------------------------- */
 
-/* Linear layers of these configurations, parts counted apart, the head included. */
-static const int linear_counts[COUNT(configs)] = {15, 15, 15, 9, 9, 15, 15, 14};
+/* Linear layers of these configurations, parts counted apart, lm_head included. */
+static const int linear_counts[COUNT(configs)] = {15, 15, 15, 9, 9, 15, 15, 14, 14, 14, 14};
 
 static const char analog[] = "input_range input_range_update_idx x_min x_max";
 
@@ -448,26 +491,35 @@ START_TEST(input_ranges_are_counted)
 END_TEST
 
 static const struct {
+    int config;
     const char *name;
     int rows, cols;
     float first;
     const char *error; /* NULL: loads */
 } range_cases[] = {
-    {"model.layers.0.mlp.up_proj.input_range", 1, 0, 2, NULL},
-    {"model.layers.0.mlp.up_proj.input_range", 1, 0, 0, NULL},
-    {"model.layers.0.mlp.up_proj.input_range", 1, 0, -1, "holds a range below 0"},
-    {"model.layers.0.mlp.up_proj.input_range", 1, 0, NAN, "holds NaN or infinity"},
-    {"model.layers.0.mlp.up_proj.input_range", 1, 0, INFINITY, "holds NaN or infinity"},
-    {"model.layers.0.mlp.up_proj.input_range", 1, 1, 2, "has shape [1, 1]"},
-    {"model.layers.0.mlp.up_proj.learnable_weight_clip", 1, 1, 2, "are not supported"},
-    {"lm_head.learnable_weight_clip", 1, 1, 2, "are not supported"},
-    {"model.layers.2.mlp.up_proj.input_range", 1, 0, 2, "has no place"},
-    {"model.layers.0.mlp.x_max", 1, 0, 2, "has no place"},
-    {"model.layers.0.input_layernorm.input_range", 1, 0, 2, "has no place"},
-    {"model.layers.0.self_attn.qkv_proj.weight", 48, 8, 1, "has no place"},
-    {"model.layers.0.self_attn.q_proj.bias", 24, 0, 0, "has no place"},
-    {"model.layers.0.self_attn.q_norm.weight", 6, 0, 1, "has no place"},
-    {"lm_head.bias", 10, 0, 0, "has no place"},
+    {0, "model.layers.0.mlp.up_proj.input_range", 1, 0, 2, NULL},
+    {0, "model.layers.0.mlp.up_proj.input_range", 1, 0, 0, NULL},
+    {0, "model.layers.0.mlp.up_proj.input_range", 1, 0, -1, "holds a range below 0"},
+    {0, "model.layers.0.mlp.up_proj.input_range", 1, 0, NAN, "holds NaN or infinity"},
+    {0, "model.layers.0.mlp.up_proj.input_range", 1, 0, INFINITY, "holds NaN or infinity"},
+    {0, "model.layers.0.mlp.up_proj.input_range", 1, 1, 2, "has shape [1, 1]"},
+    {0, "model.layers.0.mlp.up_proj.learnable_weight_clip", 1, 1, 2, "are not supported"},
+    {0, "lm_head.learnable_weight_clip", 1, 1, 2, "are not supported"},
+    {0, "model.layers.2.mlp.up_proj.input_range", 1, 0, 2, "has no place"},
+    {0, "model.layers.0.mlp.x_max", 1, 0, 2, "has no place"},
+    {0, "model.layers.0.input_layernorm.input_range", 1, 0, 2, "has no place"},
+    {0, "model.layers.0.self_attn.qkv_proj.weight", 48, 8, 1, "has no place"},
+    {0, "model.layers.0.self_attn.q_proj.bias", 24, 0, 0, "has no place"},
+    {0, "model.layers.0.self_attn.q_norm.weight", 6, 0, 1, "has no place"},
+    {0, "lm_head.bias", 10, 0, 0, "has no place"},
+    {0, "score.weight", 1, 8, 0, "has no place"},
+    {0, "v_head.summary.weight", 1, 8, 0, "has no place"},
+    /* Of the language model that a reward model was trained from. */
+    {CLASSIFIER, "lm_head.weight", 10, 8, 0, NULL},
+    {CLASSIFIER, "lm_head.input_range", 1, 0, 2, NULL},
+    {CLASSIFIER, "score.bias", 3, 0, 0, "has no place"},
+    {CLASSIFIER, "score.input_range", 1, 0, 2, "has no place"},
+    {CLASSIFIER, "score.0.weight", 8, 8, 0, "has no place"},
 };
 
 START_TEST(one_tensor_more)
@@ -475,7 +527,7 @@ START_TEST(one_tensor_more)
     struct rig r;
     aim_error err = {0};
     rig_start(&r, NULL, 1);
-    parse(configs[0], &r.config);
+    parse(configs[range_cases[_i].config], &r.config);
     model_file = (struct model_file){0};
     put_all(&model_file, &r.config);
     put(&model_file, range_cases[_i].rows, range_cases[_i].cols, "%s", range_cases[_i].name);
@@ -501,7 +553,7 @@ START_TEST(tied_heads)
     } cases[] = {
         {false, false, false}, {true, false, false}, {false, true, false}, {true, true, true}};
     float want[TOKENS][VOCAB], got[TOKENS][VOCAB];
-    const char *config = configs[COUNT(configs) - 1];
+    const char *config = configs[TIED];
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct rig r;
         aim_error err = {0};
