@@ -74,15 +74,27 @@ void aimd_json_int(aim_buf *out, int64_t v)
     aim_buf_printf(out, "%lld", (long long)v);
 }
 
-void aimd_json_logprob(aim_buf *out, float v)
+/* Nine significant digits, as a float for clients that tell it from an integer. */
+static void write_real(aim_buf *out, double v)
 {
     char text[32];
-    if (!isfinite(v) || v < -9999.0f)
-        v = -9999.0f;
-    snprintf(text, sizeof text, "%.9g", (double)v);
+    snprintf(text, sizeof text, "%.9g", v);
     aim_buf_puts(out, text);
-    if (!strpbrk(text, ".e")) /* keep it a float for clients that tell the two apart */
+    if (!strpbrk(text, ".e"))
         aim_buf_puts(out, ".0");
+}
+
+void aimd_json_logprob(aim_buf *out, float v)
+{
+    write_real(out, isfinite(v) && v >= -9999.0f ? (double)v : -9999.0);
+}
+
+void aimd_json_score(aim_buf *out, double v)
+{
+    if (isfinite(v))
+        write_real(out, v);
+    else
+        aim_buf_puts(out, "null");
 }
 
 void aimd_json_ids(aim_buf *out, const int32_t *ids, size_t n)

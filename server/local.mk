@@ -106,9 +106,15 @@ server_libserver_a_SOURCES = \
 	server/route_generate.c \
 	server/route_health.c \
 	server/route_models.c \
+	server/route_pooling.c \
+	server/route_rerank.c \
+	server/route_score.c \
 	server/route_tokenize.c \
 	server/routes.c \
 	server/routes.h \
+	server/score_input.c \
+	server/score_job.c \
+	server/score_job.h \
 	server/usage.c \
 	server/usage.h \
 	server/utf8.c \

@@ -43,6 +43,16 @@ void aimd_mailbox_free(struct aimd_mailbox *m)
     aim_free(m);
 }
 
+aim_error aimd_event_failure(const aim_event *e)
+{
+    aim_error err = {0};
+    if (e->error)
+        err = *e->error;
+    else if (e->finish == AIM_FINISH_ABORT)
+        aim_fail(&err, AIM_EUNAVAILABLE, "the server is shutting down");
+    return err;
+}
+
 void aimd_event_sink(void *arg, aim_event *events)
 {
     aimd_daemon *d = arg;

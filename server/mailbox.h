@@ -15,6 +15,10 @@ typedef struct aimd_event_target {
     void (*deliver)(struct aimd_event_target *target, const aim_event *e);
 } aimd_event_target;
 
+/* Why a candidate ended without an answer, in its last event; code AIM_OK if nothing went
+ * wrong. */
+aim_error aimd_event_failure(const aim_event *e);
+
 /* NULL when out of memory. */
 struct aimd_mailbox *aimd_mailbox_new(void);
 void aimd_mailbox_free(struct aimd_mailbox *m);

@@ -65,6 +65,7 @@ void aimd_model_discard(aimd_model *m)
     if (m->chip)
         aim_input_ranges_free((aim_input_ranges_set *)(uintptr_t)m->chip->ranges);
     aim_free(m->chip);
+    aim_reward_free(m->reward);
     aimd_model_options_free(&m->options);
     aim_free(m);
 }

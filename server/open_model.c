@@ -109,6 +109,58 @@ static int self_test(aim_model *m, struct self_test *t, aim_error *err)
     return 0;
 }
 
+/* NULL: as the model's own template says. */
+static const char *template_name(const aimd_model_options *m)
+{
+    return strcmp(m->chat_template, "auto") == 0 ? NULL : m->chat_template;
+}
+
+/* ---- reward models ------------------------------------------------------- */
+
+/* A head of rewards makes no tokens. */
+static int check_head(const aimd_model_options *m, aim_error *err)
+{
+    aim_hf_config config;
+    if (aimd_is_reward(m) || m->random_weights || aim_hf_config_load(m->dir, &config, NULL))
+        return 0; /* why the configuration cannot be read is for the load to tell */
+    if (config.head == AIM_HEAD_LANGUAGE)
+        return 0;
+    return aim_fail_param(err, AIM_EINVAL, "role",
+                          "%s has a head of rewards: its role must be reward, as --reward-model "
+                          "makes it",
+                          config.architecture);
+}
+
+/* Can its folder be read as one of a reward model? */
+static int check_layout(const aimd_model_options *m, aim_error *err)
+{
+    aim_hf_config config;
+    if (!aimd_is_reward(m))
+        return 0;
+    if (aim_hf_config_load(m->dir, &config, err))
+        return (int)err->code;
+    aim_tokenizer *tokenizer = aim_tokenizer_load(m->dir, err);
+    if (!tokenizer)
+        return (int)err->code;
+    const aim_chat_template *chat =
+        aim_chat_template_find(tokenizer, template_name(m), &(aim_error){0});
+    aim_reward *reward = aim_reward_load(m->dir, &config, tokenizer, chat, err);
+    int rc = reward ? 0 : (int)err->code;
+    aim_reward_free(reward);
+    aim_tokenizer_free(tokenizer);
+    return rc;
+}
+
+static int load_layout(aimd_model *m, aim_error *err)
+{
+    const aim_model *loaded = m->model;
+    if (!aimd_is_reward(&m->options))
+        return 0;
+    m->reward =
+        aim_reward_load(m->options.dir, &loaded->config, loaded->tokenizer, loaded->chat, err);
+    return m->reward ? 0 : (int)err->code;
+}
+
 /* ---- opening ------------------------------------------------------------- */
 
 static aim_model_options open_options(const aimd_options *o, const aimd_model_options *m,
@@ -118,7 +170,7 @@ static aim_model_options open_options(const aimd_options *o, const aimd_model_op
         .name = m->id,
         .dir = m->dir,
         .backend = m->backend,
-        .chat_template = strcmp(m->chat_template, "auto") == 0 ? NULL : m->chat_template,
+        .chat_template = template_name(m),
         .random_weights = m->random_weights,
         .kernels = strcmp(o->kernels, "auto") == 0 ? NULL : o->kernels,
         .engine = m->engine,
@@ -140,6 +192,10 @@ int aimd_model_check(const aimd_options *o, const aimd_model_options *m, aim_err
         aim_model_options options = open_options(o, m, m->profile ? &chip : NULL);
         rc = aim_model_check(&options, &cause);
     }
+    if (rc == 0)
+        rc = check_head(m, &cause);
+    if (rc == 0)
+        rc = check_layout(m, &cause);
     aim_input_ranges_free((aim_input_ranges_set *)(uintptr_t)chip.ranges);
     return rc ? fail_named(err, m->id, &cause) : 0;
 }
@@ -148,7 +204,10 @@ int aimd_model_plan(aimd_model *m, aim_error *err)
 {
     aim_error cause = {0};
     aim_model_options o = open_options(m->daemon->options, &m->options, m->chip);
-    return aim_model_plan(&o, &m->plan, &cause) ? fail_named(err, m->id, &cause) : 0;
+    int rc = aim_model_plan(&o, &m->plan, &cause);
+    if (rc == 0)
+        rc = check_head(&m->options, &cause);
+    return rc ? fail_named(err, m->id, &cause) : 0;
 }
 
 struct watch {
@@ -173,7 +232,8 @@ static int open_and_test(aimd_model *m, const atomic_bool *cancelled, aim_error 
     if (!m->testing)
         return aim_fail_nomem(err, "self-test");
     m->model = aim_model_open(&o, on_engine_events, m->testing, on_progress, &watch, err);
-    return m->model ? self_test(m->model, m->testing, err) : (int)err->code;
+    int rc = m->model ? load_layout(m, err) : (int)err->code;
+    return rc ? rc : self_test(m->model, m->testing, err);
 }
 
 int aimd_model_open(aimd_model *m, const atomic_bool *cancelled, aim_error *err)

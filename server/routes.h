@@ -62,6 +62,8 @@ aimd_handler aimd_get_chips, aimd_get_chip, aimd_delete_chip, aimd_post_chip, ai
     aimd_post_chip_calibrate;
 /* route_chip_probe.c */
 aimd_handler aimd_post_chip_probe;
+/* route_score.c, route_rerank.c, route_pooling.c */
+aimd_handler aimd_post_score, aimd_post_rerank, aimd_post_pooling;
 /* route_generate.c */
 aimd_handler aimd_post_completions, aimd_post_chat_completions;
 

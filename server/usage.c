@@ -9,6 +9,13 @@ void aimd_usage_add_prompt(aimd_usage *u, int64_t tokens, int64_t cached_tokens,
     u->head_rows += scored ? rows : 1;
 }
 
+void aimd_usage_add_scored(aimd_usage *u, int64_t tokens, int64_t cached_tokens, int n_scores)
+{
+    u->cached_tokens += cached_tokens;
+    u->rows += (uint64_t)(tokens - cached_tokens);
+    u->head_rows += (uint64_t)n_scores;
+}
+
 void aimd_usage_add_token(aimd_usage *u, bool first_of_choice)
 {
     u->completion_tokens++;

@@ -26,6 +26,9 @@ void aimd_usage_add_prompt(aimd_usage *u, int64_t tokens, int64_t cached_tokens,
  * the row of the token in front of it. */
 void aimd_usage_add_token(aimd_usage *u, bool first_of_choice);
 
+/* The steps of an answer have been scored: so many rows of it go through the head. */
+void aimd_usage_add_scored(aimd_usage *u, int64_t tokens, int64_t cached_tokens, int n_scores);
+
 /* What a chip takes for a row through the blocks, and through lm_head. */
 typedef struct aimd_chip_rates {
     bool on_chip; /* false: digital, the rest is zero */
