@@ -216,6 +216,16 @@ bool aim__deliver_start(aim_scheduler *s, aim_group *g, aim_event_list *events)
 
 /* ---- the prompt --------------------------------------------------------------- */
 
+static void move_scores(aim_group *g, aim_event *e)
+{
+    if (!g->scores)
+        return;
+    e->n_scores = g->request->n_scores;
+    e->score_width = g->score_width;
+    e->scores = g->scores;
+    g->scores = NULL;
+}
+
 static void move_prompt_logprobs(aim_group *g, aim_event *e)
 {
     if (!g->prompt_logprob)
@@ -238,6 +248,7 @@ void aim__deliver_prompt(aim_scheduler *s, aim_group *g, aim_event_list *events)
         e->cached_tokens = g->cached_tokens;
         e->queued_ns = g->started_ns - g->submitted_ns;
         move_prompt_logprobs(g, e);
+        move_scores(g, e);
         push(events, e);
     }
     for (int i = 0; i < g->request->n; i++) {

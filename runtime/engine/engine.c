@@ -28,7 +28,7 @@ static int build(aim_engine *e, aim_error *err)
     if (!e->stepper)
         return AIM_ENOMEM;
     aim__scheduler_init(&e->scheduler, &e->config, model, e->kv,
-                        aim__engine_score_rows(&e->config, model->vocab));
+                        aim__engine_score_rows(&e->config, aim_decoder_outputs(e->decoder)));
     aim__event_list_init(&e->events);
     e->stats.kv_total = e->stats.kv_available = aim_kv_total(e->kv);
     if (pthread_create(&e->thread, NULL, aim__engine_main, e) != 0)

@@ -85,7 +85,7 @@ typedef struct aim_request {
      * queue, be it full, and starts before what waits there that is not urgent. */
     bool urgent;
     /* Wanted of these positions of tokens, ascending: the model's outputs. max_tokens is
-     * then 0. NULL: none. The engine frees it. */
+     * then 0 and prompt_logprobs -1. NULL: none. The engine frees it. */
     int32_t *score_at;
     int n_scores;
     /* Which of the outputs, such as the logits of label tokens; n_score_ids 0: all, for
@@ -122,9 +122,7 @@ typedef struct aim_event {
     int rank;
     int n_top;
     aim_token_logprob *top;
-    float certainty; /* if self_certainty: KL divergence of the uniform distribution from the
-                        model's, log-sum-exp - mean of the raw logits - log of their number
-                        (Kang et al. 2025) */
+    float certainty; /* if self_certainty: aim_self_certainty of the raw logits */
     /* TOKEN or FINISH: */
     enum aim_finish finish; /* not NONE: the last event of this candidate */
     int32_t stop_id;        /* >= 0: the stop token id asked for that ended it */
@@ -171,7 +169,8 @@ void aim_engine_free(aim_engine *e);
 int aim_engine_check_room(aim_engine *e, int requests, aim_error *err);
 /* Take over a list of n requests, all or none. Errors: AIM_EBUSY (queue full),
  * AIM_ECONTEXT (prompt or max_tokens exceed the context), AIM_EINVAL (n over
- * max_sequences, KV need over the whole cache), AIM_EUNAVAILABLE (stopping).
+ * max_sequences, KV need over the whole cache), AIM_EUNSUPPORTED (tokens or their
+ * logprobs of a model whose head gives rewards), AIM_EUNAVAILABLE (stopping).
  * On failure the requests are freed too. */
 int aim_engine_submit(aim_engine *e, aim_request **requests, int n, aim_error *err);
 /* End all sequences of this user's requests within one step. Events already
@@ -190,7 +189,8 @@ typedef struct aim_engine_stats {
     int kv_total, kv_held, kv_available;
     uint64_t steps, heartbeat;
     uint64_t prompt_tokens, generated_tokens;
-    uint64_t rows, head_rows; /* rows that went through the blocks, and through lm_head */
+    uint64_t scored_positions; /* of aim_request.score_at */
+    uint64_t rows, head_rows;  /* rows that went through the blocks, and through lm_head */
     uint64_t prefix_queries, prefix_hits; /* tokens */
     uint64_t preemptions;
     /* Steps by rows: bucket i counts steps with at most 2^i rows. */

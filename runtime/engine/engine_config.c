@@ -40,9 +40,9 @@ int aim__engine_threads(const aim_engine_config *c)
 }
 
 /* A chunk, but at most 64 MiB of logits. */
-int aim__engine_score_rows(const aim_engine_config *c, int vocab)
+int aim__engine_score_rows(const aim_engine_config *c, int outputs)
 {
-    int most = (64 << 20) / (int)sizeof(float) / vocab;
+    int most = (64 << 20) / (int)sizeof(float) / outputs;
     int rows = c->prefill_chunk < most ? c->prefill_chunk : most;
     return rows > 0 ? rows : 1;
 }

@@ -58,8 +58,8 @@ struct aim_engine {
 int aim__engine_resolve_config(aim_engine_config *c, const aim_hf_config *model,
                                const aim_backend *backend, aim_error *err);
 int aim__engine_threads(const aim_engine_config *c);
-/* Prompt rows a step can score. */
-int aim__engine_score_rows(const aim_engine_config *c, int vocab);
+/* Prompt rows a step can score, of a model with so many outputs. */
+int aim__engine_score_rows(const aim_engine_config *c, int outputs);
 
 /* Is every token in the vocabulary? AIM_EINVAL names the first that is not. */
 int aim__check_tokens(const int32_t *tokens, int n, int vocab, aim_error *err);

@@ -134,6 +134,7 @@ static void publish_stats(aim_engine *e, int rows, const aim_step_times *t, uint
     st->prefix_hits = s->prefix_hits;
     st->prompt_tokens += t->prompt_tokens;
     st->generated_tokens += t->generated_tokens;
+    st->scored_positions += t->scored_positions;
     st->rows += t->rows;
     st->head_rows += t->head_rows;
     st->forward_seconds += (double)t->forward_ns * 1e-9;

@@ -4,6 +4,8 @@
 #include "base/fixmath.h"
 #include "base/float_bits.h"
 
+#include <math.h>
+
 /* The next greater float; NaN, which no number reaches, above infinity. x is not NaN. */
 static float next_above(float x)
 {
@@ -45,13 +47,18 @@ static void keep_best(const aim_kernels *k, const float *logits, int vocab, int 
     }
 }
 
+static double log_sum_exp(const aim_kernels *k, const float *logits, int vocab)
+{
+    float best = k->max(logits, vocab);
+    return (double)best + aim_log(k->sum_exp(logits, vocab, best));
+}
+
 void aim_logprobs(const aim_kernels *k, const float *logits, int vocab, int32_t id, int n_top,
                   float *logprob, int *rank, aim_token_logprob *top, void *scratch)
 {
     float *numbers = scratch;
     k->replace_nan(numbers, logits, vocab);
-    float best = k->max(numbers, vocab);
-    double log_sum = (double)best + aim_log(k->sum_exp(numbers, vocab, best));
+    double log_sum = log_sum_exp(k, numbers, vocab);
     *logprob = (float)((double)numbers[id] - log_sum);
     *rank = rank_of(k, numbers, vocab, id);
     if (n_top <= 0)
@@ -59,4 +66,13 @@ void aim_logprobs(const aim_kernels *k, const float *logits, int vocab, int32_t 
     keep_best(k, numbers, vocab, n_top, top);
     for (int i = 0; i < n_top; i++)
         top[i].logprob = (float)((double)top[i].logprob - log_sum);
+}
+
+float aim_self_certainty(const aim_kernels *k, const float *logits, int vocab)
+{
+    int numbers;
+    double mean = k->sum_from(logits, vocab, -INFINITY, &numbers) / vocab;
+    if (numbers < vocab || !isfinite(mean))
+        return 0;
+    return (float)(log_sum_exp(k, logits, vocab) - mean - aim_log(vocab));
 }

@@ -64,7 +64,7 @@ static size_t count_tokens(const aim_token_list *texts, size_t n)
 static int chunk_rows(const aim_model *m)
 {
     aim_engine_config c = {.prefill_chunk = CHUNK};
-    return aim__engine_score_rows(&c, m->config.vocab);
+    return aim__engine_score_rows(&c, aim_hf_config_outputs(&m->config));
 }
 
 static int check_memory(const run *r, aim_error *err)

@@ -67,4 +67,9 @@ int32_t aim_sample(const aim_sample_input *in);
 void aim_logprobs(const aim_kernels *k, const float *logits, int vocab, int32_t id, int n_top,
                   float *logprob, int *rank, aim_token_logprob *top, void *scratch);
 
+/* The self-certainty of a choice from raw logits [vocab] (Kang et al. 2025): KL(U || p) of
+ * the uniform distribution and the model's, which is log-sum-exp - mean of the logits - log
+ * vocab. The same bits with all kernels. 0, the least, if a logit is not finite. */
+float aim_self_certainty(const aim_kernels *k, const float *logits, int vocab);
+
 #endif

@@ -184,37 +184,41 @@ static int min_int(int a, int b)
 
 int aim__step_logits(const aim_sequence *q)
 {
-    int last = q->computed + q->step_rows == q->n_tokens;
-    if (!aim__sequence_wants_prompt_logits(q))
-        return last;
-    /* Row p scores token p + 1; rows before scored - 1 were scored before. */
-    int from = q->computed > q->group->scored - 1 ? q->computed : q->group->scored - 1;
-    int scoring = q->computed + q->step_rows - from;
-    return scoring > last ? scoring : last;
+    bool last = q->computed + q->step_rows == q->n_tokens;
+    bool chooses = last && q->group->request->max_tokens > 0;
+    return aim__sequence_wanted(q, q->step_rows) + chooses;
 }
 
-static int wanted_rows(const aim_sequence *q, const budget *b)
+/* Of the next `rows` rows of q, those in front of the first whose logits have no room. */
+static int rows_in_score_room(const aim_sequence *q, int rows, int room)
+{
+    const aim_group *g = q->group;
+    if (aim__sequence_wanted(q, rows) <= room)
+        return rows;
+    return aim__request_wanted_row(g->request, g->scored + room) - q->computed;
+}
+
+static int possible_rows(const aim_sequence *q, const budget *b)
 {
     int need = q->n_tokens - q->computed;
     int rows = min_int(need, b->rows);
     if (need > 1)
         rows = min_int(rows, b->prefill);
-    return aim__sequence_wants_prompt_logits(q) ? min_int(rows, b->score) : rows;
+    return rows_in_score_room(q, rows, b->score);
 }
 
 static void plan_one(aim_scheduler *s, aim_sequence *q, budget *b)
 {
     q->step_rows = 0;
     int need = q->n_tokens - q->computed;
-    int rows = q->group->paused ? 0 : wanted_rows(q, b);
+    int rows = q->group->paused ? 0 : possible_rows(q, b);
     if (rows == 0 || !reserve(s, q, rows))
         return;
     q->step_rows = rows;
     b->rows -= rows;
     if (need > 1)
         b->prefill -= rows;
-    if (aim__sequence_wants_prompt_logits(q))
-        b->score -= rows;
+    b->score -= aim__sequence_wanted(q, rows);
 }
 
 static int decoding(const aim_scheduler *s)

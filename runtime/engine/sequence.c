@@ -16,6 +16,21 @@ int aim__request_max_tokens(const aim_request *r)
     return aim__request_prompt(r) + r->max_tokens;
 }
 
+int aim__request_wanted(const aim_request *r)
+{
+    return r->prompt_logprobs >= 0 ? r->n_tokens - 1 : r->n_scores;
+}
+
+int aim__request_wanted_row(const aim_request *r, int i)
+{
+    return r->prompt_logprobs >= 0 ? i : r->score_at[i];
+}
+
+int aim__request_score_width(const aim_request *r, int outputs)
+{
+    return r->n_score_ids > 0 ? r->n_score_ids : outputs;
+}
+
 static bool sequence_init(aim_sequence *s, aim_group *g, int index, const aim_tokenizer *t)
 {
     const aim_request *r = g->request;
@@ -32,7 +47,7 @@ static bool sequence_init(aim_sequence *s, aim_group *g, int index, const aim_to
 }
 
 aim_group *aim__group_new(aim_request *r, const aim_tokenizer *t, size_t token_room,
-                          bool read_noise)
+                          const aim_decoder *d)
 {
     aim_group *g = aim_calloc(1, sizeof *g);
     if (!g) {
@@ -41,7 +56,8 @@ aim_group *aim__group_new(aim_request *r, const aim_tokenizer *t, size_t token_r
     }
     g->request = r;
     g->alive = r->n;
-    g->read_noise = read_noise;
+    g->read_noise = aim_decoder_has_read_noise(d);
+    g->score_width = aim__request_score_width(r, aim_decoder_outputs(d));
     g->token_room = token_room;
     g->sequences = aim_calloc((size_t)r->n, sizeof *g->sequences);
     bool ok = g->sequences;
@@ -97,18 +113,26 @@ static bool prompt_logprobs_allocate(aim_group *g)
     if (r->prompt_logprobs < 0)
         return true;
     size_t n = (size_t)r->n_tokens;
-    g->scored = 1;
     g->prompt_logprob = aim_calloc(n, sizeof *g->prompt_logprob);
     g->prompt_rank = aim_calloc(n, sizeof *g->prompt_rank);
     g->prompt_top = aim_calloc(n, ((size_t)r->prompt_logprobs + 1) * sizeof *g->prompt_top);
     return g->prompt_logprob && g->prompt_rank && g->prompt_top;
 }
 
+static bool scores_allocate(aim_group *g)
+{
+    if (g->request->n_scores == 0)
+        return true;
+    g->scores =
+        aim_calloc((size_t)g->request->n_scores, (size_t)g->score_width * sizeof *g->scores);
+    return g->scores;
+}
+
 bool aim__group_allocate(aim_group *g)
 {
     const aim_request *r = g->request;
     g->events = aim__event_pool_new(r->n, text_room(g) + 1, r->logprobs > 0 ? r->logprobs : 0);
-    bool ok = g->events && prompt_logprobs_allocate(g);
+    bool ok = g->events && prompt_logprobs_allocate(g) && scores_allocate(g);
     for (int i = 0; ok && i < r->n; i++)
         ok = sequence_allocate(&g->sequences[i], r);
     return ok;
@@ -131,6 +155,7 @@ void aim__group_free(aim_group *g)
     aim_free(g->prompt_logprob);
     aim_free(g->prompt_rank);
     aim_free(g->prompt_top);
+    aim_free(g->scores);
     if (g->submission && --g->submission->alive == 0)
         aim_free(g->submission);
     aim_request_free(g->request);
@@ -147,8 +172,19 @@ void aim__sequence_release(aim_sequence *s, aim_kv_cache *kv)
 
 bool aim__sequence_wants_prompt_logits(const aim_sequence *s)
 {
-    const aim_request *r = s->group->request;
-    return r->prompt_logprobs >= 0 && s == s->group->sequences && s->group->scored < r->n_tokens;
+    const aim_group *g = s->group;
+    return s == g->sequences && g->scored < aim__request_wanted(g->request);
+}
+
+int aim__sequence_wanted(const aim_sequence *s, int rows)
+{
+    const aim_group *g = s->group;
+    if (!aim__sequence_wants_prompt_logits(s))
+        return 0;
+    int i = g->scored, all = aim__request_wanted(g->request);
+    while (i < all && aim__request_wanted_row(g->request, i) < s->computed + rows)
+        i++;
+    return i - g->scored;
 }
 
 aim_row_noise aim__sequence_noise(const aim_sequence *s, int position)
@@ -182,8 +218,11 @@ bool aim__sequence_outgrown(const aim_sequence *s, const aim_hf_config *model)
 int aim__sequence_match(aim_sequence *s, aim_kv_cache *kv, const aim_hf_config *model)
 {
     s->long_rope = aim_decoder_long_rope(model, s->n_tokens);
-    /* The row before a token gives its logits, so it must be computed. */
-    int last_row = aim__sequence_wants_prompt_logits(s) ? s->group->scored - 1 : s->n_tokens - 1;
+    /* A row whose logits are wanted must be computed. */
+    const aim_group *g = s->group;
+    int last_row = s->n_tokens - 1;
+    if (aim__sequence_wants_prompt_logits(s))
+        last_row = aim__request_wanted_row(g->request, g->scored);
     int most = shareable_tokens(s, last_row);
     s->n_blocks = aim_kv_match(kv, prefix_salt(s), s->tokens, most, s->table);
     s->registered = s->n_blocks;

@@ -61,17 +61,19 @@ struct aim_group {
     size_t token_room;      /* bytes of the longest token's text */
     aim_event_pool *events; /* of its tokens */
     int cached_tokens;
-    /* Prompt logprobs, if asked for: entries [1, scored) are filled. */
-    int scored;
+    int scored; /* of the prompt rows whose logits are wanted, those that were computed */
+    /* Prompt logprobs, if asked for. */
     float *prompt_logprob;
     int *prompt_rank;
     aim_token_logprob *prompt_top;
+    int score_width;
+    float *scores; /* [request->n_scores][score_width] */
 };
 
 /* Takes over the request, also on failure. token_room: bytes of the longest token's
- * text; read_noise: aim_decoder_has_read_noise. NULL when out of memory. */
+ * text. NULL when out of memory. */
 aim_group *aim__group_new(aim_request *r, const aim_tokenizer *t, size_t token_room,
-                          bool read_noise);
+                          const aim_decoder *d);
 /* What a group needs to run, taken only when it starts: many can wait. false
  * when out of memory. */
 bool aim__group_allocate(aim_group *g);
@@ -85,6 +87,12 @@ size_t aim__sequences_need(int n);
 int aim__request_prompt(const aim_request *r);
 /* Longest number of tokens a sequence of this request can reach. */
 int aim__request_max_tokens(const aim_request *r);
+/* Prompt rows whose logits are wanted, for prompt logprobs or for scores: how many, and
+ * the position of the i-th. Row i gives the logprob of token i + 1. */
+int aim__request_wanted(const aim_request *r);
+int aim__request_wanted_row(const aim_request *r, int i);
+/* Outputs told of each position that is to be scored. */
+int aim__request_score_width(const aim_request *r, int outputs);
 
 /* Give all blocks back. */
 void aim__sequence_release(aim_sequence *s, aim_kv_cache *kv);
@@ -108,5 +116,7 @@ void aim__sequence_register(aim_sequence *s, aim_kv_cache *kv);
  * and computes the rest. */
 void aim__sequence_fork(aim_sequence *s, const aim_sequence *leader, aim_kv_cache *kv);
 bool aim__sequence_wants_prompt_logits(const aim_sequence *s);
+/* How many of its next rows are prompt rows whose logits are wanted. */
+int aim__sequence_wanted(const aim_sequence *s, int rows);
 
 #endif

@@ -21,7 +21,7 @@ struct aim_stepper {
     const aim_decoder *decoder;
     const aim_compute *compute;
     aim_workspace *workspace;
-    int vocab;
+    int outputs; /* numbers in a row of logits */
     /* The batch: [max_batch_tokens] and [logit_room]. */
     int32_t *token, *position;
     const int32_t **blocks;
@@ -35,31 +35,32 @@ struct aim_stepper {
 };
 
 /* Rows with logits in one step: one a sequence, and prompt rows to score. */
-static int logit_room(const aim_engine_config *c, int vocab)
+static int logit_room(const aim_engine_config *c, int outputs)
 {
-    return c->max_sequences + aim__engine_score_rows(c, vocab);
+    return c->max_sequences + aim__engine_score_rows(c, outputs);
 }
 
-static size_t picks_room(const aim_engine_config *c, int vocab)
+static size_t picks_room(const aim_engine_config *c, int outputs)
 {
-    return (size_t)logit_room(c, vocab) + (size_t)c->max_sequences;
+    return (size_t)logit_room(c, outputs) + (size_t)c->max_sequences;
 }
 
-static size_t scratch_slice(int vocab)
+static size_t scratch_slice(int outputs)
 {
-    return (aim_sampler_scratch(vocab) + 63) / 64 * 64;
+    return (aim_sampler_scratch(outputs) + 63) / 64 * 64;
 }
 
 size_t aim__stepper_need(const aim_engine_config *c, const aim_hf_config *model,
                          const aim_backend *backend, const aim_chip *chip)
 {
     const aim_stepper *st;
-    int threads = aim__engine_threads(c), logits = logit_room(c, model->vocab);
+    int threads = aim__engine_threads(c), outputs = aim_hf_config_outputs(model);
+    int logits = logit_room(c, outputs);
     size_t a_row = sizeof *st->token + sizeof *st->position + sizeof *st->blocks +
                    sizeof *st->long_rope + sizeof *st->noise;
-    size_t own = scratch_slice(model->vocab) * (size_t)threads +
-                 (size_t)c->max_batch_tokens * a_row + (size_t)logits * sizeof *st->logit_rows +
-                 picks_room(c, model->vocab) * sizeof *st->picks;
+    size_t own = scratch_slice(outputs) * (size_t)threads + (size_t)c->max_batch_tokens * a_row +
+                 (size_t)logits * sizeof *st->logit_rows +
+                 picks_room(c, outputs) * sizeof *st->picks;
     return aim_add_saturating(
         aim_workspace_need(model, backend, chip, c->max_batch_tokens, logits, threads), own);
 }
@@ -67,15 +68,15 @@ size_t aim__stepper_need(const aim_engine_config *c, const aim_hf_config *model,
 static bool allocate(aim_stepper *st, const aim_engine_config *c, aim_error *err)
 {
     size_t rows = (size_t)c->max_batch_tokens;
-    st->scratch_slice = scratch_slice(st->vocab);
+    st->scratch_slice = scratch_slice(st->outputs);
     st->scratch_bytes = st->scratch_slice * (size_t)aim_pool_threads(st->compute->pool);
     st->token = aim_array(rows, sizeof *st->token);
     st->position = aim_array(rows, sizeof *st->position);
     st->blocks = aim_array(rows, sizeof *st->blocks);
     st->long_rope = aim_array(rows, sizeof *st->long_rope);
     st->noise = aim_array(rows, sizeof *st->noise);
-    st->logit_rows = aim_array((size_t)logit_room(c, st->vocab), sizeof *st->logit_rows);
-    st->picks = aim_array(picks_room(c, st->vocab), sizeof *st->picks);
+    st->logit_rows = aim_array((size_t)logit_room(c, st->outputs), sizeof *st->logit_rows);
+    st->picks = aim_array(picks_room(c, st->outputs), sizeof *st->picks);
     st->scratch = aim_big_alloc(st->scratch_bytes);
     if (st->token && st->position && st->blocks && st->long_rope && st->noise && st->logit_rows &&
         st->picks && st->scratch)
@@ -94,10 +95,10 @@ aim_stepper *aim__stepper_new(const aim_engine_config *config, const aim_decoder
     }
     st->decoder = decoder;
     st->compute = compute;
-    st->vocab = aim_decoder_config(decoder)->vocab;
+    st->outputs = aim_decoder_outputs(decoder);
     if (allocate(st, config, err))
         st->workspace = aim_workspace_new(decoder, config->max_batch_tokens,
-                                          logit_room(config, st->vocab), compute, err);
+                                          logit_room(config, st->outputs), compute, err);
     if (st->workspace)
         return st;
     aim__stepper_free(st);
@@ -124,7 +125,8 @@ void aim__stepper_free(aim_stepper *st)
 
 static void add_rows(aim_stepper *st, aim_batch *b, const aim_sequence *q)
 {
-    int first_logit = q->computed + q->step_rows - aim__step_logits(q);
+    const aim_group *g = q->group;
+    int wanted = g->scored, end = wanted + aim__sequence_wanted(q, q->step_rows);
     for (int i = 0; i < q->step_rows; i++) {
         int position = q->computed + i, row = b->n_rows++;
         st->token[row] = q->tokens[position];
@@ -132,8 +134,11 @@ static void add_rows(aim_stepper *st, aim_batch *b, const aim_sequence *q)
         st->blocks[row] = q->table;
         st->long_rope[row] = q->long_rope;
         st->noise[row] = aim__sequence_noise(q, position);
-        if (position >= first_logit)
+        bool scored = wanted < end && position == aim__request_wanted_row(g->request, wanted);
+        bool chooses = position == q->n_tokens - 1 && g->request->max_tokens > 0;
+        if (scored || chooses)
             st->logit_rows[b->n_logits++] = row;
+        wanted += scored;
     }
 }
 
@@ -160,21 +165,29 @@ static void add_pick(aim_stepper *st, aim_sequence *q, const float *logits)
     p->event = aim__token_event(q);
 }
 
-/* Prompt tokens whose logits this step brought. */
+static void copy_scores(aim_group *g, const float *logits)
+{
+    const aim_request *r = g->request;
+    float *scores = g->scores + (size_t)g->scored * (size_t)g->score_width;
+    for (int i = 0; i < g->score_width; i++)
+        scores[i] = logits[r->n_score_ids > 0 ? r->score_ids[i] : i];
+}
+
+/* The next n prompt rows whose logits were wanted have them. */
 static void add_scores(aim_stepper *st, aim_sequence *q, const float *logits, int n)
 {
     aim_group *g = q->group;
-    for (int i = 0; i < n && g->scored < g->request->n_tokens; i++, g->scored++)
-        st->picks[st->n_picks++] =
-            (pick){.q = q, .logits = logits + (size_t)i * (size_t)st->vocab, .score = g->scored};
+    for (int i = 0; i < n; i++, g->scored++, logits += st->outputs)
+        if (g->scores)
+            copy_scores(g, logits);
+        else
+            st->picks[st->n_picks++] = (pick){.q = q, .logits = logits, .score = g->scored + 1};
 }
 
 static void pick_candidates(aim_stepper *st, aim_scheduler *s, aim_sequence *leader,
                             const float *logits)
 {
     aim_group *g = leader->group;
-    if (g->request->max_tokens == 0)
-        return;
     aim__scheduler_fork(s, leader);
     for (int i = 0; i < g->request->n; i++) {
         aim_sequence *q = &g->sequences[i];
@@ -187,15 +200,14 @@ static void pick_candidates(aim_stepper *st, aim_scheduler *s, aim_sequence *lea
  * those of its logit rows. */
 static void advance(aim_stepper *st, aim_scheduler *s, aim_sequence *q, const float *logits)
 {
-    int n_logits = aim__step_logits(q);
-    if (aim__sequence_wants_prompt_logits(q))
-        add_scores(st, q, logits, n_logits);
+    int scores = aim__sequence_wanted(q, q->step_rows);
+    add_scores(st, q, logits, scores);
     q->computed += q->step_rows;
     q->step_rows = 0;
     aim__sequence_register(q, s->kv);
-    if (q->computed < q->n_tokens)
+    if (q->computed < q->n_tokens || q->group->request->max_tokens == 0)
         return;
-    const float *last = logits + (size_t)(n_logits - 1) * (size_t)st->vocab;
+    const float *last = logits + (size_t)scores * (size_t)st->outputs;
     if (q->group->prompt_done)
         add_pick(st, q, last);
     else
@@ -211,7 +223,7 @@ static void advance_all(aim_stepper *st, aim_scheduler *s, const float *logits)
             continue;
         int n_logits = aim__step_logits(q);
         advance(st, s, q, logits);
-        logits += (size_t)n_logits * (size_t)st->vocab;
+        logits += (size_t)n_logits * (size_t)st->outputs;
     }
 }
 
@@ -221,7 +233,7 @@ static void score_prompt(aim_stepper *st, const pick *p, void *scratch)
 {
     aim_group *g = p->q->group;
     int i = p->score, n_top = g->request->prompt_logprobs;
-    aim_logprobs(st->compute->kernels, p->logits, st->vocab, g->request->tokens[i], n_top,
+    aim_logprobs(st->compute->kernels, p->logits, st->outputs, g->request->tokens[i], n_top,
                  &g->prompt_logprob[i], &g->prompt_rank[i],
                  g->prompt_top + (size_t)i * (size_t)n_top, scratch);
 }
@@ -232,7 +244,7 @@ static void choose(aim_stepper *st, pick *p, void *scratch)
     const aim_hf_config *config = aim_decoder_config(st->decoder);
     aim_sample_input in = {.kernels = st->compute->kernels,
                            .logits = p->logits,
-                           .vocab = st->vocab,
+                           .vocab = st->outputs,
                            .params = &r->sampling,
                            .tokens = p->q->tokens,
                            .n_prompt = aim__request_prompt(r),
@@ -243,8 +255,10 @@ static void choose(aim_stepper *st, pick *p, void *scratch)
                            .scratch = scratch};
     p->token = aim_sample(&in);
     if (p->event && r->logprobs >= 0)
-        aim_logprobs(st->compute->kernels, p->logits, st->vocab, p->token, r->logprobs,
+        aim_logprobs(st->compute->kernels, p->logits, st->outputs, p->token, r->logprobs,
                      &p->event->logprob, &p->event->rank, p->event->top, scratch);
+    if (p->event && r->self_certainty)
+        p->event->certainty = aim_self_certainty(st->compute->kernels, p->logits, st->outputs);
 }
 
 static void pick_task(void *arg, int task, int worker)
@@ -268,6 +282,7 @@ static void announce_prompts(aim_scheduler *s, aim_event_list *events, aim_step_
             continue;
         g->prompt_done = true;
         times->prompt_tokens += (uint64_t)g->request->n_tokens;
+        times->scored_positions += (uint64_t)g->request->n_scores;
         aim__deliver_prompt(s, g, events);
     }
 }

@@ -16,6 +16,7 @@ typedef struct aim_event_list {
 typedef struct aim_step_times {
     uint64_t forward_ns, sample_ns;
     uint64_t prompt_tokens, generated_tokens;
+    uint64_t scored_positions;
     uint64_t rows, head_rows;
 } aim_step_times;
 

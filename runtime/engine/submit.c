@@ -53,6 +53,51 @@ static int check_segment(const aim_request *r, aim_error *err)
     return AIM_OK;
 }
 
+/* Scores of one request, as many as fit 64 MiB: what is told at once. */
+enum { MAX_SCORES = (64 << 20) / sizeof(float) };
+
+static int check_positions(const aim_request *r, aim_error *err)
+{
+    for (int i = 0; i < r->n_scores; i++) {
+        int least = i == 0 ? 0 : r->score_at[i - 1] + 1;
+        if (r->score_at[i] < least || r->score_at[i] >= r->n_tokens)
+            return aim_fail(err, AIM_EINVAL,
+                            "score position %d is %d, but must be at least %d and below %d", i,
+                            r->score_at[i], least, r->n_tokens);
+    }
+    return AIM_OK;
+}
+
+static int check_scores(const aim_request *r, int outputs, aim_error *err)
+{
+    if (r->n_scores < 0 || r->n_scores > r->n_tokens || (r->n_scores > 0) != (r->score_at != NULL))
+        return aim_fail(err, AIM_EINVAL, "%d score positions of %d tokens", r->n_scores,
+                        r->n_tokens);
+    if (r->n_scores > 0 && (r->max_tokens > 0 || r->prompt_logprobs >= 0))
+        return aim_fail(err, AIM_EINVAL, "scores come without tokens and prompt logprobs");
+    if (r->n_score_ids < 0 || r->n_score_ids > AIM_MAX_SCORE_IDS)
+        return aim_fail(err, AIM_EINVAL,
+                        "%d outputs to tell of each score, at most %d are possible", r->n_score_ids,
+                        AIM_MAX_SCORE_IDS);
+    for (int i = 0; i < r->n_score_ids; i++)
+        if (r->score_ids[i] < 0 || r->score_ids[i] >= outputs)
+            return aim_fail(err, AIM_EINVAL, "output %d to tell of each score, the model has %d",
+                            r->score_ids[i], outputs);
+    if (r->n_scores > MAX_SCORES / aim__request_score_width(r, outputs))
+        return aim_fail(err, AIM_EINVAL, "%d positions of %d outputs are too many", r->n_scores,
+                        aim__request_score_width(r, outputs));
+    return check_positions(r, err);
+}
+
+static int check_head(const aim_engine *e, const aim_request *r, aim_error *err)
+{
+    bool language = aim_decoder_config(e->decoder)->head == AIM_HEAD_LANGUAGE;
+    if (!language && (r->max_tokens > 0 || r->prompt_logprobs >= 0))
+        return aim_fail(err, AIM_EUNSUPPORTED,
+                        "the model gives rewards: it has no tokens to choose from");
+    return check_scores(r, aim_decoder_outputs(e->decoder), err);
+}
+
 static int check_request(const aim_engine *e, const aim_request *r, aim_error *err)
 {
     const aim_engine_config *c = &e->config;
@@ -62,6 +107,8 @@ static int check_request(const aim_engine *e, const aim_request *r, aim_error *e
         return aim_fail(err, AIM_EINVAL, "%d candidates, but at most %d sequences run at once",
                         r->n, c->max_sequences);
     int code = check_segment(r, err);
+    if (code == AIM_OK)
+        code = check_head(e, r, err);
     if (code != AIM_OK)
         return code;
     int prompt = aim__request_prompt(r);
@@ -102,14 +149,14 @@ static aim_group *make_groups(aim_engine *e, aim_request **requests, int n, aim_
 {
     aim_submission *submission = aim_malloc(sizeof *submission);
     aim_group *head = NULL, **tail = &head;
-    bool ok = submission, read_noise = aim_decoder_has_read_noise(e->decoder);
+    bool ok = submission;
     if (ok)
         *submission =
             (aim_submission){.queued = !all_urgent(requests, n), .waiting = n, .alive = n};
     for (int i = 0; i < n; i++) {
         aim_group *g = NULL;
         if (ok)
-            g = aim__group_new(requests[i], e->tokenizer, e->token_room, read_noise);
+            g = aim__group_new(requests[i], e->tokenizer, e->token_room, e->decoder);
         else
             aim_request_free(requests[i]);
         ok = g;
