@@ -18,7 +18,7 @@ struct self_test {
     uv_mutex_t lock; /* guards the rest */
     uv_cond_t changed;
     bool finished;
-    int n_tokens;
+    int results; /* tokens or scores */
     aim_error error;
 };
 
@@ -50,7 +50,7 @@ static void take_test_events(struct self_test *t, aim_event *events)
     uv_mutex_lock(&t->lock);
     for (aim_event *e = events, *next; e; e = next) {
         next = e->next;
-        t->n_tokens += e->kind == AIM_EVENT_TOKEN;
+        t->results += e->kind == AIM_EVENT_TOKEN || e->n_scores > 0;
         if (e->kind != AIM_EVENT_PROMPT && e->finish != AIM_FINISH_NONE) {
             t->finished = true;
             if (e->error)
@@ -72,7 +72,7 @@ static void on_engine_events(void *arg, aim_event *events)
         aimd_event_sink(t->daemon, events);
 }
 
-static aim_request *test_request(void)
+static aim_request *test_request(enum aim_head_kind head)
 {
     aim_request *r = aim_request_new();
     if (!r)
@@ -80,19 +80,21 @@ static aim_request *test_request(void)
     r->tokens = aim_calloc(1, sizeof *r->tokens); /* id 0 exists in every vocabulary */
     r->n_tokens = 1;
     r->n = 1;
-    r->max_tokens = 1;
+    r->max_tokens = head == AIM_HEAD_LANGUAGE;
     r->sampling.temperature = 0;
-    if (r->tokens)
+    r->n_scores = head != AIM_HEAD_LANGUAGE;
+    r->score_at = r->n_scores ? aim_calloc(1, sizeof *r->score_at) : NULL;
+    if (r->tokens && (r->score_at || r->n_scores == 0))
         return r;
     aim_request_free(r);
     return NULL;
 }
 
-/* Does the engine make a token? Waits for as long as it takes: the service
+/* Does the engine make a token, or a score? Waits for as long as it takes: the service
  * manager's start timeout is the judge of too long. */
 static int self_test(aim_model *m, struct self_test *t, aim_error *err)
 {
-    aim_request *r = test_request();
+    aim_request *r = test_request(m->config.head);
     if (!r)
         return aim_fail_nomem(err, "self-test");
     int rc = aim_engine_submit(m->engine, &r, 1, err);
@@ -104,8 +106,9 @@ static int self_test(aim_model *m, struct self_test *t, aim_error *err)
     uv_mutex_unlock(&t->lock);
     if (t->error.code)
         return aim_fail(err, t->error.code, "self-test: %s", t->error.text);
-    if (t->n_tokens != 1)
-        return aim_fail(err, AIM_EINTERNAL, "self-test: %d tokens instead of one", t->n_tokens);
+    if (t->results != 1)
+        return aim_fail(err, AIM_EINTERNAL, "self-test: %d tokens or scores instead of one",
+                        t->results);
     return 0;
 }
 
@@ -159,6 +162,11 @@ static int load_layout(aimd_model *m, aim_error *err)
     m->reward =
         aim_reward_load(m->options.dir, &loaded->config, loaded->tokenizer, loaded->chat, err);
     return m->reward ? 0 : (int)err->code;
+}
+
+static const char *layout_name(const aimd_model *m)
+{
+    return m->reward ? aim_reward_layout_name(aim_reward_layout_of(m->reward)) : NULL;
 }
 
 /* ---- opening ------------------------------------------------------------- */
@@ -243,7 +251,8 @@ int aimd_model_open(aimd_model *m, const atomic_bool *cancelled, aim_error *err)
     aimd_log_plan(m);
     if (open_and_test(m, cancelled, &cause))
         return fail_named(err, m->id, &cause);
-    aimd_fingerprint(&m->options, m->model->compute.kernels->name, m->chip, m->fingerprint);
+    aimd_fingerprint(&m->options, m->model->compute.kernels->name, m->chip, layout_name(m),
+                     m->fingerprint);
     m->load_seconds = (double)(aim_now_ns() - start) / 1e9;
     atomic_store(&m->progress, 1);
     aimd_log_loaded(m);
