@@ -38,12 +38,14 @@ static int show_model(const json_t *model, const char *lead, aim_error *err)
 {
     static const char what[] = "a model of the server";
     const json_t *meta = json_object_get(model, "meta");
-    const char *id, *backend = "loading", *profile = NULL;
+    const char *id, *backend = "loading", *profile = NULL, *role = "generator";
     if (aim_json_string(model, "id", true, what, &id, err) ||
         aim_json_string(meta, "backend", false, what, &backend, err) ||
-        aim_json_string(meta, "profile", false, what, &profile, err))
+        aim_json_string(meta, "profile", false, what, &profile, err) ||
+        aim_json_string(meta, "role", false, what, &role, err))
         return ACTL_UNREACHABLE;
-    actl_say("%-7s %s (%s%s%s)", lead, id, backend, profile ? ", " : "", profile ? profile : "");
+    actl_say("%-7s %s (%s%s%s%s)", lead, id, backend, profile ? ", " : "", profile ? profile : "",
+             strcmp(role, "reward") == 0 ? ", reward model" : "");
     return ACTL_OK;
 }
 

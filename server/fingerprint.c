@@ -106,6 +106,30 @@ static bool kernels_matter(const char *backend)
     return !exact[i];
 }
 
+/* Defaults of searches that are not the usual ones: answers to requests that leave them
+ * out depend on them. */
+static uint64_t hash_search(uint64_t h, const aimd_search_defaults *s)
+{
+    const struct {
+        const char *name, *value, *usual;
+    } texts[] = {
+        {"select", s->select, "auto"},
+        {"reward_model", s->reward_model, NULL},
+        {"reward_aggregation", s->reward_aggregation, "last"},
+        {"search", s->search, "best_of_n"},
+        {"step_separator", s->step_separator, NULL},
+        {"answer_pattern", s->answer_pattern, NULL},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (texts[i].value && (!texts[i].usual || strcmp(texts[i].value, texts[i].usual) != 0))
+            h = hash_text(hash_text(h, texts[i].name), texts[i].value);
+    if (s->best_of > 1)
+        h = hash_bytes(hash_text(h, "best_of"), &s->best_of, sizeof s->best_of);
+    if (s->beam_width > 0 && s->beam_width != 4)
+        h = hash_bytes(hash_text(h, "beam_width"), &s->beam_width, sizeof s->beam_width);
+    return h;
+}
+
 /* Those that answers depend on, of a model that is not told to be as its folder says. */
 static uint64_t hash_options(uint64_t h, const aimd_model_options *m)
 {
@@ -113,14 +137,16 @@ static uint64_t hash_options(uint64_t h, const aimd_model_options *m)
         h = hash_text(hash_text(h, "random_weights"), m->random_weights);
     if (strcmp(m->chat_template, "auto") != 0)
         h = hash_text(hash_text(h, "chat_template"), m->chat_template);
-    return h;
+    return hash_search(h, &m->search);
 }
 
 void aimd_fingerprint(const aimd_model_options *m, const char *kernels, const aim_chip *chip,
-                      char out[AIMD_FINGERPRINT_SIZE])
+                      const char *layout, char out[AIMD_FINGERPRINT_SIZE])
 {
     uint64_t h = hash_text(HASH_START, PACKAGE_VERSION);
     h = hash_options(hash_chip(hash_text(h, m->backend), chip), m);
+    if (layout)
+        h = hash_text(hash_text(h, "layout"), layout);
     if (kernels_matter(m->backend))
         h = hash_text(h, kernels);
     h = hash_files(h, m->dir, is_model_file);

@@ -10,11 +10,12 @@
 enum { AIMD_FINGERPRINT_SIZE = 32 };
 
 /* "fp_" and 16 hexadecimal digits: a hash of this build, of the model's backend, random
- * weights and chat template, the kernels where they decide the last bits, the files of
- * the model's folder, and what makes the chip, NULL if there is none. Reads at most 1 MiB
- * of each file, spread over it. */
+ * weights, chat template and defaults of searches, the kernels where they decide the last
+ * bits, the files of the model's folder, what makes the chip, NULL if there is none, and
+ * the layout of a reward model, NULL for a generator. Reads at most 1 MiB of each file,
+ * spread over it. */
 void aimd_fingerprint(const aimd_model_options *m, const char *kernels, const aim_chip *chip,
-                      char out[AIMD_FINGERPRINT_SIZE]);
+                      const char *layout, char out[AIMD_FINGERPRINT_SIZE]);
 
 /* 16 hexadecimal digits that tell apart what chips are programmed from: the weights in
  * the model's folder, sampled likewise, and its configuration; or its random weights. */

@@ -40,6 +40,40 @@ static void write_chip(aim_buf *out, const aimd_model *m)
                        c->profile.conductance_bits);
 }
 
+/* How a request to a generator is searched for if it does not say. */
+static void write_defaults(aim_buf *out, const aimd_search_defaults *s)
+{
+    const struct {
+        const char *name, *value;
+    } texts[] = {
+        {"select", s->select},
+        {"reward_model", s->reward_model},
+        {"reward_aggregation", s->reward_aggregation},
+        {"search", s->search},
+        {"step_separator", s->step_separator},
+        {"answer_pattern", s->answer_pattern},
+    };
+    aim_buf_printf(out, ",\"defaults\":{\"best_of\":%d,\"beam_width\":%d", s->best_of,
+                   s->beam_width);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        aim_buf_printf(out, ",\"%s\":", texts[i].name);
+        aimd_json_cstring(out, texts[i].value);
+    }
+    aim_buf_puts(out, "}");
+}
+
+static void write_role(aim_buf *out, const aimd_model *m)
+{
+    aim_buf_printf(out, ",\"role\":\"%s\"", m->options.role);
+    if (m->reward) {
+        aim_buf_printf(out, ",\"reward_layout\":\"%s\",\"step_separator\":",
+                       aim_reward_layout_name(aim_reward_layout_of(m->reward)));
+        aimd_json_cstring(out, aim_reward_separator(m->reward));
+    } else {
+        write_defaults(out, &m->options.search);
+    }
+}
+
 /* What llama-server and vLLM say beyond OpenAI's four fields. */
 static void write_loaded(aim_buf *out, const aimd_model *m)
 {
@@ -55,6 +89,7 @@ static void write_loaded(aim_buf *out, const aimd_model *m)
     aimd_json_cstring(out, loaded->chat ? aim_chat_template_name(loaded->chat) : NULL);
     if (m->chip)
         write_chip(out, m);
+    write_role(out, m);
     aim_buf_puts(out, "}");
 }
 
@@ -81,18 +116,27 @@ static void write_model(aim_buf *out, const aimd_model *m)
     aim_buf_puts(out, "}");
 }
 
+/* The ready ones of a role; *separator is what stands in front of the next. */
+static void write_role_models(aim_buf *out, const aimd_daemon *d, bool reward,
+                              const char **separator)
+{
+    for (const aimd_model *m = aimd_models_first(&d->models); m; m = aimd_models_next(m)) {
+        if (!aimd_model_is_ready(m) || aimd_is_reward(&m->options) != reward)
+            continue;
+        aim_buf_puts(out, *separator);
+        write_model(out, m);
+        *separator = ",";
+    }
+}
+
+/* Generators first: clients take the first model for the one to talk to. */
 void aimd_get_models(aimd_daemon *d, aimd_exchange *x)
 {
     aim_buf out = AIM_BUF_INIT;
-    aim_buf_puts(&out, "{\"object\":\"list\",\"data\":[");
     const char *separator = "";
-    for (const aimd_model *m = aimd_models_first(&d->models); m; m = aimd_models_next(m)) {
-        if (!aimd_model_is_ready(m))
-            continue;
-        aim_buf_puts(&out, separator);
-        write_model(&out, m);
-        separator = ",";
-    }
+    aim_buf_puts(&out, "{\"object\":\"list\",\"data\":[");
+    write_role_models(&out, d, false, &separator);
+    write_role_models(&out, d, true, &separator);
     aim_buf_puts(&out, "]}");
     send_json(x, &out);
 }

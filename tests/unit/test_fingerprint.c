@@ -182,7 +182,7 @@ static void print_of(const char *backend, const char *kernels, const aim_chip *c
 {
     aimd_model_options m = {
         .dir = dir, .backend = (char *)backend, .chat_template = (char *)"auto"};
-    aimd_fingerprint(&m, kernels, chip, out);
+    aimd_fingerprint(&m, kernels, chip, NULL, out);
 }
 
 /* Do the two differ? */
@@ -216,20 +216,41 @@ END_TEST
 
 START_TEST(options_of_the_model_count)
 {
-    char prints[4][AIMD_FINGERPRINT_SIZE];
+    enum { N = 9 };
+    char prints[N][AIMD_FINGERPRINT_SIZE];
     const struct {
-        const char *chat_template, *random_weights;
-    } options[] = {
-        {"auto", NULL}, {"plain", NULL}, {"auto", "phi-3-mini"}, {"auto", "llama-3.2-1b"}};
-    for (int i = 0; i < COUNT(options); i++) {
+        const char *chat_template, *random_weights, *layout;
+        aimd_search_defaults search;
+    } options[N] = {
+        {"auto", NULL, NULL, {0}},
+        {"plain", NULL, NULL, {0}},
+        {"auto", "phi-3-mini", NULL, {0}},
+        {"auto", "llama-3.2-1b", NULL, {0}},
+        {"auto", NULL, "rlhflow", {0}},
+        {"auto", NULL, "qwen", {0}},
+        {"auto", NULL, NULL, {.best_of = 16}},
+        {"auto", NULL, NULL, {.select = (char *)"majority"}},
+        {"auto", NULL, NULL, {.reward_model = (char *)"majority"}},
+    };
+    for (int i = 0; i < N; i++) {
         aimd_model_options m = {.dir = dir,
                                 .backend = (char *)"int8",
                                 .chat_template = (char *)options[i].chat_template,
-                                .random_weights = (char *)options[i].random_weights};
-        aimd_fingerprint(&m, "", NULL, prints[i]);
+                                .random_weights = (char *)options[i].random_weights,
+                                .search = options[i].search};
+        aimd_fingerprint(&m, "", NULL, options[i].layout, prints[i]);
         for (int j = 0; j < i; j++)
             ck_assert_str_ne(prints[i], prints[j]);
     }
+    aimd_model_options usual = {
+        .dir = dir,
+        .backend = (char *)"int8",
+        .chat_template = (char *)"auto",
+        .search = {.best_of = 1, .beam_width = 4, .select = (char *)"auto"},
+    };
+    char print[AIMD_FINGERPRINT_SIZE];
+    aimd_fingerprint(&usual, "", NULL, NULL, print);
+    ck_assert_str_eq(print, prints[0]);
 }
 END_TEST
 
