@@ -90,7 +90,7 @@ static int build(aim_reward *r, const char *name, const char *json, size_t len, 
     aim__reward_settings_free(&s);
     if (!code)
         code = check_model(r, err);
-    if (!code)
+    if (!code && r->layout->prepare)
         code = r->layout->prepare(r, err);
     return code ? code : try_out(r, err);
 }
@@ -180,6 +180,8 @@ void aim_reward_free(aim_reward *r)
     for (int i = 0; i < AIM__N_REWARD_KEYS; i++)
         aim_free(r->text[i]);
     aim_ids_free(&r->opening);
+    aim_ids_free(&r->tagged);
+    aim_buf_free(&r->tail);
     aim_free(r);
 }
 

@@ -61,6 +61,19 @@ struct aim__draft {
     aim_ids tokens, score_at;
 };
 
+/* Does the layout suit tokenizer and template? Finds the ids that it needs. */
+typedef int aim__prepare_fn(aim_reward *r, aim_error *err);
+/* What stands in front of anything of the answer. */
+typedef int aim__head_fn(const aim_reward *r, struct aim__text question, aim_prompt *out,
+                         aim_error *err);
+/* The whole. The dialogue has a step if the layout has steps. */
+typedef int aim__lay_out_fn(const aim_reward *r, const struct aim__dialogue *d,
+                            struct aim__draft *out, aim_error *err);
+/* Does the model's output at position i have a score? */
+typedef bool aim__is_scored_fn(const aim_reward *r, const int32_t *tokens, int n, int i);
+/* The score from the outputs of one position. */
+typedef float aim__score_fn(const float *outputs, int width);
+
 struct aim__layout {
     const char *name; /* as in reward.json */
     bool has_steps;
@@ -70,23 +83,16 @@ struct aim__layout {
         int least, most;
     } outputs;        /* of a head that is none of language */
     bool adds_bos;    /* BOS comes in front as the tokenizer has it, if the text has none */
-    bool head_apart;  /* the head is encoded on its own: all of its tokens are fixed */
+    bool head_apart;  /* the head is encoded on its own, and ends like a step */
     bool tag_in_text; /* the tag is a word of the text, with the separator behind it; else it
                          takes the separator's place */
     unsigned keys;    /* of reward.json, 1 << enum aim__reward_key: others are errors */
     const char *text[AIM__N_REWARD_KEYS]; /* where reward.json is silent */
-    /* Does the layout suit tokenizer and template? Finds the ids that it needs. */
-    int (*prepare)(aim_reward *r, aim_error *err);
-    /* What stands in front of anything of the answer. */
-    int (*head)(const aim_reward *r, struct aim__text question, aim_prompt *out, aim_error *err);
-    /* The whole; `head` is what the function above made of the question and may be
-     * written on. d has a step if the layout has steps. */
-    int (*lay_out)(const aim_reward *r, aim_prompt *head, const struct aim__dialogue *d,
-                   struct aim__draft *out, aim_error *err);
-    /* Does the model's output at position i have a score? */
-    bool (*is_scored)(const aim_reward *r, const int32_t *tokens, int n, int i);
-    /* The score from the outputs of one position. */
-    float (*score)(const float *outputs, int width);
+    aim__prepare_fn *prepare;             /* NULL: nothing to do */
+    aim__head_fn *head;
+    aim__lay_out_fn *lay_out;
+    aim__is_scored_fn *is_scored;
+    aim__score_fn *score;
 };
 
 extern const struct aim__layout aim__layouts[];
@@ -102,8 +108,9 @@ struct aim_reward {
     char *text[AIM__N_REWARD_KEYS]; /* settings with the defaults of the layout; may be NULL */
     int32_t labels[2];              /* tokens of the positive and of the negative label */
     aim_ids opening;                /* what stands in front of each label (reward_turns.c) */
-    int32_t tag;                    /* the token behind each step (reward_tags.c, reward_lines.c) */
-    size_t n_tag;                   /* tokens of the tag's text, of which that is the last */
+    int32_t tag;                    /* the token that ends each step (reward_tags.c, _lines.c) */
+    aim_ids tagged;                 /* "x" with its tag (reward_tags.c) */
+    aim_buf tail;                   /* text behind the last tag */
 };
 
 /* The layout of a model without reward.json, or whose reward.json names none, by the kind
@@ -151,23 +158,26 @@ size_t aim__common_prefix(const aim_ids *a, const aim_ids *b);
 /* Fill in the positions of scores by the layout's is_scored. */
 int aim__find_scored(const aim_reward *r, struct aim__draft *d, aim_error *err);
 
+/* The id of the last token of a text on its own. */
+int aim__encode_last(const aim_reward *r, const char *text, int32_t *id, aim_error *err);
+int aim__fail_same_labels(aim_error *err);
+
+/* ---- a chat of question and answer (reward_chat.c) ------------------------------------- */
+
+int aim__render_chat(const aim_reward *r, struct aim__text question, struct aim__text answer,
+                     aim_prompt *out, aim_error *err);
+/* What stands in front of the answer, and what behind it. */
+int aim__chat_head(const aim_reward *r, struct aim__text question, aim_prompt *out, aim_error *err);
+int aim__chat_tail(const aim_reward *r, aim_buf *out, aim_error *err);
+
 /* ---- the functions of the rows ----------------------------------------------------------- */
 
-/* reward_turns.c */
-int aim__turns_prepare(aim_reward *r, aim_error *err);
-int aim__turns_head(const aim_reward *r, struct aim__text question, aim_prompt *out,
-                    aim_error *err);
-int aim__turns_lay_out(const aim_reward *r, aim_prompt *head, const struct aim__dialogue *d,
-                       struct aim__draft *out, aim_error *err);
-/* The whole answer as one step. */
-int aim__turn_lay_out(const aim_reward *r, aim_prompt *head, const struct aim__dialogue *d,
-                      struct aim__draft *out, aim_error *err);
-bool aim__turns_is_scored(const aim_reward *r, const int32_t *tokens, int n, int i);
-
-/* reward_scores.c */
-float aim__score_labels(const float *outputs, int width);
-float aim__score_second(const float *outputs, int width);
-float aim__score_sigmoid(const float *outputs, int width);
-float aim__score_class(const float *outputs, int width);
+aim__prepare_fn aim__turns_prepare, aim__tagged_text_prepare, aim__tagged_chat_prepare,
+    aim__lines_prepare, aim__verified_prepare;
+aim__head_fn aim__turns_head, aim__tagged_text_head, aim__lines_head, aim__verified_head;
+aim__lay_out_fn aim__turns_lay_out, aim__turn_lay_out, aim__tags_lay_out, aim__lines_lay_out,
+    aim__classified_lay_out, aim__verified_lay_out;
+aim__is_scored_fn aim__turns_is_scored, aim__tags_is_scored, aim__last_is_scored;
+aim__score_fn aim__score_labels, aim__score_second, aim__score_sigmoid, aim__score_class;
 
 #endif

@@ -54,18 +54,6 @@ static int encode_question(const aim_reward *r, struct aim__text question, aim_i
     return code;
 }
 
-/* Steps, or for an outcome the answer as it is. */
-static int encode_answer(const aim_reward *r, const struct aim__dialogue *d, struct aim__draft *out,
-                         aim_error *err)
-{
-    aim_prompt head = {0};
-    int code = r->layout->head(r, d->question, &head, err);
-    if (!code)
-        code = r->layout->lay_out(r, &head, d, out, err);
-    aim_prompt_free(&head);
-    return code;
-}
-
 static int lay_out(const aim_reward *r, struct aim__dialogue *d, struct aim__draft *out,
                    size_t *n_question, aim_error *err)
 {
@@ -81,7 +69,7 @@ static int lay_out(const aim_reward *r, struct aim__dialogue *d, struct aim__dra
         return code;
     }
     if (!code)
-        code = encode_answer(r, d, out, err);
+        code = r->layout->lay_out(r, d, out, err);
     *n_question = aim__common_prefix(&question, &out->tokens);
     aim_ids_free(&question);
     return code;

@@ -14,6 +14,8 @@ void aim__put(aim_prompt *p, const char *text)
 void aim__put_plain(aim_prompt *p, struct aim__text x)
 {
     size_t start = p->text.len;
+    if (x.len == 0)
+        return;
     if (!aim_grow(&p->plain, &p->room_plain, p->n_plain + 1, sizeof *p->plain)) {
         p->text.failed = true;
         return;
@@ -28,7 +30,10 @@ void aim__cut_prompt(aim_prompt *p, size_t len)
         p->n_plain--;
     if (p->n_plain > 0 && p->plain[p->n_plain - 1].end > len)
         p->plain[p->n_plain - 1].end = len;
-    p->text.len = len;
+    if (p->text.data && !p->text.failed) {
+        p->text.len = len;
+        p->text.data[len] = '\0';
+    }
 }
 
 size_t aim__system_message(const aim_reward *r, aim_message *out)
@@ -82,10 +87,33 @@ size_t aim__common_prefix(const aim_ids *a, const aim_ids *b)
 int aim__find_scored(const aim_reward *r, struct aim__draft *d, aim_error *err)
 {
     int n = (int)d->tokens.n;
-    for (int i = 0; i < n; i++)
-        if (r->layout->is_scored(r, d->tokens.v, n, i) && !aim_ids_push(&d->score_at, i))
+    bool in_head = r->layout->head_apart;
+    for (int i = 0; i < n; i++) {
+        bool scored = r->layout->is_scored(r, d->tokens.v, n, i);
+        if (scored && !in_head && !aim_ids_push(&d->score_at, i))
             return aim_fail_nomem(err, "positions of scores");
+        in_head &= !scored;
+    }
     return AIM_OK;
+}
+
+int aim__encode_last(const aim_reward *r, const char *text, int32_t *id, aim_error *err)
+{
+    aim_ids ids = {0};
+    int code = aim_tokenizer_encode(r->tokenizer, text, strlen(text), AIM_PARSE_SPECIAL, NULL, 0,
+                                    &ids, err);
+    if (!code && ids.n == 0)
+        code = aim_fail(err, AIM_EUNSUPPORTED, "\"%.64s\" has no tokens", text);
+    if (!code)
+        *id = ids.v[ids.n - 1];
+    aim_ids_free(&ids);
+    return code;
+}
+
+int aim__fail_same_labels(aim_error *err)
+{
+    return aim_fail_param(err, AIM_EFORMAT, "labels",
+                          AIM__REWARD_JSON ": both labels begin with the same token");
 }
 
 /* ---- what stays ------------------------------------------------------------------- */
@@ -119,14 +147,10 @@ int aim__encode_fixed(const aim_reward *r, aim_prompt *head, aim_ids *out, aim_e
     int code = aim__encode_prompt(r, head, true, out, err);
     if (code || r->layout->head_apart)
         return code;
-    out->n = count_to_special(r->tokenizer, out);
     aim__cut_prompt(head, last_word(&head->text));
     code = aim__encode_prompt(r, head, true, &words, err);
-    if (!code && words.n > out->n) {
-        aim_ids swap = *out;
-        *out = words;
-        words = swap;
-    }
+    size_t special = count_to_special(r->tokenizer, out), same = aim__common_prefix(out, &words);
+    out->n = special > same ? special : same;
     aim_ids_free(&words);
     return code;
 }

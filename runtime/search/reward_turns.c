@@ -96,20 +96,18 @@ static int lay_out(const aim_reward *r, const struct turns *t, struct aim__draft
     return code;
 }
 
-int aim__turns_lay_out(const aim_reward *r, aim_prompt *head, const struct aim__dialogue *d,
-                       struct aim__draft *out, aim_error *err)
+int aim__turns_lay_out(const aim_reward *r, const struct aim__dialogue *d, struct aim__draft *out,
+                       aim_error *err)
 {
     const struct turns t = {d->question, d->steps, d->n_steps, r->text[AIM__REWARD_POSITIVE]};
-    (void)head;
     return lay_out(r, &t, out, err);
 }
 
-int aim__turn_lay_out(const aim_reward *r, aim_prompt *head, const struct aim__dialogue *d,
-                      struct aim__draft *out, aim_error *err)
+int aim__turn_lay_out(const aim_reward *r, const struct aim__dialogue *d, struct aim__draft *out,
+                      aim_error *err)
 {
     const struct aim__text whole = aim__strip(d->answer);
     const struct turns t = {d->question, &whole, 1, r->text[AIM__REWARD_POSITIVE]};
-    (void)head;
     return lay_out(r, &t, out, err);
 }
 
