@@ -72,7 +72,8 @@ static void on_engine_events(void *arg, aim_event *events)
         aimd_event_sink(t->daemon, events);
 }
 
-static aim_request *test_request(enum aim_head_kind head)
+/* One token of the likeliest, or of a reward model the outputs that it judges by. */
+static aim_request *test_request(const aim_reward *reward)
 {
     aim_request *r = aim_request_new();
     if (!r)
@@ -80,11 +81,14 @@ static aim_request *test_request(enum aim_head_kind head)
     r->tokens = aim_calloc(1, sizeof *r->tokens); /* id 0 exists in every vocabulary */
     r->n_tokens = 1;
     r->n = 1;
-    r->max_tokens = head == AIM_HEAD_LANGUAGE;
+    r->max_tokens = reward ? 0 : 1;
     r->sampling.temperature = 0;
-    r->n_scores = head != AIM_HEAD_LANGUAGE;
-    r->score_at = r->n_scores ? aim_calloc(1, sizeof *r->score_at) : NULL;
-    if (r->tokens && (r->score_at || r->n_scores == 0))
+    if (reward) {
+        r->n_scores = 1;
+        r->score_at = aim_calloc(1, sizeof *r->score_at);
+        r->n_score_ids = aim_reward_output_ids(reward, r->score_ids);
+    }
+    if (r->tokens && (!reward || r->score_at))
         return r;
     aim_request_free(r);
     return NULL;
@@ -92,12 +96,13 @@ static aim_request *test_request(enum aim_head_kind head)
 
 /* Does the engine make a token, or a score? Waits for as long as it takes: the service
  * manager's start timeout is the judge of too long. */
-static int self_test(aim_model *m, struct self_test *t, aim_error *err)
+static int self_test(const aimd_model *m, aim_error *err)
 {
-    aim_request *r = test_request(m->config.head);
+    struct self_test *t = m->testing;
+    aim_request *r = test_request(m->reward);
     if (!r)
         return aim_fail_nomem(err, "self-test");
-    int rc = aim_engine_submit(m->engine, &r, 1, err);
+    int rc = aim_engine_submit(m->model->engine, &r, 1, err);
     if (rc)
         return rc;
     uv_mutex_lock(&t->lock);
@@ -241,7 +246,7 @@ static int open_and_test(aimd_model *m, const atomic_bool *cancelled, aim_error 
         return aim_fail_nomem(err, "self-test");
     m->model = aim_model_open(&o, on_engine_events, m->testing, on_progress, &watch, err);
     int rc = m->model ? load_layout(m, err) : (int)err->code;
-    return rc ? rc : self_test(m->model, m->testing, err);
+    return rc ? rc : self_test(m, err);
 }
 
 int aimd_model_open(aimd_model *m, const atomic_bool *cancelled, aim_error *err)

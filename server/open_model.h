@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* open_model.h - from the options of a model to an engine that has proved to work.
- * A model counts as loaded once it has generated one token. Any thread but the
- * loop's: these read files, and more. */
+ * A model counts as loaded once it has generated one token, or scored one if it is a
+ * reward model. Any thread but the loop's: these read files, and more. */
 #ifndef AIMD_OPEN_MODEL_H
 #define AIMD_OPEN_MODEL_H
 
