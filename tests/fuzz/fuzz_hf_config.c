@@ -29,6 +29,9 @@ static void check_ranges(const aim_hf_config *c)
     FUZZ_EXPECT(c->rope.attention_factor > 0 && c->sliding_window >= 0);
     for (int i = 0; i < AIM_MAX_LAYERS; i++)
         FUZZ_EXPECT(c->window_layer[i] <= (i < c->layers && c->sliding_window > 0));
+    FUZZ_EXPECT(c->head_outputs >= 0 && c->head_outputs <= AIM_MAX_HEAD_OUTPUTS);
+    FUZZ_EXPECT((c->head == AIM_HEAD_LANGUAGE) == (c->head_outputs == 0));
+    FUZZ_EXPECT(!c->value_head || c->head == AIM_HEAD_LINEAR);
     FUZZ_EXPECT(c->bos >= -1 && c->bos < c->vocab);
     FUZZ_EXPECT(c->n_eos >= 0 && c->n_eos <= AIM_MAX_EOS);
     for (int i = 0; i < c->n_eos; i++)

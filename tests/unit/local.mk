@@ -182,6 +182,12 @@ tests_unit_test_analog_model_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test_families
 tests_unit_test_families_SOURCES = tests/unit/test_families.c tests/unit/decoder_rig.h
 tests_unit_test_families_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test_score_head tests/unit/test_head_config
+tests_unit_test_head_config_SOURCES = tests/unit/test_head_config.c
+tests_unit_test_head_config_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
+tests_unit_test_score_head_SOURCES = tests/unit/test_score_head.c tests/unit/chip_rig.h \
+	tests/unit/decoder_rig.h
+tests_unit_test_score_head_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 EXTRA_DIST += tests/data/models tests/reference/make_model_fixtures.py \
 	tests/reference/make_reward_fixtures.py
 

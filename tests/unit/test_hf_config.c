@@ -225,9 +225,16 @@ START_TEST(config_architectures)
     } cases[] = {
         {"[\"GPT2LMHeadModel\"]", AIM_EUNSUPPORTED,
          "\"GPT2LMHeadModel\" is not supported; supported: LlamaForCausalLM, MistralForCausalLM, "
-         "Phi3ForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM"},
+         "Phi3ForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM, these as "
+         "ForSequenceClassification, Qwen2ForProcessRewardModel, Qwen2ForRewardModel, "
+         "Qwen2ForPrmModel"},
         {"[\"AnalogWrapperLlamaForCausalLM\"]", AIM_OK, ""},
         {"[\"AnalogWrapper\"]", AIM_EUNSUPPORTED, "is not supported"},
+        {"[\"Llama\"]", AIM_EUNSUPPORTED, "is not supported"},
+        {"[\"LlamaForTokenClassification\"]", AIM_EUNSUPPORTED, "is not supported"},
+        {"[\"LlamaForRewardModel\"]", AIM_EUNSUPPORTED, "is not supported"},
+        {"[\"Qwen3ForProcessRewardModel\"]", AIM_EUNSUPPORTED, "is not supported"},
+        {"[\"Qwen2VLForSequenceClassification\"]", AIM_EUNSUPPORTED, "is not supported"},
         {"[\"llamaForCausalLM\"]", AIM_EUNSUPPORTED, "is not supported"},
         {"[]", AIM_EFORMAT, "list of one name"},
         {"[\"LlamaForCausalLM\",\"x\"]", AIM_EFORMAT, "list of one name"},
