@@ -8,7 +8,7 @@ import os
 import sys
 
 import evaluate
-from search_statistics import CHOICES, SIZES, choose
+from search_statistics import CHOICES, SIZES, finished_search
 
 REWARD_MODEL = "wordmath-2m-prm"
 REWARD_DIR = os.path.join(evaluate.TOP, "models", REWARD_MODEL)
@@ -95,17 +95,18 @@ def greedy(daemon, model, run, tasks):
 
 # ---- the daemon's own choice -----------------------------------------------------------
 
-def check_answer(answer, candidates, n, select, aggregation):
-    """The same samples, the same scores, and the choice that tests/search makes?"""
-    what = f"best of {n} by {select}, {aggregation}"
+def check_answer(answer, candidates, select, aggregation):
+    """The same samples, the same scores, and the order that tests/search puts them in?"""
+    what = f"best of {len(candidates)} by {select}, {aggregation}"
     for c in answer["candidates"]:
         sampled = candidates[c["index"]]
         if (c["text"], c["rewards"]) != (sampled["text"], sampled["rewards"]):
             sys.exit(f"{what}: candidate {c['index']} differs from that of a larger N")
-    chosen = answer["candidates"][0]["index"]
-    expected = choose(candidates[:n], select, aggregation)
-    if chosen != expected or text_of(answer) != candidates[expected]["text"]:
-        sys.exit(f"{what}: the daemon chose candidate {chosen}, not {expected}")
+    ranked = finished_search(candidates, select, aggregation).ranked
+    told = [(c["index"], c["answer"]) for c in answer["candidates"]]
+    expected = [(c.number, c.answer) for c in ranked]
+    if told != expected or text_of(answer) != ranked[0].text:
+        sys.exit(f"{what}: the daemon has the order {told}, not {expected}")
 
 
 def check(daemon, model, run, tasks, sampled, reward_model):
@@ -118,5 +119,5 @@ def check(daemon, model, run, tasks, sampled, reward_model):
             if aggregation:
                 fields["reward_aggregation"] = aggregation
             for (number, _), answer in zip(some, ask(daemon, model, run, some, fields)):
-                check_answer(answer, sampled[number], n, select, aggregation)
+                check_answer(answer, sampled[number][:n], select, aggregation)
     return len(CHOICES) * len(SIZES) * len(some)

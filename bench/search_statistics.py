@@ -29,9 +29,24 @@ CHOICES = [("logprob", None), ("self_certainty", None), ("majority", None),
            *(("reward", a) for a in AGGREGATIONS), *(("weighted", a) for a in AGGREGATIONS)]
 
 
+def finished_search(candidates, select, aggregation):
+    """The model's best of N behind its last round. candidates: as a response has them."""
+    search = search_model.BestOfN({"simulation": {}, "options": {
+        "best_of": len(candidates), "n": 1, "select": select, "scored": True}})
+    for told in candidates:
+        c, = search.begin(None, 1)
+        c.text, c.end = told["text"], told["finish_reason"]
+        # One token with the means of all of them has the same means.
+        c.tokens = [("", told["logprob"], told["self_certainty"])]
+        c.reward = search_model.aggregate(aggregation or AGGREGATIONS[0],
+                                          [search_model.float32(r) for r in told["rewards"]])
+    search.finish(search.all)
+    return search
+
+
 def choose(candidates, select, aggregation):
     """The number of the candidate that is chosen."""
-    return search_model.choose(candidates, select, aggregation or "last")
+    return finished_search(candidates, select, aggregation).ranked[0].number
 
 
 # ---- samples and their errors --------------------------------------------------------
