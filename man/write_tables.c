@@ -129,6 +129,12 @@ static void print_example(void)
         if (aimd__options[i].where == AIMD_AT_MODEL)
             print_example_row("    ", &aimd__options[i]);
     puts("}\n"
+         "\n# The reward model that requests with best_of choose by; it has the options of any\n"
+         "# model.\n"
+         "model \"wordmath-2m-prm\" {\n"
+         "    dir = \"/usr/share/analogd/models/wordmath-2m-prm\"\n"
+         "    role = \"reward\"\n"
+         "}\n"
          "\n# The same checkpoint on a simulated analog chip, beside its digital twin. More\n"
          "# chips can be made while the daemon runs; see docs/api.md.\n"
          "#model \"wordmath-2m@chip\" {\n"

@@ -548,8 +548,10 @@ START_TEST(example_sets_every_option_to_its_default)
     parse_good(text, &example);
     parse_good(ONE_MODEL, &plain);
     ck_assert_str_eq(example.models[0].id, "wordmath-2m");
-    ck_assert_str_eq(example.models[1].id, "wordmath-2m@chip");
-    ck_assert(aimd_is_analog(example.models[1].backend));
+    ck_assert_str_eq(example.models[1].id, "wordmath-2m-prm");
+    ck_assert(aimd_is_reward(&example.models[1]));
+    ck_assert_str_eq(example.models[2].id, "wordmath-2m@chip");
+    ck_assert(aimd_is_analog(example.models[2].backend));
     check_same(&example.models[0].engine, &plain.models[0].engine);
     ck_assert_int_eq(example.drain_timeout, plain.drain_timeout);
     ck_assert_int_eq(example.admin.port, plain.admin.port);
