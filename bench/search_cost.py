@@ -55,6 +55,8 @@ def answer(daemon, setting, question, fields):
         "ignore_eos": True} | setting.fields | fields)
 
 
+# Each gives the daemon's answers, or what of them has a usage.
+
 def best_of(**fields):
     def run(daemon, setting, question):
         return [answer(daemon, setting, question, {"best_of": N, "seed": 1} | fields)]
@@ -76,7 +78,7 @@ def separate_scored(daemon, setting, question):
     texts = [a["choices"][0]["message"]["content"] for a in answers]
     scores = daemon.call("POST", "/v1/score", {"model": JUDGE, "queries": question,
                                                "documents": texts})
-    return answers + [scores]
+    return answers + [{"usage": {"reward_tokens": scores["usage"]["prompt_tokens"]}}]
 
 
 ONE = "one answer"
