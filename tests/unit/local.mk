@@ -15,6 +15,7 @@ THREADED_TESTS = \
 	tests/unit/test_model \
 	tests/unit/test_pool \
 	tests/unit/test_probe \
+	tests/unit/test_scores \
 	tests/unit/test_segments \
 	tests/unit/test_switches \
 	tests/unit/test_tokenizers
@@ -86,9 +87,11 @@ ENGINE_CLIENT = tests/unit/engine_client.c tests/unit/engine_client.h \
 	tests/unit/chip_rig.h tests/unit/tsan.h
 tests_unit_test_engine_SOURCES = tests/unit/test_engine.c $(ENGINE_CLIENT)
 tests_unit_test_engine_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
-UNIT_TESTS += tests/unit/test_segments
+UNIT_TESTS += tests/unit/test_segments tests/unit/test_scores
 tests_unit_test_segments_SOURCES = tests/unit/test_segments.c $(ENGINE_CLIENT)
 tests_unit_test_segments_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
+tests_unit_test_scores_SOURCES = tests/unit/test_scores.c $(ENGINE_CLIENT)
+tests_unit_test_scores_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 
 UNIT_TESTS += tests/unit/test_probe
 tests_unit_test_probe_SOURCES = tests/unit/test_probe.c tests/unit/chip_rig.h \

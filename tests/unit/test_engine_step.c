@@ -105,7 +105,7 @@ static aim_model *open_model(const char *backend, const aim_chip *chip)
 }
 
 /* Everything that a token can have with it. The stop string is one that holds text back
- * and never ends. */
+ * and never ends, as does the separator. */
 static aim_request *demanding_request(int i)
 {
     aim_request *r = aim_request_new();
@@ -126,6 +126,8 @@ static aim_request *demanding_request(int i)
     r->stop = aim_array(1, sizeof *r->stop);
     r->stop[0] = aim_strdup("the \x01 that nobody writes");
     r->n_stop = 1;
+    r->separator = aim_strdup("the \x02 that nobody writes");
+    r->self_certainty = true;
     return r;
 }
 

@@ -326,6 +326,35 @@ START_TEST(ranks_as_if_sorted)
 }
 END_TEST
 
+/* ---- self-certainty ------------------------------------------------------------------ */
+
+/* As the paper has it: minus the mean of log(vocab * p). 0 if a logit is not finite. */
+static double reference_certainty(const float *logits, int vocab)
+{
+    double total = 0, sum = 0;
+    for (int i = 0; i < vocab; i++)
+        total += exp((double)logits[i]);
+    for (int i = 0; i < vocab; i++)
+        sum += log(vocab * exp((double)logits[i]) / total);
+    return isfinite(sum) ? -sum / vocab : 0;
+}
+
+START_TEST(certainty_as_defined)
+{
+    static const int sizes[] = {1, 2, 19, 1000, 4100};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        float *logits = vocabulary(kinds[_i], sizes[i]);
+        double expected = reference_certainty(logits, sizes[i]);
+        float plain = aim_self_certainty(aim_kernels_pick("portable", NULL), logits, sizes[i]);
+        ck_assert_double_eq_tol(plain, expected, 1e-5 * (1 + expected));
+        for (int row = 0; row < row_count(); row++)
+            if (row_or_skip(row))
+                ck_assert(aim_self_certainty(row_or_skip(row), logits, sizes[i]) == plain);
+        free(logits);
+    }
+}
+END_TEST
+
 /* ---- kernels --------------------------------------------------------------------- */
 
 /* Every row of the table like the portable one, at all lengths about a register's. */
@@ -375,6 +404,7 @@ int main(void)
     tcase_add_test(tc, nuclei_upon_a_bound_are_those_of_the_definition);
     tcase_add_test(tc, others_are_decided_at_once);
     tcase_add_loop_test(tc, ranks_as_if_sorted, 0, N_KINDS);
+    tcase_add_loop_test(tc, certainty_as_defined, 0, N_KINDS);
     tcase_add_loop_test(tc, kernels_give_the_same_bits, 0, N_KINDS);
     suite_add_tcase(s, tc);
     SRunner *r = srunner_create(s);
