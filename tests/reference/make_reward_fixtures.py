@@ -167,9 +167,9 @@ class Text:
         where they are not marked."""
         ids, ends, at = [], [], 0
         for part in re.split("(" + "|".join(map(re.escape, self.special)) + ")", text):
-            part = part.replace(self.MARK, "")
-            if part in self.special:
-                ids.append(self.special[part])
+            special, part = self.special.get(part), part.replace(self.MARK, "")
+            if special is not None:
+                ids.append(special)
                 ends.append(at + len(part))
             elif part:
                 encoding = self.plain.encode(part)
