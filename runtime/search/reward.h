@@ -22,7 +22,7 @@ enum aim_reward_layout {
 };
 
 #define AIM_REWARD_LAYOUT_NAMES                                                                    \
-    "rlhflow|math_shepherd|skywork|qwen|rlhflow_outcome|classifier|verifier"
+    "rlhflow|math-shepherd|skywork|qwen|rlhflow-outcome|classifier|verifier"
 
 /* What one layout needs to know; immutable after load, shared by threads. */
 typedef struct aim_reward aim_reward;

@@ -51,7 +51,8 @@ const char *aim__reward_key_name(enum aim__reward_key key);
 struct aim__dialogue {
     struct aim__text question, answer;
     bool complete; /* the answer has ended */
-    /* The answer's steps without the white space around them, none of them empty. */
+    /* Without the white space around them, none of them empty, unless the layout goes line
+     * by line. */
     struct aim__text *steps;
     size_t n_steps, room_steps;
 };
@@ -81,12 +82,13 @@ struct aim__layout {
     bool language; /* scores are made of the logits of label tokens */
     struct {
         int least, most;
-    } outputs;        /* of a head that is none of language */
-    bool adds_bos;    /* BOS comes in front as the tokenizer has it, if the text has none */
-    bool head_apart;  /* the head is encoded on its own, and ends like a step */
-    bool tag_in_text; /* the tag is a word of the text, with the separator behind it; else it
-                         takes the separator's place */
-    unsigned keys;    /* of reward.json, 1 << enum aim__reward_key: others are errors */
+    } outputs;         /* of a head that is none of language */
+    bool adds_bos;     /* BOS comes in front as the tokenizer has it, if the text has none */
+    bool line_by_line; /* the head and each step are lines, encoded on their own; steps are as
+                          they stand, empty ones too */
+    bool tag_in_text;  /* the tag is a word of the text, with the separator behind it; else it
+                          takes the separator's place */
+    unsigned keys;     /* of reward.json, 1 << enum aim__reward_key: others are errors */
     const char *text[AIM__N_REWARD_KEYS]; /* where reward.json is silent */
     aim__prepare_fn *prepare;             /* NULL: nothing to do */
     aim__head_fn *head;
@@ -117,20 +119,7 @@ struct aim_reward {
  * of its head and what it is called. */
 enum aim_reward_layout aim__reward_recognise(const char *name, const aim_hf_config *config);
 
-/* ---- steps ------------------------------------------------------------------------- */
-
-/* The pieces of an answer between separators, empty ones too. */
-struct aim__pieces {
-    struct aim__text text, separator;
-    bool complete; /* what is behind the last separator counts too */
-    size_t at;
-    bool done;
-};
-bool aim__next_piece(struct aim__pieces *p, struct aim__text *piece);
-struct aim__pieces aim__pieces_of(const aim_reward *r, const struct aim__dialogue *d);
-/* Without ASCII white space at both ends. */
-struct aim__text aim__strip(struct aim__text x);
-/* Fill in d->steps. */
+/* Fill in the steps of a dialogue (reward_steps.c). */
 int aim__split_steps(const aim_reward *r, struct aim__dialogue *d, aim_error *err);
 
 /* ---- prompts ------------------------------------------------------------------------- */

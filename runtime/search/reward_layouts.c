@@ -26,7 +26,7 @@ const struct aim__layout aim__layouts[] = {
         },
     [AIM_REWARD_RLHFLOW_OUTCOME] =
         {
-            .name = "rlhflow_outcome",
+            .name = "rlhflow-outcome",
             .needs_chat = true,
             .language = true,
             .keys = KEY(SEPARATOR) | LABELS | KEY(SYSTEM),
@@ -41,7 +41,7 @@ const struct aim__layout aim__layouts[] = {
         },
     [AIM_REWARD_MATH_SHEPHERD] =
         {
-            .name = "math_shepherd",
+            .name = "math-shepherd",
             .has_steps = true,
             .language = true,
             .adds_bos = true,
@@ -62,7 +62,7 @@ const struct aim__layout aim__layouts[] = {
             .name = "skywork",
             .has_steps = true,
             .outputs = {1, 1},
-            .head_apart = true,
+            .line_by_line = true,
             .keys = KEY(SEPARATOR),
             .text = {[AIM__REWARD_SEPARATOR] = "\n"},
             .prepare = aim__lines_prepare,

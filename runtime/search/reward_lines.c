@@ -2,8 +2,7 @@
 /* reward_lines.c - the layout of Skywork-o1-Open-PRM: plain text, the question on a line
  * and each step on another, and the value at a line break is the score of the line in
  * front of it. Lines are turned into tokens one by one, empty ones have their line break
- * alone (Skywork-o1-PRM-Inference, prepare_input). There empty lines have scores; here
- * they are no steps, and those at the end are left out. */
+ * alone (skywork-o1-prm-inference, model_utils/io_utils.py). */
 #include "search/reward_impl.h"
 
 int aim__lines_prepare(aim_reward *r, aim_error *err)
@@ -21,33 +20,15 @@ int aim__lines_head(const aim_reward *r, struct aim__text question, aim_prompt *
     return AIM_OK;
 }
 
-static int append_line(const aim_reward *r, aim_prompt *p, struct aim__text line, aim_ids *out,
-                       aim_error *err)
+static int append_line(const aim_reward *r, aim_prompt *p, struct aim__text line,
+                       struct aim__draft *out, aim_error *err)
 {
     aim__cut_prompt(p, 0);
     aim__put_plain(p, line);
-    int code = aim__encode_prompt(r, p, false, out, err);
-    if (!code && !aim_ids_push(out, r->tag))
+    int code = aim__encode_prompt(r, p, false, &out->tokens, err);
+    if (!code && (!aim_ids_push(&out->score_at, (int32_t)out->tokens.n) ||
+                  !aim_ids_push(&out->tokens, r->tag)))
         code = aim_fail_nomem(err, "the input of a reward model");
-    return code;
-}
-
-static int append_lines(const aim_reward *r, aim_prompt *p, const struct aim__dialogue *d,
-                        struct aim__draft *out, aim_error *err)
-{
-    struct aim__pieces pieces = aim__pieces_of(r, d);
-    struct aim__text line;
-    int code = AIM_OK;
-    size_t kept = out->tokens.n;
-    while (!code && aim__next_piece(&pieces, &line)) {
-        code = append_line(r, p, line, &out->tokens, err);
-        if (code || aim__strip(line).len == 0)
-            continue;
-        kept = out->tokens.n;
-        if (!aim_ids_push(&out->score_at, (int32_t)kept - 1))
-            code = aim_fail_nomem(err, "positions of scores");
-    }
-    out->tokens.n = kept;
     return code;
 }
 
@@ -58,8 +39,8 @@ int aim__lines_lay_out(const aim_reward *r, const struct aim__dialogue *d, struc
     int code = aim__lines_head(r, d->question, &p, err);
     if (!code)
         code = aim__encode_prompt(r, &p, true, &out->tokens, err);
-    if (!code)
-        code = append_lines(r, &p, d, out, err);
+    for (size_t i = 0; i < d->n_steps && !code; i++)
+        code = append_line(r, &p, d->steps[i], out, err);
     aim_prompt_free(&p);
     return code;
 }

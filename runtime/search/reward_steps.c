@@ -13,7 +13,8 @@ static bool is_space(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-struct aim__text aim__strip(struct aim__text x)
+/* Without the white space of ASCII at both ends. */
+static struct aim__text strip(struct aim__text x)
 {
     while (x.len > 0 && is_space(x.s[0]))
         x.s++, x.len--;
@@ -22,35 +23,37 @@ struct aim__text aim__strip(struct aim__text x)
     return x;
 }
 
-bool aim__next_piece(struct aim__pieces *p, struct aim__text *piece)
+/* The pieces of an answer between separators, empty ones too. */
+struct pieces {
+    struct aim__text left, separator;
+    bool complete; /* what is behind the last separator counts too */
+    bool done;
+};
+
+static bool next_piece(struct pieces *p, struct aim__text *piece)
 {
+    struct aim__text *left = &p->left;
     if (p->done)
         return false;
-    struct aim__text left = {p->text.s + p->at, p->text.len - p->at};
-    const char *stop = memmem(left.s, left.len, p->separator.s, p->separator.len);
+    const char *stop = memmem(left->s, left->len, p->separator.s, p->separator.len);
     p->done = !stop;
-    *piece = (struct aim__text){left.s, stop ? (size_t)(stop - left.s) : left.len};
-    p->at += piece->len + (stop ? p->separator.len : 0);
+    *piece = (struct aim__text){left->s, stop ? (size_t)(stop - left->s) : left->len};
+    if (stop) {
+        left->len -= piece->len + p->separator.len;
+        left->s = stop + p->separator.len;
+    }
     return stop || p->complete;
-}
-
-struct aim__pieces aim__pieces_of(const aim_reward *r, const struct aim__dialogue *d)
-{
-    const char *separator = r->text[AIM__REWARD_SEPARATOR];
-    return (struct aim__pieces){
-        .text = d->answer,
-        .separator = {separator, strlen(separator)},
-        .complete = d->complete,
-    };
 }
 
 int aim__split_steps(const aim_reward *r, struct aim__dialogue *d, aim_error *err)
 {
-    struct aim__pieces pieces = aim__pieces_of(r, d);
+    const char *separator = r->text[AIM__REWARD_SEPARATOR];
+    struct pieces pieces = {d->answer, {separator, strlen(separator)}, d->complete, false};
     struct aim__text piece;
-    while (aim__next_piece(&pieces, &piece)) {
-        piece = aim__strip(piece);
-        if (piece.len == 0)
+    while (next_piece(&pieces, &piece)) {
+        if (!r->layout->line_by_line)
+            piece = strip(piece);
+        if (piece.len == 0 && !r->layout->line_by_line)
             continue;
         if (d->n_steps == AIM_MAX_REWARD_STEPS)
             return aim_fail(err, AIM_ETOOLARGE, "the answer has more than %d steps",

@@ -87,7 +87,7 @@ size_t aim__common_prefix(const aim_ids *a, const aim_ids *b)
 int aim__find_scored(const aim_reward *r, struct aim__draft *d, aim_error *err)
 {
     int n = (int)d->tokens.n;
-    bool in_head = r->layout->head_apart;
+    bool in_head = r->layout->line_by_line;
     for (int i = 0; i < n; i++) {
         bool scored = r->layout->is_scored(r, d->tokens.v, n, i);
         if (scored && !in_head && !aim_ids_push(&d->score_at, i))
@@ -145,7 +145,7 @@ int aim__encode_fixed(const aim_reward *r, aim_prompt *head, aim_ids *out, aim_e
 {
     aim_ids words = {0};
     int code = aim__encode_prompt(r, head, true, out, err);
-    if (code || r->layout->head_apart)
+    if (code || r->layout->line_by_line)
         return code;
     aim__cut_prompt(head, last_word(&head->text));
     code = aim__encode_prompt(r, head, true, &words, err);

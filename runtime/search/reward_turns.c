@@ -106,8 +106,7 @@ int aim__turns_lay_out(const aim_reward *r, const struct aim__dialogue *d, struc
 int aim__turn_lay_out(const aim_reward *r, const struct aim__dialogue *d, struct aim__draft *out,
                       aim_error *err)
 {
-    const struct aim__text whole = aim__strip(d->answer);
-    const struct turns t = {d->question, &whole, 1, r->text[AIM__REWARD_POSITIVE]};
+    const struct turns t = {d->question, &d->answer, 1, r->text[AIM__REWARD_POSITIVE]};
     return lay_out(r, &t, out, err);
 }
 
