@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h" /* memmem */
+
 #include "text/answer.h"
 
 #include "text/answer_internal.h"
