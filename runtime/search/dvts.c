@@ -3,6 +3,8 @@
  * trees that do not compete. Each takes beam_width steps from where it is and goes on with
  * the best of them, until that one ends or has written down its answer; the last
  * beam_width of each tree are what it ends with. */
+#include "config.h" /* memmem */
+
 #include "search/search_impl.h"
 
 #include "base/alloc.h"

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "simulation.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static int integer(const json_t *json, const char *key, int standard)
+{
+    const json_t *x = json_object_get(json, key);
+    return x ? (int)json_integer_value(x) : standard;
+}
+
+void simulation_read(simulation *m, const json_t *json, const aim_search_options *o)
+{
+    *m = (simulation){
+        .seed = (uint64_t)integer(json, "seed", 0),
+        .stop = integer(json, "stop", 5),
+        .separator = integer(json, "separator", 15),
+        .number = integer(json, "number", 20),
+        .levels = integer(json, "levels", 4),
+        .unscorable = integer(json, "unscorable", 0),
+        .nan = integer(json, "nan", 0),
+        .raw = o->raw_rewards,
+        .steps = o->step_rewards,
+        .words = json_object_get(json, "words"),
+        .recorded = json_object_get(json, "recorded"),
+    };
+}
+
+static uint64_t stir(uint64_t x)
+{
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    return x ^ x >> 31;
+}
+
+uint64_t simulate_hash(uint64_t seed, uint64_t a, uint64_t b)
+{
+    return stir(stir(stir(seed) + a) + b);
+}
+
+/* ---- the generator ------------------------------------------------------------------ */
+
+static const json_t *record(const simulation *m, const aim_candidate *c)
+{
+    char number[16];
+    snprintf(number, sizeof number, "%d", c->number);
+    return json_object_get(m->recorded, number);
+}
+
+/* Entries are [text, logprob, certainty]; behind the last the answer stops. */
+static simulated_token recorded_token(const simulation *m, const aim_candidate *c)
+{
+    const json_t *entry =
+        json_array_get(json_object_get(record(m, c), "tokens"), (size_t)c->sampled);
+    if (!entry)
+        return (simulated_token){.text = "", .stop = true};
+    return (simulated_token){
+        .text = json_string_value(json_array_get(entry, 0)),
+        .logprob = json_number_value(json_array_get(entry, 1)),
+        .certainty = json_number_value(json_array_get(entry, 2)),
+    };
+}
+
+simulated_token simulate_token(const simulation *m, const aim_candidate *c)
+{
+    if (m->recorded)
+        return recorded_token(m, c);
+    uint64_t h = simulate_hash(m->seed, (uint64_t)c->number, (uint64_t)c->n_tokens);
+    int kind = (int)(h % 100);
+    simulated_token t = {
+        .text = " so",
+        .logprob = -0.1 * (int)((h >> 20) % (uint64_t)m->levels),
+        .certainty = 0.3 * (int)((h >> 40) % (uint64_t)m->levels),
+        .stop = kind < m->stop,
+    };
+    if (t.stop)
+        t.text = "";
+    else if (kind < m->stop + m->separator)
+        t.text = "\n\n";
+    else if (kind < m->stop + m->separator + m->number)
+        t.text = json_string_value(json_array_get(m->words, (h >> 8) % json_array_size(m->words)));
+    return t;
+}
+
+bool simulated_separator(const char *text)
+{
+    size_t len = strlen(text);
+    return len >= 2 && strcmp(text + len - 2, "\n\n") == 0;
+}
+
+/* ---- the reward model ----------------------------------------------------------------- */
+
+int simulate_steps(const simulation *m, const aim_candidate *c)
+{
+    const char *text = c->text.len ? c->text.data : "";
+    if (!m->steps)
+        return text[0] != '\0';
+    int n = 0;
+    for (;;) {
+        const char *end = strstr(text, "\n\n");
+        if (!end)
+            break;
+        n += end > text;
+        text = end + 2;
+    }
+    return n + (c->end != AIM_CANDIDATE_OPEN && text[0] != '\0');
+}
+
+bool simulate_can_score(const simulation *m, const aim_candidate *c)
+{
+    if (m->recorded)
+        return json_is_array(json_object_get(record(m, c), "scores"));
+    uint64_t h = simulate_hash(m->seed + 1, (uint64_t)c->number, c->text.len);
+    return (int)(h % 100) >= m->unscorable;
+}
+
+float simulate_score(const simulation *m, const aim_candidate *c, int step)
+{
+    if (m->recorded) {
+        const json_t *scores = json_object_get(record(m, c), "scores");
+        return (float)json_number_value(json_array_get(scores, (size_t)step));
+    }
+    uint64_t place = m->steps ? (uint64_t)step : c->text.len;
+    uint64_t h = simulate_hash(m->seed + 2, (uint64_t)c->number, place);
+    if ((int)(h % 100) < m->nan)
+        return NAN;
+    int level = (int)((h >> 8) % (uint64_t)m->levels);
+    return (float)(m->raw ? 0.7 * level - 1.3 : 0.1 * level);
+}
