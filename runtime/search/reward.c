@@ -90,6 +90,8 @@ static int build(aim_reward *r, const char *name, const char *json, size_t len, 
     aim__reward_settings_free(&s);
     if (!code)
         code = check_model(r, err);
+    if (!code)
+        code = aim__learn_bos(r, err);
     if (!code && r->layout->prepare)
         code = r->layout->prepare(r, err);
     return code ? code : try_out(r, err);

@@ -108,6 +108,7 @@ struct aim_reward {
     const aim_tokenizer *tokenizer;
     const aim_chat_template *chat;
     char *text[AIM__N_REWARD_KEYS]; /* settings with the defaults of the layout; may be NULL */
+    int32_t bos;                    /* stands in front of the whole; -1: nothing does */
     int32_t labels[2];              /* tokens of the positive and of the negative label */
     aim_ids opening;                /* what stands in front of each label (reward_turns.c) */
     int32_t tag;                    /* the token that ends each step (reward_tags.c, _lines.c) */
@@ -135,8 +136,9 @@ size_t aim__system_message(const aim_reward *r, aim_message *out);
 
 /* ---- tokens -------------------------------------------------------------------------- */
 
-/* Append the tokens of a prompt. start: it is the start of the whole, where BOS belongs
- * if the layout has it so. */
+/* Fill in r->bos. */
+int aim__learn_bos(aim_reward *r, aim_error *err);
+/* Append the tokens of a prompt. start: it is the start of the whole, where BOS belongs. */
 int aim__encode_prompt(const aim_reward *r, const aim_prompt *p, bool start, aim_ids *out,
                        aim_error *err);
 /* Append those tokens of a head that stay what they are whatever comes behind it. The

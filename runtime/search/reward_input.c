@@ -33,6 +33,11 @@ static int finish(struct aim__draft *d, int code, size_t n_question, aim_reward_
     return AIM_OK;
 }
 
+static struct aim__text text_of(const char *s, size_t len)
+{
+    return (struct aim__text){len ? s : "", len};
+}
+
 static int check_text(struct aim__text x, const char *what, aim_error *err)
 {
     if (aim_utf8_valid(x.s, x.len))
@@ -80,8 +85,8 @@ int aim_reward_lay_out(const aim_reward *r, const char *question, size_t questio
                        aim_error *err)
 {
     struct aim__dialogue d = {
-        .question = {question, question_len},
-        .answer = {answer, answer_len},
+        .question = text_of(question, question_len),
+        .answer = text_of(answer, answer_len),
         .complete = complete,
     };
     struct aim__draft draft = {0};
@@ -97,7 +102,7 @@ int aim_reward_lay_out_question(const aim_reward *r, const char *question, size_
 {
     struct aim__draft draft = {0};
     *out = (aim_reward_input){0};
-    int code = encode_question(r, (struct aim__text){question, len}, &draft.tokens, err);
+    int code = encode_question(r, text_of(question, len), &draft.tokens, err);
     return finish(&draft, code, draft.tokens.n, out, err);
 }
 

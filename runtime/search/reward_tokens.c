@@ -47,29 +47,28 @@ size_t aim__system_message(const aim_reward *r, aim_message *out)
 
 /* ---- tokens ------------------------------------------------------------------------ */
 
-/* Does the tokenizer put BOS in front of any text? */
-static bool adds_bos(const aim_tokenizer *t)
+int aim__learn_bos(aim_reward *r, aim_error *err)
 {
     aim_ids ids = {0};
-    int32_t bos = aim_tokenizer_bos_id(t);
-    int code = aim_tokenizer_encode(t, "", 0, AIM_ADD_SPECIAL, NULL, 0, &ids, NULL);
-    bool adds = !code && bos >= 0 && ids.n > 0 && ids.v[0] == bos;
+    int32_t bos = aim_tokenizer_bos_id(r->tokenizer);
+    int code = aim_tokenizer_encode(r->tokenizer, "", 0, AIM_ADD_SPECIAL, NULL, 0, &ids, err);
+    bool adds = r->layout->adds_bos && ids.n > 0 && ids.v[0] == bos;
+    r->bos = adds ? bos : -1;
     aim_ids_free(&ids);
-    return adds;
+    return code;
 }
 
 int aim__encode_prompt(const aim_reward *r, const aim_prompt *p, bool start, aim_ids *out,
                        aim_error *err)
 {
     size_t had = out->n;
-    int32_t bos = aim_tokenizer_bos_id(r->tokenizer);
-    bool adds = start && r->layout->adds_bos && adds_bos(r->tokenizer);
-    if (p->text.failed || (adds && !aim_ids_push(out, bos)))
+    bool adds = start && r->bos >= 0;
+    if (p->text.failed || (adds && !aim_ids_push(out, r->bos)))
         return aim_fail_nomem(err, "the input of a reward model");
     int code = aim_tokenizer_encode(r->tokenizer, p->text.data ? p->text.data : "", p->text.len,
                                     AIM_PARSE_SPECIAL, p->plain, p->n_plain, out, err);
     /* Where a chat template writes BOS itself, once is enough. */
-    if (!code && adds && out->n > had + 1 && out->v[had + 1] == bos) {
+    if (!code && adds && out->n > had + 1 && out->v[had + 1] == r->bos) {
         out->n--;
         memmove(out->v + had, out->v + had + 1, (out->n - had) * sizeof *out->v);
     }

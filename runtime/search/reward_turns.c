@@ -161,20 +161,26 @@ static int learn_labels(aim_reward *r, const aim_ids probes[N_PROBES], aim_error
     return AIM_OK;
 }
 
-/* Can labels be told from steps, and are they written in the same way whether or not
- * more steps come? */
-static bool is_regular(const aim_reward *r, const aim_ids probes[N_PROBES])
+/* Labels must be told from steps, and be written in the same way whether or not more
+ * steps come. */
+static int check_regular(const aim_reward *r, const aim_ids probes[N_PROBES], aim_error *err)
 {
-    const aim_ids *one = &probes[LABEL_AS_STEP], *two = &probes[LABEL_AS_STEPS];
-    struct aim__draft in_one = {.tokens = *one}, in_two = {.tokens = *two};
-    bool regular = r->opening.n > 0 && aim_tokenizer_is_special(r->tokenizer, r->opening.v[0]) &&
-                   !aim__find_scored(r, &in_one, NULL) && !aim__find_scored(r, &in_two, NULL) &&
-                   in_one.score_at.n == 1 && in_two.score_at.n == 2 &&
-                   in_one.score_at.v[0] == in_two.score_at.v[0] &&
-                   aim__common_prefix(one, two) > (size_t)in_one.score_at.v[0] + 1;
-    aim_ids_free(&in_one.score_at);
-    aim_ids_free(&in_two.score_at);
-    return regular;
+    const aim_ids *opening = &r->opening;
+    struct aim__draft one = {.tokens = probes[LABEL_AS_STEP]};
+    struct aim__draft two = {.tokens = probes[LABEL_AS_STEPS]};
+    int code = aim__find_scored(r, &one, err);
+    if (!code)
+        code = aim__find_scored(r, &two, err);
+    if (!code &&
+        !(opening->n > 0 && aim_tokenizer_is_special(r->tokenizer, opening->v[0]) &&
+          one.score_at.n == 1 && two.score_at.n == 2 && one.score_at.v[0] == two.score_at.v[0] &&
+          aim__common_prefix(&one.tokens, &two.tokens) > (size_t)one.score_at.v[0] + 1))
+        code = aim_fail(err, AIM_EUNSUPPORTED,
+                        "in the chat template %s no special token tells labels from steps",
+                        aim_chat_template_name(r->chat));
+    aim_ids_free(&one.score_at);
+    aim_ids_free(&two.score_at);
+    return code;
 }
 
 int aim__turns_prepare(aim_reward *r, aim_error *err)
@@ -183,10 +189,8 @@ int aim__turns_prepare(aim_reward *r, aim_error *err)
     int code = encode_probes(r, probes, err);
     if (!code)
         code = learn_labels(r, probes, err);
-    if (!code && !is_regular(r, probes))
-        code = aim_fail(err, AIM_EUNSUPPORTED,
-                        "in the chat template %s no special token tells labels from steps",
-                        aim_chat_template_name(r->chat));
+    if (!code)
+        code = check_regular(r, probes, err);
     for (int i = 0; i < N_PROBES; i++)
         aim_ids_free(&probes[i]);
     return code;

@@ -275,5 +275,6 @@ tests_unit_test_input_ranges_SOURCES = tests/unit/test_input_ranges.c
 tests_unit_test_input_ranges_LDADD = $(ANALOG_LIBS) $(BASE_TEST_LDADD)
 
 UNIT_TESTS += tests/unit/test_reward
-tests_unit_test_reward_SOURCES = tests/unit/test_reward.c $(TEXT_TEST_SHARED)
+tests_unit_test_reward_SOURCES = tests/unit/test_reward.c tests/unit/reward_fixture.h \
+	$(TEXT_TEST_SHARED)
 tests_unit_test_reward_LDADD = runtime/libsearch.a $(RUNTIME_LDADD) $(UNIT_LDADD)
