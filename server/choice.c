@@ -143,6 +143,42 @@ int aimd_choice_add(aimd_choice *c, const aimd_format *f, const aimd_prompt_part
     return AIM_OK;
 }
 
+static bool copy_text(aim_buf *to, const aim_buf *from)
+{
+    *to = (aim_buf)AIM_BUF_INIT;
+    aim_buf_append(to, from->data, from->len);
+    return !to->failed;
+}
+
+static bool copy_arrays(aimd_arrays *to, const aimd_arrays *from)
+{
+    bool tokens = copy_text(&to->tokens, &from->tokens);
+    bool logprobs = copy_text(&to->token_logprobs, &from->token_logprobs);
+    bool top = copy_text(&to->top_logprobs, &from->top_logprobs);
+    bool offsets = copy_text(&to->text_offset, &from->text_offset);
+    return tokens && logprobs && top && offsets;
+}
+
+static bool copy_ids(aim_ids *to, const aim_ids *from)
+{
+    bool whole = true;
+    *to = (aim_ids){0};
+    for (size_t i = 0; i < from->n && whole; i++)
+        whole = aim_ids_push(to, from->v[i]);
+    return whole;
+}
+
+bool aimd_choice_copy(aimd_choice *to, const aimd_choice *from)
+{
+    *to = *from;
+    bool text = copy_text(&to->text, &from->text);
+    bool ids = copy_ids(&to->ids, &from->ids);
+    bool arrays = copy_arrays(&to->arrays, &from->arrays);
+    bool chat = copy_text(&to->chat_logprobs, &from->chat_logprobs);
+    bool run = copy_text(&to->detok.run, &from->detok.run);
+    return text && ids && arrays && chat && run;
+}
+
 void aimd_choice_sent(aimd_choice *c)
 {
     c->started = true;

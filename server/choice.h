@@ -51,6 +51,9 @@ void aimd_choice_init(aimd_choice *c, const aimd_format *f, int index);
 /* Take up a TOKEN or FINISH event. part: of its prompt, filled. 0 or ENOMEM. */
 int aimd_choice_add(aimd_choice *c, const aimd_format *f, const aimd_prompt_part *part,
                     const aim_event *e, aim_error *err);
+/* *to becomes what from is and shares nothing with it. false when out of memory: *to is
+ * then to be freed, too. */
+bool aimd_choice_copy(aimd_choice *to, const aimd_choice *from);
 /* Forget what the last chunk carried. */
 void aimd_choice_sent(aimd_choice *c);
 void aimd_choice_free(aimd_choice *c);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of a job: birth, submission, the ways it can end. */
-#include "server/job.h"
+#include "server/search_job.h"
 
 #include "base/alloc.h"
 #include "base/cpu.h"
@@ -10,6 +10,11 @@
 static aim_engine *engine_of(const aimd_job *job)
 {
     return job->model->model->engine;
+}
+
+bool aimd__job_is_live(const aimd_job *job)
+{
+    return job->state == AIMD_JOB_QUEUED || job->state == AIMD_JOB_RUNNING;
 }
 
 /* ---- the end ------------------------------------------------------------ */
@@ -35,6 +40,7 @@ static void abandon(aimd_job *job)
     job->state = AIMD_JOB_ABANDONED;
     uv_timer_stop(&job->deadline);
     aim_engine_cancel(engine_of(job), &job->events);
+    aimd__search_cancel(job);
 }
 
 static void on_gone(void *user)
@@ -73,12 +79,67 @@ static void on_deadline(uv_timer_t *timer)
     aimd__job_fail(job, &err, "queue_timeout");
 }
 
+/* ---- sending --------------------------------------------------------------- */
+
+static void begin_stream(aimd_job *job)
+{
+    if (!job->streaming)
+        aimd_stream_begin(job->offload.exchange, aimd__job_on_drain);
+    job->streaming = true;
+}
+
+void aimd__job_on_drain(void *user)
+{
+    aimd_job *job = user;
+    if (!job || !job->paused)
+        return;
+    job->paused = false;
+    aim_engine_pause(engine_of(job), &job->events, false);
+    aimd__search_resume(job);
+}
+
+void aimd__job_send(aimd_job *job)
+{
+    begin_stream(job);
+    if (job->out.failed) {
+        aim_error err = {0};
+        aim_fail_nomem(&err, "response");
+        aim_buf_free(&job->out);
+        aimd__job_fail(job, &err, NULL);
+    } else if (!aimd_stream_write(job->offload.exchange, job->out.data, job->out.len) &&
+               !job->paused) {
+        job->paused = true;
+        aim_engine_pause(engine_of(job), &job->events, true);
+    }
+}
+
 /* ---- the whole answer --------------------------------------------------- */
+
+static const aim_buf *members_of(const aimd_job *job)
+{
+    static const aim_buf none = AIM_BUF_INIT;
+    return job->search ? &job->search->members : &none;
+}
+
+/* What a search has chosen, each answer as one event. */
+static void write_choices(aimd_job *job)
+{
+    const aim_buf *members = members_of(job);
+    int n = (int)job->request.params.n;
+    if (members->len)
+        aimd_write_more_event(&job->out, &job->format, members, &job->usage);
+    for (int i = 0; i < job->n_choices; i++)
+        aimd_write_events(&job->out, &job->format, &job->parts[i / n], &job->choices[i], true,
+                          &job->usage);
+}
 
 static void finish_stream(aimd_job *job)
 {
     aimd_exchange *x = job->offload.exchange;
+    begin_stream(job);
     aim_buf_clear(&job->out);
+    if (job->search)
+        write_choices(job);
     aimd_write_usage_event(&job->out, &job->format, &job->usage);
     aimd_write_done(&job->out);
     if (!job->out.failed)
@@ -89,7 +150,8 @@ static void finish_stream(aimd_job *job)
 static void finish_body(aimd_job *job)
 {
     aimd_offload *o = &job->offload;
-    aimd_write_body(&job->out, &job->format, job->parts, job->choices, &job->usage);
+    aimd_write_body(&job->out, &job->format, job->parts, job->choices, members_of(job),
+                    &job->usage);
     if (job->out.failed) {
         aim_fail_nomem(&o->error, "response");
         aimd__job_log(job, "error");
@@ -101,47 +163,31 @@ static void finish_body(aimd_job *job)
 
 static void complete(aimd_job *job)
 {
+    aim_error err = {0};
+    if (job->search && aimd__search_choose(job, &err)) {
+        aimd__job_fail(job, &err, NULL);
+        job_end(job);
+        return;
+    }
     aimd__job_count_end(job);
-    if (job->streaming)
+    if (job->request.params.stream)
         finish_stream(job);
     else
         finish_body(job);
     job_end(job);
 }
 
-/* ---- events ------------------------------------------------------------- */
-
-void aimd__job_on_drain(void *user)
+void aimd__job_settle(aimd_job *job)
 {
-    aimd_job *job = user;
-    if (!job || !job->paused)
+    if (--job->open > 0)
         return;
-    job->paused = false;
-    aim_engine_pause(engine_of(job), &job->events, false);
+    if (aimd__job_is_live(job))
+        complete(job);
+    else
+        job_end(job);
 }
 
-/* One token's events go out at once; a reader that falls behind stops its own
- * sequences, nobody else's. */
-static void send_events(aimd_job *job, const aimd_prompt_part *part, aimd_choice *c,
-                        const aim_event *e)
-{
-    aimd_exchange *x = job->offload.exchange;
-    if (!job->streaming)
-        aimd_stream_begin(x, aimd__job_on_drain);
-    job->streaming = true;
-    aim_buf_clear(&job->out);
-    aimd_write_events(&job->out, &job->format, part, c, e->kind == AIM_EVENT_TOKEN, &job->usage);
-    aimd_choice_sent(c);
-    if (job->out.failed) {
-        aim_error err = {0};
-        aim_fail_nomem(&err, "response");
-        aim_buf_free(&job->out);
-        aimd__job_fail(job, &err, NULL);
-    } else if (!aimd_stream_write(x, job->out.data, job->out.len) && !job->paused) {
-        job->paused = true;
-        aim_engine_pause(engine_of(job), &job->events, true);
-    }
-}
+/* ---- events ------------------------------------------------------------- */
 
 static void on_prompt(aimd_job *job, const aim_event *e)
 {
@@ -151,55 +197,53 @@ static void on_prompt(aimd_job *job, const aim_event *e)
         aimd__job_fail(job, &err, NULL);
 }
 
-/* Why a choice ended without an answer, or AIM_OK. */
-static aim_error failure_of(const aim_event *e)
+static void on_step(aimd_job *job, const aim_event *e)
 {
-    aim_error err = {0};
-    if (e->error)
-        err = *e->error;
-    else if (e->finish == AIM_FINISH_ABORT)
-        aim_fail(&err, AIM_EUNAVAILABLE, "the server is shutting down");
-    return err;
-}
-
-static void on_step(aimd_job *job, int index, const aim_event *e)
-{
+    int index = e->prompt_index * (int)job->request.params.n + e->candidate;
     aimd_prompt_part *part = &job->parts[e->prompt_index];
     aimd_choice *c = &job->choices[index];
-    aim_error err = failure_of(e);
+    aim_error err = aimd_event_failure(e);
     if (err.code == AIM_OK) {
+        uint64_t *last = &job->last_token_ns[index];
         if (e->kind == AIM_EVENT_TOKEN)
-            aimd__job_count_token(job, index, e);
+            aimd__job_count_token(job, last, *last == 0, e);
         job->end_ns = e->time_ns;
         aimd_choice_add(c, &job->format, part, e, &err);
     }
-    if (err.code != AIM_OK)
+    if (err.code != AIM_OK) {
         aimd__job_fail(job, &err, aimd_error_code(&err, AIMD_DRAINING));
-    else if (job->request.params.stream)
-        send_events(job, part, c, e);
+    } else if (job->request.params.stream) {
+        aim_buf_clear(&job->out);
+        aimd_write_events(&job->out, &job->format, part, c, e->kind == AIM_EVENT_TOKEN,
+                          &job->usage);
+        aimd_choice_sent(c);
+        aimd__job_send(job);
+    }
+}
+
+static void take_up(aimd_job *job, const aim_event *e)
+{
+    if (job->search)
+        aimd__search_take(job, e);
+    else if (e->kind == AIM_EVENT_PROMPT)
+        on_prompt(job, e);
+    else
+        on_step(job, e);
 }
 
 static void on_event(aimd_event_target *target, const aim_event *e)
 {
     aimd_job *job = (aimd_job *)((char *)target - offsetof(aimd_job, events));
-    int n = (int)job->request.params.n;
-    int index = e->prompt_index * n + e->candidate;
     if (job->state == AIMD_JOB_QUEUED) {
         uv_timer_stop(&job->deadline);
         job->state = AIMD_JOB_RUNNING;
     }
     if (e->kind == AIM_EVENT_START) /* all it tells is that the wait is over */
         return;
-    if (job->state == AIMD_JOB_RUNNING && e->kind == AIM_EVENT_PROMPT)
-        on_prompt(job, e);
-    else if (job->state == AIMD_JOB_RUNNING)
-        on_step(job, index, e);
-    if (e->kind == AIM_EVENT_PROMPT || e->finish == AIM_FINISH_NONE || --job->open > 0)
-        return;
     if (job->state == AIMD_JOB_RUNNING)
-        complete(job);
-    else
-        job_end(job);
+        take_up(job, e);
+    if (e->kind != AIM_EVENT_PROMPT && e->finish != AIM_FINISH_NONE)
+        aimd__job_settle(job);
 }
 
 /* ---- the beginning ------------------------------------------------------ */
@@ -221,24 +265,34 @@ static void explain_refusal(aimd_job *job)
     if (err->code != AIM_EINVAL || err->param[0])
         return;
     const char *prompts = job->request.route == AIMD_CHAT ? "messages" : "prompt";
-    snprintf(err->param, sizeof err->param, "%s", job->request.params.n > 1 ? "n" : prompts);
+    const char *count = job->search ? "best_of" : "n";
+    bool many = job->request.search.best_of > 1;
+    snprintf(err->param, sizeof err->param, "%s", many ? count : prompts);
+}
+
+/* A search may have given its questions to the reward model: they end first. */
+static void refuse_submission(aimd_job *job)
+{
+    const aim_error *err = &job->offload.error;
+    explain_refusal(job);
+    if (job->open == 0)
+        refuse(job);
+    else
+        aimd__job_fail(job, err, aimd_error_code(err, job->offload.daemon->state));
 }
 
 static void submit(aimd_job *job)
 {
     aimd_offload *o = &job->offload;
-    aim_request **requests = job->prepared;
-    job->prepared = NULL;
     job->submit_ns = aim_now_ns();
-    int code = aim_engine_submit(engine_of(job), requests, (int)job->request.n_prompts, &o->error);
-    aim_free(requests);
+    int code = job->search ? aimd__search_submit(job, &o->error)
+                           : aimd_request_list_submit(&job->prepared, engine_of(job), &job->open,
+                                                      &o->error);
     if (code != AIM_OK) {
-        explain_refusal(job);
-        refuse(job);
+        refuse_submission(job);
         return;
     }
     job->state = AIMD_JOB_QUEUED;
-    job->open = job->n_choices;
     aimd_exchange_set_user(o->exchange, job, on_gone);
     uint64_t wait_ms = (uint64_t)o->daemon->options->queue_timeout * 1000;
     if (wait_ms > 0)

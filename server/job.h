@@ -11,6 +11,7 @@
 
 #include "server/mailbox.h"
 #include "server/offload.h"
+#include "server/request_list.h"
 #include "server/response.h"
 #include "server/routes.h"
 
@@ -27,12 +28,14 @@ typedef struct aimd_job {
     enum aimd_job_state state;
     aimd_model *model; /* as offload.model, once the body was read well */
     aimd_request request;
-    aim_request **prepared; /* [n_prompts] for the engine; NULL once submitted */
+    struct aimd_search_job *search; /* search_job.h; NULL: every candidate is a choice */
+    aimd_request_list prepared;     /* for the engine; empty once submitted */
     aimd_format format;
     aimd_prompt_part *parts; /* [n_prompts] */
     aimd_choice *choices;    /* [n_choices] */
     uint64_t *last_token_ns; /* [n_choices] 0: none yet */
-    int n_choices, open;     /* open: choices whose last event is to come */
+    int n_choices;           /* of a search: 0 until it has chosen */
+    int open;                /* candidates whose last event is to come, tasks of workers */
     bool streaming, paused;  /* the stream has begun; its reader is behind */
     aim_buf out;             /* events under way to the stream */
     uv_timer_t deadline;     /* of the wait to start */
@@ -52,11 +55,21 @@ void aimd__job_prepare(aimd_offload *o);
 void aimd__job_unprepare(aimd_job *job);
 /* Tell the client, if it is there, and abandon. code: OpenAI's. */
 void aimd__job_fail(aimd_job *job, const aim_error *err, const char *code);
+/* Does anybody wait for the answer? */
+bool aimd__job_is_live(const aimd_job *job);
+/* Something that open counts has ended: with the last of it the answer is complete, and
+ * the job is freed. */
+void aimd__job_settle(aimd_job *job);
+/* Send the events in job->out at once; a reader that falls behind stops its own
+ * sequences, nobody else's. May fail the job. */
+void aimd__job_send(aimd_job *job);
 /* The reader of a stream has caught up. user: the job, or NULL if it is over. */
 void aimd__job_on_drain(void *user);
 /* Figures of a job whose answer is complete, and of its way there (job_stats.c). */
 void aimd__job_count_prompt(aimd_job *job, const aim_event *e);
-void aimd__job_count_token(aimd_job *job, int choice, const aim_event *e);
+/* last: when the candidate had its token before this one; 0: never. from_prompt: the token
+ * comes from the row of a prompt. */
+void aimd__job_count_token(aimd_job *job, uint64_t *last, bool from_prompt, const aim_event *e);
 void aimd__job_count_end(aimd_job *job);
 /* What the request's log line says of the job, if its exchange and model are
  * known: finish is "stop" or "length" of the first choice, "cancelled" if the

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The part of a job that runs on a worker thread: from the body to requests for
  * the engine and an empty answer. */
-#include "server/job.h"
+#include "server/search_job.h"
 
 #include "base/alloc.h"
 
@@ -10,29 +10,34 @@
 static int prepare_requests(aimd_job *job, aim_error *err)
 {
     const aimd_request *r = &job->request;
-    job->prepared = aim_calloc(r->n_prompts, sizeof *job->prepared);
-    if (!job->prepared)
-        return aim_fail_nomem(err, "request");
-    for (size_t i = 0; i < r->n_prompts; i++)
-        if (!(job->prepared[i] = aimd_request_for_engine(r, i, &job->events)))
-            return aim_fail_nomem(err, "request");
-    return AIM_OK;
+    int code = AIM_OK;
+    for (size_t i = 0; i < r->n_prompts && !code; i++)
+        code = aimd_request_list_take(&job->prepared, aimd_request_for_engine(r, i, &job->events),
+                                      err);
+    return code;
 }
 
-static int prepare_answer(aimd_job *job, aim_error *err)
+static int prepare_parts(aimd_job *job, aim_error *err)
 {
     const aimd_request *r = &job->request;
-    size_t n = r->n_prompts * (size_t)r->params.n;
     job->parts = aim_calloc(r->n_prompts, sizeof *job->parts);
-    job->choices = aim_calloc(n, sizeof *job->choices);
-    job->last_token_ns = aim_calloc(n, sizeof *job->last_token_ns);
-    if (!job->parts || !job->choices || !job->last_token_ns)
+    if (!job->parts)
         return aim_fail_nomem(err, "response");
-    job->n_choices = (int)n;
     for (size_t i = 0; i < r->n_prompts; i++) {
         job->parts[i].prompt = &r->prompts[i];
         job->usage.prompt_tokens += r->prompts[i].n_tokens;
     }
+    return AIM_OK;
+}
+
+static int prepare_choices(aimd_job *job, aim_error *err)
+{
+    size_t n = job->request.n_prompts * (size_t)job->request.params.n;
+    job->choices = aim_calloc(n, sizeof *job->choices);
+    job->last_token_ns = aim_calloc(n, sizeof *job->last_token_ns);
+    if (!job->choices || !job->last_token_ns)
+        return aim_fail_nomem(err, "response");
+    job->n_choices = (int)n;
     for (int i = 0; i < job->n_choices; i++)
         aimd_choice_init(&job->choices[i], &job->format, i);
     return AIM_OK;
@@ -55,8 +60,12 @@ static int prepare(aimd_job *job, aimd_body *b, aim_error *err)
     code = aimd_format_init(&job->format, &job->request, b->scope.tokenizer, &id, err);
     job->format.rates = aimd_chip_rates_of(job->model->model->decoder);
     if (!code)
+        code = prepare_parts(job, err);
+    if (!code && job->request.search.on)
+        return aimd__search_prepare(job, err);
+    if (!code)
         code = prepare_requests(job, err);
-    return code ? code : prepare_answer(job, err);
+    return code ? code : prepare_choices(job, err);
 }
 
 void aimd__job_prepare(aimd_offload *o)
@@ -70,10 +79,8 @@ void aimd__job_prepare(aimd_offload *o)
 
 void aimd__job_unprepare(aimd_job *job)
 {
-    for (size_t i = 0; job->prepared && i < job->request.n_prompts; i++)
-        if (job->prepared[i])
-            aim_request_free(job->prepared[i]);
-    aim_free(job->prepared);
+    aimd__search_free(job->search);
+    aimd_request_list_free(&job->prepared);
     for (size_t i = 0; job->parts && i < job->request.n_prompts; i++)
         aimd_prompt_part_free(&job->parts[i]);
     aim_free(job->parts);

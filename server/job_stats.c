@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a job tells the metrics and the request log. Times are seconds between
  * monotonic stamps of the engine and the listener. */
-#include "server/job.h"
+#include "server/search_job.h"
 
 static double seconds(uint64_t from, uint64_t to)
 {
@@ -37,10 +37,9 @@ void aimd__job_count_prompt(aimd_job *job, const aim_event *e)
     aimd_count(m, AIMD_M_PROMPT_TOKENS, job->model->id, NULL, n_tokens);
 }
 
-void aimd__job_count_token(aimd_job *job, int choice, const aim_event *e)
+void aimd__job_count_token(aimd_job *job, uint64_t *last, bool from_prompt, const aim_event *e)
 {
-    uint64_t *last = &job->last_token_ns[choice];
-    aimd_usage_add_token(&job->usage, *last == 0);
+    aimd_usage_add_token(&job->usage, from_prompt);
     aimd_count(job->offload.daemon->metrics, AIMD_M_GENERATION_TOKENS, job->model->id, NULL, 1);
     if (*last)
         observe(job, AIMD_M_ITL, seconds(*last, e->time_ns));
@@ -76,6 +75,8 @@ void aimd__job_log(aimd_job *job, const char *finish)
 void aimd__job_count_end(aimd_job *job)
 {
     aimd_metrics *m = job->offload.daemon->metrics;
+    if (job->search)
+        aimd__search_count_end(job);
     for (int i = 0; i < job->n_choices; i++)
         aimd_count(m, AIMD_M_REQUEST_SUCCESS, job->model->id, finish_name(job->choices[i].finish),
                    1);

@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The value of a character of `len` bytes of valid UTF-8, as far as needed to
@@ -82,6 +83,21 @@ static void write_real(aim_buf *out, double v)
     aim_buf_puts(out, text);
     if (!strpbrk(text, ".e"))
         aim_buf_puts(out, ".0");
+}
+
+void aimd_json_number(aim_buf *out, double v)
+{
+    char text[32];
+    if (!isfinite(v)) {
+        aim_buf_puts(out, "null");
+        return;
+    }
+    for (int digits = 15; digits <= 17; digits++) { /* 17 name any */
+        snprintf(text, sizeof text, "%.*g", digits, v);
+        if (strtod(text, NULL) == v)
+            break;
+    }
+    aim_buf_puts(out, text);
 }
 
 void aimd_json_logprob(aim_buf *out, float v)

@@ -23,6 +23,8 @@ void aimd_json_int(aim_buf *out, int64_t v);
 /* A log-probability: nine significant digits, which name a float exactly.
  * JSON has no infinities; minus infinity (and NaN) becomes -9999.0. */
 void aimd_json_logprob(aim_buf *out, float v);
+/* The shortest decimal that names this double; null if it is not finite. */
+void aimd_json_number(aim_buf *out, double v);
 /* A score: nine significant digits likewise; null if there is none (NaN). */
 void aimd_json_score(aim_buf *out, double v);
 /* An error as OpenAI writes it: {"error":{"message","type","param","code"}};

@@ -97,6 +97,8 @@ server_libserver_a_SOURCES = \
 	server/prompt.c \
 	server/request.c \
 	server/request.h \
+	server/request_list.c \
+	server/request_list.h \
 	server/request_log.c \
 	server/response.c \
 	server/response.h \
@@ -115,6 +117,17 @@ server_libserver_a_SOURCES = \
 	server/score_input.c \
 	server/score_job.c \
 	server/score_job.h \
+	server/search_job.c \
+	server/search_job.h \
+	server/search_prepare.c \
+	server/search_question.c \
+	server/search_request.c \
+	server/search_request.h \
+	server/search_response.c \
+	server/search_response.h \
+	server/search_sample.c \
+	server/search_score.c \
+	server/search_stats.c \
 	server/usage.c \
 	server/usage.h \
 	server/utf8.c \

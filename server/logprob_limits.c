@@ -2,7 +2,8 @@
 /* How many log-probabilities one answer may hold. A short body can ask for very
  * many of them: every choice of every prompt repeats those of an echoed prompt.
  * Entries are what can be counted before any work is done; each is some 20 to
- * 100 bytes of the answer. What a stream generates is not kept, and not counted. */
+ * 100 bytes of the answer. What a stream generates is not kept, and not counted, but for
+ * a search, which keeps what every candidate has until one is chosen. */
 #include "server/request.h"
 
 /* Of one place: the likeliest tokens and the one that stands there. */
@@ -11,15 +12,23 @@ static int64_t entries_of_place(int64_t n_top)
     return n_top < 0 ? 0 : n_top + 1;
 }
 
-/* Sizes are far from overflow: prompts < 2^17, n < 2^8, places < 2^26, top < 2^10. */
+/* Answers to a prompt whose entries are kept until they are sent. */
+static int64_t kept_answers(const aimd_request *r)
+{
+    if (r->search.on) /* any of the candidates may be the choice */
+        return r->search.best_of;
+    return r->params.stream ? 0 : r->params.n;
+}
+
+/* Sizes are far from overflow: prompts < 2^17, answers < 2^10, places < 2^26, top < 2^10. */
 static int64_t logprob_entries(const aimd_request *r)
 {
     int64_t places = 0;
     for (size_t i = 0; i < r->n_prompts; i++) {
-        places += r->params.echo == 1 ? r->prompts[i].n_tokens : 0;
-        places += r->params.stream ? 0 : r->prompts[i].max_tokens;
+        places += r->params.echo == 1 ? r->prompts[i].n_tokens * r->params.n : 0;
+        places += r->prompts[i].max_tokens * kept_answers(r);
     }
-    return places * r->params.n * entries_of_place(r->logprobs);
+    return places * entries_of_place(r->logprobs);
 }
 
 /* Each choice of a completion repeats them, too. */
@@ -64,15 +73,15 @@ int aimd_check_logprob_entries(const aimd_scope *scope, const aimd_request *r, a
     const char *field = own >= prompts ? logprobs_field(r) : "prompt_logprobs";
     return aim_fail_param(err, AIM_EINVAL, field,
                           "%s: the answer could have %lld log-probabilities, at most %d are "
-                          "allowed (prompts x n x tokens x alternatives)",
+                          "allowed (prompts x n or best_of x tokens x alternatives)",
                           field, (long long)(own + prompts), most);
 }
 
 int64_t aimd_logprob_room(const aimd_scope *scope, const aimd_request *r)
 {
-    int64_t of_place = r->params.n * entries_of_place(r->logprobs);
+    int64_t of_place = kept_answers(r) * entries_of_place(r->logprobs);
     int64_t room = scope->options->max_logprob_entries - prompt_logprob_entries(r);
-    if (r->params.stream || of_place == 0)
+    if (of_place == 0)
         return INT64_MAX;
     return room > of_place ? room / of_place : 1;
 }

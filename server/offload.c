@@ -201,6 +201,8 @@ void aimd_body_set_scope(const aimd_offload *o, aimd_body *b)
         .chat_error = &m->chat_error,
         .config = &m->config,
         .max_context = aim_engine_max_context(m->engine),
+        .search = &o->model->options.search,
+        .read_noise = aim_decoder_has_read_noise(m->decoder),
     };
 }
 

@@ -167,6 +167,26 @@ static int find_unknown(const json_t *object, const char *prefix, enum aimd_body
     return AIM_OK;
 }
 
+/* Fields that are objects with fields of their own. A misspelt one of early_stop would
+ * have everything sampled that the client wants to save. */
+static const struct object_field {
+    const char *name, *prefix;
+    bool strict;
+} objects[] = {
+    {"stream_options", "stream_options.", false},
+    {"early_stop", "early_stop.", true},
+};
+
+static int find_unknown_nested(const json_t *body, const struct object_field *f,
+                               enum aimd_body_route route, bool strict, aim_buf *unknown,
+                               aim_error *err)
+{
+    const json_t *nested = json_object_get(body, f->name);
+    if (!json_is_object(nested) || !is_known(f->name, route))
+        return AIM_OK;
+    return find_unknown(nested, f->prefix, route, strict || f->strict, unknown, err);
+}
+
 int aimd_params_read(const json_t *body, enum aimd_body_route route, const aimd_options *options,
                      aimd_params *out, aim_buf *unknown, aim_error *err)
 {
@@ -181,8 +201,7 @@ int aimd_params_read(const json_t *body, enum aimd_body_route route, const aimd_
             return code;
     }
     int code = find_unknown(body, "", route, strict, unknown, err);
-    const json_t *nested = json_object_get(body, "stream_options");
-    if (!code && json_is_object(nested) && is_known("stream_options", route))
-        code = find_unknown(nested, "stream_options.", route, strict, unknown, err);
+    for (size_t i = 0; i < sizeof objects / sizeof objects[0] && !code; i++)
+        code = find_unknown_nested(body, &objects[i], route, strict, unknown, err);
     return code;
 }

@@ -240,6 +240,20 @@ int aimd_render_messages(const json_t *body, const aimd_scope *scope, const aimd
     return code;
 }
 
+int aimd_read_last_user_text(const json_t *body, aim_buf *out, bool *found, aim_error *err)
+{
+    struct conversation c = {0};
+    int code = read_messages(json_object_get(body, "messages"), &c, err);
+    size_t i = code ? 0 : c.n;
+    while (i > 0 && strcmp(c.messages[i - 1].role, "user") != 0)
+        i--;
+    *found = i > 0;
+    if (i > 0)
+        aim_buf_append(out, c.messages[i - 1].content, c.messages[i - 1].content_len);
+    conversation_free(&c);
+    return code;
+}
+
 /* ---- all prompts of a request ------------------------------------------- */
 
 static int read_chat(const json_t *body, const aimd_scope *scope, aimd_request *r, aim_error *err)

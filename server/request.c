@@ -215,10 +215,12 @@ static int too_long(const aimd_scope *scope, const aimd_request *r, const aimd_p
 }
 
 /* For a client that does not say: a chat gets what fits, into the context and
- * under the cap of logprobs. */
+ * under the cap of logprobs, and all candidates together into that of their tokens. */
 static int64_t default_max_tokens(const aimd_scope *scope, const aimd_request *r, int64_t rest)
 {
     int64_t most = r->route == AIMD_CHAT ? aimd_logprob_room(scope, r) : AIMD_DEFAULT_MAX_TOKENS;
+    int64_t room = aimd_search_token_room(scope, r);
+    most = room < most ? room : most;
     return rest < most ? rest : most;
 }
 
@@ -257,11 +259,17 @@ int aimd_request_read(const json_t *body, const aimd_scope *scope, aimd_request 
     if (!code)
         code = read_bias(body, scope, r, err);
     if (!code)
+        code = aimd_search_read(body, scope, r, err);
+    if (!code)
         code = aimd_read_prompts(body, scope, r, err);
     for (size_t i = 0; i < r->n_prompts && !code; i++)
         code = fit(scope, r, &r->prompts[i], err);
     if (!code)
         code = aimd_check_logprob_entries(scope, r, err);
+    if (!code)
+        code = aimd_search_check_tokens(scope, r, err);
+    if (!code)
+        code = aimd_search_read_questions(body, scope, r, err);
     return code;
 }
 
@@ -275,6 +283,7 @@ void aimd_request_fini(aimd_request *r)
     aim_free(r->stop);
     aim_free(r->stop_ids);
     aim_free(r->bias);
+    aimd_search_request_fini(&r->search);
     memset(r, 0, sizeof *r);
 }
 

@@ -7,6 +7,7 @@
 #include "checkpoint/hf_config.h"
 #include "engine/engine.h"
 #include "server/params.h"
+#include "server/search_request.h"
 #include "text/chat_template.h"
 
 enum {
@@ -22,7 +23,9 @@ typedef struct aimd_scope {
     const aim_chat_template *chat; /* NULL: chat_error says why */
     const aim_error *chat_error;
     const aim_hf_config *config;
-    int max_context; /* tokens of prompt and answer */
+    int max_context;                    /* tokens of prompt and answer */
+    const aimd_search_defaults *search; /* the model's; NULL: none */
+    bool read_noise;                    /* answers vary even at temperature 0 */
 } aimd_scope;
 
 typedef struct aimd_prompt {
@@ -47,6 +50,7 @@ typedef struct aimd_request {
     size_t n_stop_ids;
     aim_logit_bias *bias;
     size_t n_bias;
+    aimd_search_request search;
 } aimd_request;
 
 /* Fill *r, which is zeroed but for route and params (aimd_params_read), from
@@ -82,6 +86,8 @@ int aimd_encode_text(const aimd_scope *scope, const json_t *text, bool add_speci
 /* The field "messages" through the chat template. */
 int aimd_render_messages(const json_t *body, const aimd_scope *scope, const aimd_params *params,
                          aim_prompt *out, aim_error *err);
+/* Append the content of the user's last message; *found tells whether there is one. */
+int aimd_read_last_user_text(const json_t *body, aim_buf *out, bool *found, aim_error *err);
 /* A rendered conversation to ids. */
 int aimd_encode_rendered(const aimd_scope *scope, const aim_prompt *rendered, bool add_special,
                          aimd_prompt *out, aim_error *err);

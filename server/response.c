@@ -132,7 +132,7 @@ static void write_chat_choice(aim_buf *out, const aimd_format *f, const aimd_cho
 /* ---- the whole body ----------------------------------------------------- */
 
 void aimd_write_body(aim_buf *out, const aimd_format *f, const aimd_prompt_part *parts,
-                     const aimd_choice *choices, const aimd_usage *usage)
+                     const aimd_choice *choices, const aim_buf *more, const aimd_usage *usage)
 {
     const aimd_request *r = f->request;
     size_t n = (size_t)r->params.n;
@@ -145,7 +145,9 @@ void aimd_write_body(aim_buf *out, const aimd_format *f, const aimd_prompt_part 
         else
             write_completion_choice(out, f, &parts[i / n], &choices[i]);
     }
-    aim_buf_puts(out, "],\"usage\":");
+    aim_buf_puts(out, "]");
+    aim_buf_append(out, more->data, more->len);
+    aim_buf_puts(out, ",\"usage\":");
     aimd_write_usage(out, usage, &f->rates);
     if (is_chat(f)) {
         write_prompt_logprobs(out, &parts[0]);
@@ -235,6 +237,15 @@ void aimd_write_events(aim_buf *out, const aimd_format *f, const aimd_prompt_par
         write_content_event(out, f, c, usage);
     if (c->finish != AIM_FINISH_NONE)
         write_finish_event(out, f, c, usage);
+}
+
+void aimd_write_more_event(aim_buf *out, const aimd_format *f, const aim_buf *more,
+                           const aimd_usage *usage)
+{
+    begin_event(out, f);
+    aim_buf_puts(out, "]");
+    aim_buf_append(out, more->data, more->len);
+    end_event(out, f, usage);
 }
 
 void aimd_write_usage_event(aim_buf *out, const aimd_format *f, const aimd_usage *usage)

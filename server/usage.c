@@ -23,6 +23,12 @@ void aimd_usage_add_token(aimd_usage *u, bool first_of_choice)
     u->head_rows += !first_of_choice;
 }
 
+void aimd_usage_go_on(aimd_usage *u)
+{
+    u->rows++;
+    u->head_rows++;
+}
+
 aimd_chip_rates aimd_chip_rates_of(const aim_decoder *d)
 {
     return (aimd_chip_rates){.on_chip = aim_decoder_backend(d)->analog,
@@ -57,6 +63,8 @@ void aimd_write_usage(aim_buf *out, const aimd_usage *u, const aimd_chip_rates *
                    (long long)u->prompt_tokens, (long long)u->completion_tokens,
                    (long long)(u->prompt_tokens + u->completion_tokens),
                    (long long)u->cached_tokens);
+    if (u->with_rewards)
+        aim_buf_printf(out, ",\"reward_tokens\":%lld", (long long)u->reward_tokens);
     if (rates->on_chip) {
         aim_chip_cost cost = aimd_usage_chip_cost(u, rates);
         write_chip_cost(out, &cost);

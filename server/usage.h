@@ -17,6 +17,8 @@ typedef struct aimd_usage {
     int64_t completion_tokens; /* all choices, end-of-sequence tokens too */
     int64_t cached_tokens;     /* of the prompts, found in the prefix cache */
     uint64_t rows, head_rows;  /* through the blocks of the model, and through lm_head */
+    bool with_rewards;         /* a reward model scored the candidates, ... */
+    int64_t reward_tokens;     /* ... reading so many tokens, each time all of a conversation */
 } aimd_usage;
 
 /* A prompt has been computed, but for what was cached. One row of it goes through
@@ -25,6 +27,10 @@ void aimd_usage_add_prompt(aimd_usage *u, int64_t tokens, int64_t cached_tokens,
 /* A choice got a token. The first comes from the prompt's row, each other one from
  * the row of the token in front of it. */
 void aimd_usage_add_token(aimd_usage *u, bool first_of_choice);
+
+/* Candidates go on from the beginning of an answer: they share the row of its last
+ * token, which gives the first new one of each. */
+void aimd_usage_go_on(aimd_usage *u);
 
 /* The steps of an answer have been scored: so many rows of it go through the head. */
 void aimd_usage_add_scored(aimd_usage *u, int64_t tokens, int64_t cached_tokens, int n_scores);

@@ -374,7 +374,9 @@ OPTIONAL = (
     "max_tokens", "n", "seed", "stop", "stream", "stream_options", "suffix", "temperature",
     "top_p", "user", "top_k", "min_p", "repetition_penalty", "ignore_eos", "min_tokens",
     "stop_token_ids", "include_stop_str_in_output", "add_special_tokens", "return_token_ids",
-    "prompt_logprobs", "truncate_prompt_tokens")
+    "prompt_logprobs", "truncate_prompt_tokens", "select", "reward_model", "reward_aggregation",
+    "reward_question", "search", "beam_width", "step_separator", "answer_pattern", "early_stop",
+    "max_total_tokens", "return_candidates", "stream_candidates")
 
 # Fields, and the param the refusal must name.
 REFUSED = (
@@ -395,7 +397,7 @@ REFUSED = (
     ({"n": "2"}, "n"),
     ({"n": 1.5}, "n"),
     ({"n": True}, "n"),
-    ({"best_of": 2}, "best_of"),
+    ({"best_of": 2, "n": 3}, "best_of"),
     ({"best_of": 0}, "best_of"),
     ({"temperature": -0.1}, "temperature"),
     ({"temperature": 2.1}, "temperature"),

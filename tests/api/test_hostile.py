@@ -116,8 +116,10 @@ FIELDS = {
         "suffix", "temperature", "top_p", "user", "top_k", "min_p", "repetition_penalty",
         "ignore_eos", "min_tokens", "stop_token_ids", "include_stop_str_in_output",
         "add_special_tokens", "return_token_ids", "prompt_logprobs", "truncate_prompt_tokens",
-        "skip_special_tokens"),
+        "skip_special_tokens", "select", "reward_aggregation", "reward_question", "beam_width",
+        "step_separator", "early_stop", "max_total_tokens", "return_candidates"),
     CHAT: (
+        "best_of", "reward_model", "search", "answer_pattern", "stream_candidates",
         "messages", "max_completion_tokens", "logprobs", "top_logprobs", "n", "tools",
         "tool_choice", "response_format", "add_generation_prompt", "continue_final_message",
         "max_tokens", "chat_template", "chat_template_kwargs"),
@@ -146,7 +148,7 @@ class Values(Hostile):
                     body = {**VALID[path], field: value}
                     answer = self.daemon.post(path, body, connection=connection)
                     where = f"{path} {field}={value!r}: {answer.status} {answer.body[:200]}"
-                    if field == "model":
+                    if field in ("model", "reward_model"):
                         self.assertIn(answer.status, (200, 400, 404), where)
                         continue
                     self.assertIn(answer.status, (200, 400), where)

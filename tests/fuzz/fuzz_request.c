@@ -24,7 +24,10 @@ static const aimd_options options = {
     .max_logit_bias = 8,
     .max_top_logprobs = 5,
     .max_logprob_entries = 100,
+    .max_best_of = 8,
+    .max_total_tokens = 1000,
 };
+static const aimd_search_defaults search = {.best_of = 2, .beam_width = 2};
 static const aim_hf_config config = {
     .vocab = VOCAB,
     .bos = BOS,
@@ -36,7 +39,8 @@ static const aim_hf_config config = {
     .default_repetition_penalty = -1,
     .default_top_k = -1,
 };
-static aimd_scope scope = {.options = &options, .config = &config, .max_context = CONTEXT};
+static aimd_scope scope = {
+    .options = &options, .config = &config, .max_context = CONTEXT, .search = &search};
 
 /* The character byte-level vocabularies write for a byte: printable Latin-1 for
  * itself, the others from U+0100 on. */
@@ -130,6 +134,21 @@ static void answer(const aimd_request *r)
     aimd_format_free(&format);
 }
 
+static void check_search(const aimd_request *r)
+{
+    const aimd_search_request *s = &r->search;
+    FUZZ_EXPECT(s->best_of >= r->params.n && s->best_of <= options.max_best_of);
+    FUZZ_EXPECT(s->n_questions == (s->with_rewards ? r->n_prompts : 0));
+    FUZZ_EXPECT(*aimd_search_separator(r, NULL) != '\0');
+    for (size_t i = 0; i < r->n_prompts; i++) {
+        aim_search_options o = aimd_search_options(r, i, NULL);
+        aim_error err = {0};
+        FUZZ_EXPECT(s->best_of * o.max_tokens <= options.max_total_tokens || s->budget > 0);
+        int code = aim_search_options_check(&o, &err);
+        FUZZ_EXPECT((code == AIM_OK) == (err.param[0] == '\0'));
+    }
+}
+
 static void check_accepted(const aimd_request *r)
 {
     FUZZ_EXPECT(r->n_prompts >= 1 && r->n_prompts <= (size_t)options.max_prompts);
@@ -145,6 +164,8 @@ static void check_accepted(const aimd_request *r)
         aim_request_free(q);
     }
     answer(r);
+    if (r->search.on)
+        check_search(r);
 }
 
 static int generate(const json_t *body, const aimd_params *params, enum aimd_body_route route,

@@ -25,6 +25,7 @@ static const aimd_options options = {
     .max_stop_strings = 4,
     .max_logit_bias = 3,
     .max_top_logprobs = 20,
+    .max_best_of = 64,
 };
 
 static int read_text(const char *text, enum aimd_body_route route, const aimd_options *o,

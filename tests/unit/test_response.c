@@ -17,6 +17,7 @@
 enum { BOS = 508, EOS = 511, N_TOP = 3 };
 
 static aim_tokenizer *tokenizer;
+static const aim_buf nothing; /* no members behind the choices */
 
 static void setup(void)
 {
@@ -159,7 +160,8 @@ static void answer_init(struct answer *a, enum aimd_body_route route, const char
     ck_assert_int_eq(aimd_format_init(&a->format, &a->request, tokenizer, &id, &err), AIM_OK);
     for (int i = 0; i < 2; i++)
         aimd_choice_init(&a->choices[i], &a->format, i);
-    a->usage = (aimd_usage){8, 6, 2, 10, 6};
+    a->usage = (aimd_usage){
+        .prompt_tokens = 8, .completion_tokens = 6, .cached_tokens = 2, .rows = 10, .head_rows = 6};
 }
 
 static void answer_free(struct answer *a)
@@ -254,7 +256,7 @@ static json_t *body_of(struct answer *a)
     aim_error err = {0};
     aim_buf out = AIM_BUF_INIT;
     ck_assert_int_eq(feed_all(a, NULL, &err), AIM_OK);
-    aimd_write_body(&out, &a->format, a->parts, a->choices, &a->usage);
+    aimd_write_body(&out, &a->format, a->parts, a->choices, &nothing, &a->usage);
     json_t *body = parse(out.data, out.len);
     aim_buf_free(&out);
     return body;
@@ -756,7 +758,7 @@ START_TEST(stop_reason_says_what_matched)
                    .stop_id = c->stop_id,
                    .stop_string = c->stop_string};
     ck_assert_int_eq(aimd_choice_add(&a.choices[0], &a.format, &a.parts[0], &e, NULL), AIM_OK);
-    aimd_write_body(&out, &a.format, a.parts, a.choices, &a.usage);
+    aimd_write_body(&out, &a.format, a.parts, a.choices, &nothing, &a.usage);
     json_t *b = parse(out.data, out.len);
     expect_dump(b, "choices/0/finish_reason", c->reason);
     expect_dump(b, "choices/0/stop_reason", c->stop_reason);
@@ -779,7 +781,7 @@ START_TEST(every_failed_allocation_is_an_error)
         aim_alloc_fail_after(n);
         int code = feed_all(&a, NULL, &err);
         if (!code)
-            aimd_write_body(&out, &a.format, a.parts, a.choices, &a.usage);
+            aimd_write_body(&out, &a.format, a.parts, a.choices, &nothing, &a.usage);
         aim_alloc_fail_after(-1);
         ck_assert(code == AIM_OK || code == AIM_ENOMEM);
         whole = code == AIM_OK && !out.failed;

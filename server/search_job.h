@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* search_job.h - what a generation job has more if its choices are found by a search: a
+ * search for each prompt, the reward model, and work on both engines and on worker
+ * threads, all of which job->open counts.
+ *
+ * What a search wants sampled goes to the generator's engine. What it wants scored is
+ * laid out by a worker thread and goes to the reward model's engine. When a round is
+ * complete, a worker thread lets the search decide, which says what comes next. */
+#ifndef AIMD_SEARCH_JOB_H
+#define AIMD_SEARCH_JOB_H
+
+#include "server/job.h"
+
+/* One candidate of a prompt, under its number in the search. */
+typedef struct aimd_search_candidate {
+    aimd_choice choice; /* as far as it is sampled */
+    uint64_t last_token_ns;
+    bool resumed;      /* its next token is the first of a segment */
+    bool told_end;     /* to the reader of a stream of candidates */
+    uint64_t score_ns; /* when its scores were asked for */
+} aimd_search_candidate;
+
+/* The search for one prompt. */
+typedef struct aimd_search_run {
+    aimd_job *job;
+    int prompt; /* its index */
+    aim_search *search;
+    aimd_search_candidate **candidates; /* [n_candidates] by number; NULL: pruned */
+    size_t n_candidates, room;
+    bool begun; /* its prompt has been computed */
+    /* A worker has the search, and nobody else may touch it: */
+    bool deciding;
+    uv_work_t work;
+    aim_error error;
+} aimd_search_run;
+
+typedef struct aimd_search_job {
+    aimd_search_run *runs; /* [n_runs] one a prompt */
+    size_t n_runs;
+    aimd_model *reward_model;    /* held; NULL: without rewards */
+    aimd_event_target rewards;   /* of its engine's requests */
+    aimd_request_list questions; /* to be computed before there are answers */
+    aim_buf members;             /* of the answer: "candidates" */
+} aimd_search_job;
+
+/* Worker thread: the searches of a request that was read, and the engines' first
+ * requests (search_prepare.c). What is made is job->search, also on failure. */
+int aimd__search_prepare(aimd_job *job, aim_error *err);
+/* Loop thread. NULL is fine. */
+void aimd__search_free(aimd_search_job *s);
+
+/* Submit what was prepared: the questions, then the first candidates of all prompts, all
+ * or none. On failure questions may be under way. */
+int aimd__search_submit(aimd_job *job, aim_error *err);
+/* An event of the generator's engine. */
+void aimd__search_take(aimd_job *job, const aim_event *e);
+/* Nobody waits for the answer: end what the reward model has. */
+void aimd__search_cancel(aimd_job *job);
+/* Go on with what was held back while the reader was slow. */
+void aimd__search_resume(aimd_job *job);
+/* Everything has ended: fill job->choices, best first, and job->search->members. */
+int aimd__search_choose(aimd_job *job, aim_error *err);
+
+/* ---- between the files of the search ------------------------------------- */
+
+/* Engine requests of one piece of sampling, at most max_sequences candidates each, go to
+ * list; new candidates begin as copies of their parents (search_sample.c). */
+int aimd__search_sample(aimd_search_run *run, const aim_search_work *w, bool urgent,
+                        aimd_request_list *list, aim_error *err);
+/* NULL: pruned, or there is none. */
+aimd_search_candidate *aimd__search_candidate(const aimd_search_run *run, int number);
+/* Forget the candidates that were pruned, once nothing begins as their copy. */
+void aimd__search_drop_pruned(aimd_search_run *run);
+
+/* Begin the scoring of a candidate (search_score.c). */
+void aimd__search_score(aimd_search_run *run, const aim_search_work *w);
+/* A request for the reward model. Takes the layout's tokens and the positions from
+ * first_step on; number: the candidate's. NULL when out of memory. */
+aim_request *aimd__score_request(aimd_search_run *run, aim_reward_input *input, int first_step,
+                                 int number);
+/* An event of the reward model's engine; target: job->search->rewards. */
+void aimd__search_on_reward(aimd_event_target *target, const aim_event *e);
+
+/* Begin all that can be begun, or decide. May fail the job. */
+void aimd__search_drive(aimd_search_run *run);
+
+/* Figures, when the job is complete (search_stats.c). */
+void aimd__search_count_end(aimd_job *job);
+
+#endif

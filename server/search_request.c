@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/search_request.h"
+
+#include "base/alloc.h"
+#include "server/request.h"
+
+#include <math.h>
+#include <string.h>
+
+static int bad(const char *param, const char *why, aim_error *err)
+{
+    return aim_fail_param(err, AIM_EINVAL, param, "%s %s", param, why);
+}
+
+static bool is_given(const json_t *body, const char *name)
+{
+    const json_t *v = json_object_get(body, name);
+    return v && !json_is_null(v);
+}
+
+/* ---- is it a search? ---------------------------------------------------- */
+
+static bool has_field(const json_t *body, const aimd_params *p)
+{
+    static const char *const fields[] = {
+        "select",         "reward_model",   "reward_aggregation", "reward_question", "search",
+        "step_separator", "answer_pattern", "max_total_tokens",   "beam_width"};
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (is_given(body, fields[i]))
+            return true;
+    return p->return_candidates || p->stream_candidates ||
+           (is_given(body, "early_stop") && !json_is_false(json_object_get(body, "early_stop")));
+}
+
+static bool generates_nothing(const aimd_params *p)
+{
+    return p->max_tokens == 0 && p->max_completion_tokens == AIMD_UNSET;
+}
+
+/* A model's default is for clients that know nothing of it: it must not make work of
+ * what is no search for an answer, such as scoring a text, nor sample one and the same
+ * answer many times. */
+static bool takes_default(const aimd_scope *scope, const aimd_request *r)
+{
+    const aimd_params *p = &r->params;
+    bool varies = r->temperature > 0 || scope->read_noise;
+    bool scores = p->prompt_logprobs != AIMD_UNSET || (p->echo == 1 && r->logprobs >= 0);
+    return scope->search && varies && !scores && !generates_nothing(p);
+}
+
+static int read_count(const json_t *body, const aimd_scope *scope, aimd_request *r, aim_error *err)
+{
+    aimd_search_request *s = &r->search;
+    const aimd_params *p = &r->params;
+    bool asked = p->best_of != AIMD_UNSET;
+    int64_t count = asked ? p->best_of : p->n;
+    if (!asked && takes_default(scope, r) && scope->search->best_of > count)
+        count = scope->search->best_of;
+    if (count < p->n)
+        return aim_fail_param(err, AIM_EINVAL, "best_of",
+                              "best_of is %lld, less than n, which is %lld", (long long)count,
+                              (long long)p->n);
+    s->best_of = (int)count;
+    s->on = count > p->n || has_field(body, p);
+    if (s->on && generates_nothing(p))
+        return bad("max_tokens", "is 0: there would be no candidates to choose from", err);
+    return AIM_OK;
+}
+
+static int check_stream(const aimd_request *r, aim_error *err)
+{
+    const aimd_params *p = &r->params;
+    if (p->stream_candidates && !p->stream)
+        return bad("stream_candidates", "needs stream: true", err);
+    if (p->stream && p->best_of > p->n && p->best_of != AIMD_UNSET && !p->stream_candidates)
+        return bad("stream",
+                   "with best_of greater than n: nothing can be sent before the choice is made; "
+                   "stream_candidates sends every candidate",
+                   err);
+    return AIM_OK;
+}
+
+/* ---- fields ------------------------------------------------------------- */
+
+/* A text of the request, else the model's; NULL if neither has one. */
+static int pick_text(const json_t *body, const char *name, const char *standard, const char **out,
+                     aim_error *err)
+{
+    const json_t *v = json_object_get(body, name);
+    *out = standard;
+    if (!v || json_is_null(v))
+        return AIM_OK;
+    if (!json_is_string(v))
+        return bad(name, "must be a string", err);
+    *out = json_string_value(v);
+    return AIM_OK;
+}
+
+typedef int find_name(const char *name);
+
+/* The number of a name; names: all of them, separated by |. */
+static int pick_name(const json_t *body, const char *field, const char *standard, find_name *find,
+                     const char *names, int otherwise, int *out, aim_error *err)
+{
+    const char *text;
+    *out = otherwise;
+    if (pick_text(body, field, standard, &text, err))
+        return (int)err->code;
+    if (text)
+        *out = find(text);
+    if (*out < 0)
+        return aim_fail_param(err, AIM_EINVAL, field, "%s must be one of %s", field, names);
+    return AIM_OK;
+}
+
+/* A copy of a text that may be missing. */
+static int keep_text(const char *text, const char *field, char **out, aim_error *err)
+{
+    *out = text ? aim_strdup(text) : NULL;
+    return text && !*out ? aim_fail_nomem(err, field) : AIM_OK;
+}
+
+static const aimd_search_defaults *defaults_of(const aimd_scope *scope)
+{
+    static const aimd_search_defaults none = {.beam_width = AIMD_DEFAULT_BEAM_WIDTH};
+    return scope->search ? scope->search : &none;
+}
+
+/* NULL: it goes by the search. */
+static const char *default_select(const aimd_search_defaults *standard)
+{
+    bool fixed = standard->select && strcmp(standard->select, "auto") != 0;
+    return fixed ? standard->select : NULL;
+}
+
+static int read_selection(const json_t *body, const aimd_search_defaults *standard,
+                          aimd_search_request *s, aim_error *err)
+{
+    int kind = 0, select = 0, aggregation = 0;
+    int code = pick_name(body, "search", standard->search, aim_search_find, AIM_SEARCH_NAMES,
+                         AIM_SEARCH_BEST_OF_N, &kind, err);
+    int otherwise = kind == AIM_SEARCH_BEST_OF_N ? AIM_SELECT_LOGPROB : AIM_SELECT_REWARD;
+    if (!code)
+        code = pick_name(body, "select", default_select(standard), aim_select_find,
+                         AIM_SELECT_NAMES, otherwise, &select, err);
+    if (!code)
+        code = pick_name(body, "reward_aggregation", standard->reward_aggregation,
+                         aim_aggregation_find, AIM_AGGREGATION_NAMES, AIM_AGGREGATE_LAST,
+                         &aggregation, err);
+    s->kind = (enum aim_search_kind)kind;
+    s->select = (enum aim_select)select;
+    s->aggregation = (enum aim_aggregation)aggregation;
+    return code;
+}
+
+static int read_steps(const json_t *body, const aimd_search_defaults *standard, aimd_request *r,
+                      aim_error *err)
+{
+    aimd_search_request *s = &r->search;
+    bool stepwise = s->kind != AIM_SEARCH_BEST_OF_N;
+    if (!stepwise && is_given(body, "beam_width"))
+        return bad("beam_width", "needs search beam or dvts", err);
+    if (!stepwise && is_given(body, "step_separator"))
+        return bad("step_separator", "needs search beam or dvts", err);
+    if (!stepwise)
+        return AIM_OK;
+    bool asked = r->params.beam_width != AIMD_UNSET;
+    s->beam_width = asked ? (int)r->params.beam_width : standard->beam_width;
+    if (s->best_of % s->beam_width != 0)
+        return aim_fail_param(err, AIM_EINVAL, asked ? "beam_width" : "best_of",
+                              "beam_width (%d) must divide best_of (%d)", s->beam_width,
+                              s->best_of);
+    const char *text;
+    if (pick_text(body, "step_separator", standard->step_separator, &text, err))
+        return (int)err->code;
+    if (text && (!*text || strlen(text) > AIMD_MAX_SEPARATOR_BYTES))
+        return bad("step_separator", "must have 1 to 64 bytes", err);
+    return keep_text(text, "step_separator", &s->separator, err);
+}
+
+static int read_pattern(const json_t *body, const aimd_search_defaults *standard,
+                        aimd_search_request *s, aim_error *err)
+{
+    const char *text;
+    aim_error e = {0};
+    if (pick_text(body, "answer_pattern", standard->answer_pattern, &text, err))
+        return (int)err->code;
+    if (!text)
+        return AIM_OK;
+    s->pattern = aim_answer_pattern_new(text, strlen(text), &e);
+    return s->pattern ? AIM_OK
+                      : aim_fail_param(err, e.code, "answer_pattern", "answer_pattern: %s", e.text);
+}
+
+/* ---- early_stop --------------------------------------------------------- */
+
+static int read_vote(const json_t *v, aim_early_stop *early, aim_error *err)
+{
+    double p = json_is_true(v) ? 1 : json_is_number(v) ? json_number_value(v) : 0;
+    if (!v || json_is_null(v) || json_is_false(v))
+        return AIM_OK;
+    if (!(p > 0.5 && p <= 1))
+        return bad("early_stop.vote", "must be true, false or a number above 0.5, at most 1", err);
+    early->vote = p;
+    return AIM_OK;
+}
+
+static int read_early_stop(const json_t *body, const aimd_params *p, aim_early_stop *early,
+                           aim_error *err)
+{
+    const json_t *v = json_object_get(body, "early_stop");
+    if (!v || json_is_null(v) || json_is_false(v))
+        return AIM_OK;
+    if (!json_is_true(v) && !json_is_object(v))
+        return bad("early_stop", "must be true, false or an object", err);
+    if (p->early_reject >= 1)
+        return bad("early_stop.reject", "must be below 1", err);
+    early->every = (int)p->early_every;
+    early->wave = (int)p->early_wave;
+    early->reject = p->early_reject;
+    early->has_score = !isnan(p->early_score);
+    early->score = early->has_score ? p->early_score : 0;
+    return read_vote(json_is_true(v) ? v : json_object_get(v, "vote"), early, err);
+}
+
+/* ---- rewards ------------------------------------------------------------ */
+
+/* Does the choice hang on rewards? Otherwise scores are made only if the request itself
+ * names who makes them. */
+static bool needs_rewards(const aimd_search_request *s)
+{
+    return s->kind != AIM_SEARCH_BEST_OF_N || s->select == AIM_SELECT_REWARD ||
+           s->select == AIM_SELECT_WEIGHTED || s->early.has_score || s->early.reject > 0;
+}
+
+static int read_reward_model(const json_t *body, aimd_search_request *s, aim_error *err)
+{
+    const char *id;
+    if (pick_text(body, "reward_model", NULL, &id, err))
+        return (int)err->code;
+    s->with_rewards = needs_rewards(s) || is_given(body, "reward_model");
+    if (s->with_rewards)
+        return keep_text(id, "reward_model", &s->reward_model, err);
+    static const char *const of_rewards[] = {"reward_aggregation", "reward_question"};
+    for (size_t i = 0; i < 2; i++)
+        if (is_given(body, of_rewards[i]))
+            return bad(of_rewards[i], "needs a reward_model: nothing here asks for rewards", err);
+    return AIM_OK;
+}
+
+int aimd_search_read(const json_t *body, const aimd_scope *scope, aimd_request *r, aim_error *err)
+{
+    const aimd_search_defaults *standard = defaults_of(scope);
+    int code = read_count(body, scope, r, err);
+    if (!code)
+        code = check_stream(r, err);
+    if (code || !r->search.on)
+        return code;
+    aimd_search_request *s = &r->search;
+    s->budget = r->params.max_total_tokens != AIMD_UNSET ? r->params.max_total_tokens : 0;
+    code = read_selection(body, standard, s, err);
+    if (!code)
+        code = read_early_stop(body, &r->params, &s->early, err);
+    if (!code)
+        code = read_steps(body, standard, r, err);
+    if (!code)
+        code = read_pattern(body, standard, s, err);
+    return code ? code : read_reward_model(body, s, err);
+}
+
+void aimd_search_request_fini(aimd_search_request *s)
+{
+    aim_free(s->reward_model);
+    for (size_t i = 0; i < s->n_questions; i++)
+        aim_buf_free(&s->questions[i]);
+    aim_free(s->questions);
+    aim_free(s->separator);
+    aim_answer_pattern_free(s->pattern);
+}
+
+/* ---- tokens ------------------------------------------------------------- */
+
+int64_t aimd_search_token_room(const aimd_scope *scope, const aimd_request *r)
+{
+    const aimd_search_request *s = &r->search;
+    int64_t most = scope->options->max_total_tokens;
+    if (!s->on || most == 0 || s->budget > 0)
+        return INT64_MAX;
+    int64_t each = most / ((int64_t)r->n_prompts * s->best_of);
+    return each > 1 ? each : 1;
+}
+
+/* Far from overflow: prompts < 2^17, best_of <= 2^10, max_tokens < 2^31. */
+static int64_t total_tokens(const aimd_request *r)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < r->n_prompts; i++) {
+        int64_t all = (int64_t)r->search.best_of * r->prompts[i].max_tokens;
+        sum += r->search.budget > 0 && r->search.budget < all ? r->search.budget : all;
+    }
+    return sum;
+}
+
+int aimd_search_check_tokens(const aimd_scope *scope, const aimd_request *r, aim_error *err)
+{
+    int64_t most = scope->options->max_total_tokens;
+    if (!r->search.on || most == 0 || total_tokens(r) <= most)
+        return AIM_OK;
+    return aim_fail_param(err, AIM_EINVAL, "best_of",
+                          "best_of: %zu prompts with %d candidates could have %lld tokens, at most "
+                          "%lld are allowed: lower best_of or max_tokens, or give "
+                          "max_total_tokens",
+                          r->n_prompts, r->search.best_of, (long long)total_tokens(r),
+                          (long long)most);
+}
+
+/* ---- the search ---------------------------------------------------------- */
+
+aim_search_options aimd_search_options(const aimd_request *r, size_t i, const aim_reward *reward)
+{
+    const aimd_search_request *s = &r->search;
+    return (aim_search_options){
+        .kind = s->kind,
+        .best_of = s->best_of,
+        .n = (int)r->params.n,
+        .beam_width = s->beam_width,
+        .select = s->select,
+        .scored = reward != NULL,
+        .step_rewards = reward && aim_reward_has_steps(reward),
+        .raw_rewards = reward && !aim_reward_is_probability(reward),
+        .aggregation = s->aggregation,
+        .pattern = s->pattern,
+        .early = s->early,
+        .max_tokens = r->prompts[i].max_tokens,
+        .max_total_tokens = s->budget,
+        .prompt_tokens = r->prompts[i].n_tokens,
+        .block_tokens = AIM_KV_BLOCK,
+    };
+}
+
+const char *aimd_search_separator(const aimd_request *r, const aim_reward *reward)
+{
+    if (r->search.separator)
+        return r->search.separator;
+    return reward ? aim_reward_separator(reward) : "\n\n";
+}
