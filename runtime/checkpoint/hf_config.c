@@ -115,8 +115,10 @@ static int read_switches(const json_t *config, const aim__family *f, aim_hf_conf
     out->qk_norm = f->qk_norm;
     if (code)
         return code;
-    return aim_json_bool(config, "tie_word_embeddings", false, AIM__CONFIG, &out->tied_embeddings,
+    code = aim_json_bool(config, "tie_word_embeddings", false, AIM__CONFIG, &out->tied_embeddings,
                          err);
+    out->tied_embeddings &= out->head == AIM_HEAD_LANGUAGE;
+    return code;
 }
 
 /* Ids that a file without the fields means, if the vocabulary has them. */

@@ -60,7 +60,7 @@ typedef struct aim_hf_config {
     int max_positions;
     float rms_eps;
     aim_rope rope;
-    bool tied_embeddings; /* lm_head shares embed_tokens */
+    bool tied_embeddings; /* lm_head shares embed_tokens; false if there is none */
     /* The checkpoint stores these parts as one tensor (Phi-3). */
     bool fused_qkv, fused_gate_up;
     /* Linear layers with a bias: query, key and value; output; feed-forward. */

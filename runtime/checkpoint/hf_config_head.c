@@ -85,6 +85,7 @@ int aim__find_value_head(const char *dir, aim_hf_config *out, aim_error *err)
         out->head = AIM_HEAD_LINEAR;
         out->head_outputs = 1;
         out->value_head = true;
+        out->tied_embeddings = false;
     }
     aim_checkpoint_close(c);
     return cause.code == AIM_ENOMEM ? aim_fail(err, AIM_ENOMEM, "%s", cause.text) : AIM_OK;

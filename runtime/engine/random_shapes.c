@@ -47,6 +47,6 @@ int aim_random_shape(const char *name, aim_hf_config *out, aim_error *err)
     out->max_positions = shapes[i].positions;
     out->rope =
         (aim_rope){.theta = shapes[i].rope_theta, .dim = shapes[i].head_dim, .attention_factor = 1};
-    out->tied_embeddings = shapes[i].tied;
+    out->tied_embeddings = shapes[i].tied && out->head == AIM_HEAD_LANGUAGE;
     return AIM_OK;
 }

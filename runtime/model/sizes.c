@@ -107,8 +107,7 @@ size_t aim_hf_config_parameters(const aim_hf_config *config)
     aim__linear_shapes(config, shapes);
     for (int i = 0; i < aim__linears(config); i++)
         total += count_of(config, i) * (size_t)shapes[i].out * (size_t)shapes[i].in;
-    bool shared = config->tied_embeddings && config->head == AIM_HEAD_LANGUAGE;
-    return shared ? total : total + (size_t)config->vocab * (size_t)config->hidden;
+    return config->tied_embeddings ? total : total + (size_t)config->vocab * (size_t)config->hidden;
 }
 
 int aim_hf_config_outputs(const aim_hf_config *config)

@@ -63,7 +63,7 @@ START_TEST(heads)
                      "{\"architectures\":[\"%s\"],\"hidden_size\":32,\"intermediate_size\":48,"
                      "\"num_hidden_layers\":4,\"num_attention_heads\":4,"
                      "\"num_key_value_heads\":2,\"vocab_size\":100,"
-                     "\"max_position_embeddings\":512%s%s}",
+                     "\"max_position_embeddings\":512,\"tie_word_embeddings\":true%s%s}",
                      h->architecture, *h->more ? "," : "", h->more);
     int code = aim_hf_config_parse(text, (size_t)n, NULL, 0, &c, &err);
     ck_assert_int_eq(code != AIM_OK, h->error != NULL);
@@ -74,6 +74,7 @@ START_TEST(heads)
     ck_assert_int_eq(c.head, h->head);
     ck_assert_int_eq(c.head_outputs, h->outputs);
     ck_assert_int_eq(c.value_head, h->value_head);
+    ck_assert_int_eq(c.tied_embeddings, h->head == AIM_HEAD_LANGUAGE);
     ck_assert_str_eq(c.unknown_settings, "");
 }
 END_TEST
@@ -139,6 +140,7 @@ START_TEST(a_causal_model_with_a_value_head)
         ck_assert_str_eq(c.architecture, cases[i].to);
         ck_assert_int_eq(c.value_head, cases[i].value_head);
         ck_assert_int_eq(c.head, cases[i].value_head ? AIM_HEAD_LINEAR : AIM_HEAD_LANGUAGE);
+        ck_assert_int_eq(c.tied_embeddings, !cases[i].value_head);
         aim_checkpoint *k = aim_checkpoint_open(dir, &err);
         ck_assert_msg(aim_decoder_check(&c, k, aim_backends()[0], NULL, &err) == AIM_OK, "%s",
                       err.text);

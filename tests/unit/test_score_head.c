@@ -325,7 +325,7 @@ START_TEST(wrong_heads_are_named)
         {AIM_HEAD_LINEAR, 2, false, "\"score.weight\" has shape [1, 32]"},
         {AIM_HEAD_LINEAR, 1, true, "\"v_head.summary.weight\" is missing"},
         {AIM_HEAD_MLP, 1, false, "\"score.0.weight\" is missing"},
-        {AIM_HEAD_LANGUAGE, 0, false, "\"score.weight\" has no place"},
+        {AIM_HEAD_LANGUAGE, 0, false, "\"lm_head.weight\" is missing"},
     };
     static struct bench b;
     bench_open(&b, &models[CLASSIFIER], "f32", NULL, 1);
