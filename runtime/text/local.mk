@@ -4,9 +4,18 @@ runtime_libtext_a_SOURCES = \
 	runtime/text/added_tokens.c runtime/text/added_tokens.h \
 	runtime/text/allowance.h \
 	runtime/text/answer.h runtime/text/answer_internal.h \
-	runtime/text/answer_canonical.c \
+	runtime/text/answer_canonical.c runtime/text/answer_parts.h \
 	runtime/text/answer_extract.c \
+	runtime/text/answer_factor.c \
+	runtime/text/answer_list.c \
+	runtime/text/answer_numeral.c runtime/text/answer_numeral.h \
 	runtime/text/answer_pattern.c \
+	runtime/text/answer_product.c \
+	runtime/text/answer_rational.c runtime/text/answer_rational.h \
+	runtime/text/answer_spelling.c \
+	runtime/text/answer_tokens.c runtime/text/answer_tokens.h \
+	runtime/text/answer_units.c \
+	runtime/text/answer_words.c \
 	runtime/text/bpe.c runtime/text/bpe.h \
 	runtime/text/byte_alphabet.c runtime/text/byte_alphabet.h \
 	runtime/text/char_class.c runtime/text/char_class.h \
