@@ -278,3 +278,8 @@ UNIT_TESTS += tests/unit/test_reward
 tests_unit_test_reward_SOURCES = tests/unit/test_reward.c tests/unit/reward_fixture.h \
 	$(TEXT_TEST_SHARED)
 tests_unit_test_reward_LDADD = runtime/libsearch.a $(RUNTIME_LDADD) $(UNIT_LDADD)
+
+UNIT_TESTS += tests/unit/test_search
+tests_unit_test_search_SOURCES = tests/unit/test_search.c
+tests_unit_test_search_LDADD = runtime/libsearch.a runtime/libtext.a runtime/libbase.a \
+	$(UNIT_LDADD) $(JANSSON_LIBS) $(PCRE2_LIBS) $(UTF8PROC_LIBS) $(PTHREAD_LIBS) -lm

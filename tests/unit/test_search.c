@@ -1,0 +1,731 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Searches: options, what is handed out and reported, misuse, and large ones. What they
+ * decide is compared with a model of them in tests/search. */
+#include "search/search_impl.h"
+
+#include "base/alloc.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static aim_search_options best_of(int n)
+{
+    return (aim_search_options){.best_of = n, .n = 1, .max_tokens = 100};
+}
+
+static aim_search_options steps_of(enum aim_search_kind kind, int best_of, int width)
+{
+    return (aim_search_options){
+        .kind = kind,
+        .best_of = best_of,
+        .n = 1,
+        .beam_width = width,
+        .select = AIM_SELECT_REWARD,
+        .scored = true,
+        .step_rewards = true,
+        .max_tokens = 100,
+    };
+}
+
+static aim_search *new_search(const aim_search_options *o)
+{
+    aim_error err = {0};
+    aim_search *s = aim_search_new(o, &err);
+    ck_assert_msg(s != NULL, "%s", err.text);
+    return s;
+}
+
+/* ---- a driver: each piece of work as soon as it is there ----------------------------- */
+
+static void say(aim_search *s, int number, const char *text)
+{
+    ck_assert(aim_search_token(s, number, 1, text, strlen(text), -1, 1));
+}
+
+/* One token, and what ends with it. */
+static void sample(aim_search *s, int number, const char *text, enum aim_sampled how)
+{
+    say(s, number, text);
+    aim_search_sampled(s, number, how);
+}
+
+static void score(aim_search *s, int number, float x)
+{
+    ck_assert(aim_search_scored(s, number, &x, 1));
+}
+
+static void expect_sample(aim_search *s, int number, int n)
+{
+    aim_search_work w = aim_search_next(s);
+    ck_assert_int_eq(w.task, AIM_TASK_SAMPLE);
+    ck_assert_int_eq(w.number, number);
+    ck_assert_int_eq(w.n, n);
+}
+
+static void expect_score(aim_search *s, int number, int first_step)
+{
+    aim_search_work w = aim_search_next(s);
+    ck_assert_int_eq(w.task, AIM_TASK_SCORE);
+    ck_assert_int_eq(w.number, number);
+    ck_assert_int_eq(w.first_step, first_step);
+}
+
+static void expect_nothing(aim_search *s)
+{
+    ck_assert_int_eq(aim_search_next(s).task, AIM_TASK_NONE);
+}
+
+static void decide(aim_search *s)
+{
+    aim_error err = {0};
+    ck_assert(aim_search_wants_decision(s));
+    ck_assert_msg(aim_search_decide(s, &err) == 0, "%s", err.text);
+}
+
+static const aim_candidate *winner(const aim_search *s)
+{
+    int n;
+    const aim_candidate *const *ranking = aim_search_ranking(s, &n);
+    ck_assert(aim_search_is_over(s));
+    ck_assert_int_ge(n, 1);
+    return ranking[0];
+}
+
+/* ---- options ------------------------------------------------------------------------- */
+
+static const struct {
+    const char *param, *text;
+    aim_search_options o;
+} refused[] = {
+    {"best_of", "best_of is 0", {.n = 1, .max_tokens = 1}},
+    {"best_of", "best_of is 4097", {.best_of = 4097, .n = 1, .max_tokens = 1}},
+    {"best_of", "below n, which is 3", {.best_of = 2, .n = 3, .max_tokens = 1}},
+    {"best_of", "n, which is 0", {.best_of = 2, .max_tokens = 1}},
+    {"max_tokens", "max_tokens is 0", {.best_of = 2, .n = 1}},
+    {"max_total_tokens",
+     "a token for each of 4",
+     {.best_of = 4, .n = 1, .max_tokens = 9, .max_total_tokens = 3}},
+    {"max_total_tokens",
+     "max_total_tokens is -1",
+     {.best_of = 4, .n = 1, .max_tokens = 9, .max_total_tokens = -1}},
+    {"select",
+     "reward needs",
+     {.best_of = 2, .n = 1, .max_tokens = 1, .select = AIM_SELECT_REWARD}},
+    {"select",
+     "weighted needs",
+     {.best_of = 2, .n = 1, .max_tokens = 1, .select = AIM_SELECT_WEIGHTED}},
+    {"search", "reward model", {.best_of = 2, .n = 1, .max_tokens = 1, .kind = AIM_SEARCH_BEAM}},
+    {"beam_width",
+     "multiple of beam_width, which is 3",
+     {.best_of = 4,
+      .n = 1,
+      .max_tokens = 1,
+      .kind = AIM_SEARCH_DVTS,
+      .beam_width = 3,
+      .scored = true}},
+    {"beam_width",
+     "which is 0",
+     {.best_of = 4, .n = 1, .max_tokens = 1, .kind = AIM_SEARCH_BEAM, .scored = true}},
+    {"search",
+     "10001 steps",
+     {.best_of = 4,
+      .n = 1,
+      .max_tokens = 1,
+      .kind = AIM_SEARCH_BEAM,
+      .beam_width = 2,
+      .scored = true,
+      .max_steps = 10001}},
+    {"early_stop",
+     "best_of_n",
+     {.best_of = 4,
+      .n = 1,
+      .max_tokens = 1,
+      .kind = AIM_SEARCH_BEAM,
+      .beam_width = 2,
+      .scored = true,
+      .early = {.reject = 0.5}}},
+    {"early_stop",
+     "vote is 0.5",
+     {.best_of = 4,
+      .n = 1,
+      .max_tokens = 1,
+      .select = AIM_SELECT_MAJORITY,
+      .early = {.vote = 0.5}}},
+    {"early_stop",
+     "vote is nan",
+     {.best_of = 4,
+      .n = 1,
+      .max_tokens = 1,
+      .select = AIM_SELECT_MAJORITY,
+      .early = {.vote = (double)NAN}}},
+    {"early_stop",
+     "majority or weighted",
+     {.best_of = 4, .n = 1, .max_tokens = 1, .early = {.vote = 1}}},
+    {"early_stop",
+     "below 1 needs",
+     {.best_of = 4,
+      .n = 1,
+      .max_tokens = 1,
+      .select = AIM_SELECT_WEIGHTED,
+      .scored = true,
+      .early = {.vote = 0.9}}},
+    {"early_stop",
+     "probabilities",
+     {.best_of = 4,
+      .n = 1,
+      .max_tokens = 1,
+      .select = AIM_SELECT_WEIGHTED,
+      .scored = true,
+      .raw_rewards = true,
+      .early = {.vote = 1}}},
+    {"early_stop",
+     "reject is 1",
+     {.best_of = 4, .n = 1, .max_tokens = 1, .scored = true, .early = {.reject = 1}}},
+    {"early_stop",
+     "reject is nan",
+     {.best_of = 4, .n = 1, .max_tokens = 1, .scored = true, .early = {.reject = (double)NAN}}},
+    {"early_stop",
+     "reward model",
+     {.best_of = 4, .n = 1, .max_tokens = 1, .early = {.reject = 0.5}}},
+    {"early_stop",
+     "reward model",
+     {.best_of = 4, .n = 1, .max_tokens = 1, .early = {.has_score = true, .score = 1}}},
+    {"early_stop",
+     "not a number",
+     {.best_of = 4,
+      .n = 1,
+      .max_tokens = 1,
+      .scored = true,
+      .early = {.has_score = true, .score = (double)INFINITY}}},
+    {"early_stop", "below 0", {.best_of = 4, .n = 1, .max_tokens = 1, .early = {.every = -1}}},
+    {"early_stop", "below 0", {.best_of = 4, .n = 1, .max_tokens = 1, .early = {.wave = -1}}},
+};
+
+START_TEST(refuses_options_that_do_not_go_together)
+{
+    aim_error err = {0};
+    ck_assert_ptr_null(aim_search_new(&refused[_i].o, &err));
+    ck_assert_int_eq(err.code, AIM_EINVAL);
+    ck_assert_str_eq(err.param, refused[_i].param);
+    ck_assert_msg(strstr(err.text, refused[_i].text) != NULL, "%s", err.text);
+}
+END_TEST
+
+START_TEST(names)
+{
+    ck_assert_int_eq(aim_search_find("dvts"), AIM_SEARCH_DVTS);
+    ck_assert_int_eq(aim_search_find("best"), -1);
+    ck_assert_int_eq(aim_select_find("self_certainty"), AIM_SELECT_SELF_CERTAINTY);
+    ck_assert_int_eq(aim_select_find(""), -1);
+    ck_assert_str_eq(aim_candidate_end_name(AIM_CANDIDATE_UNNEEDED), "unneeded");
+}
+END_TEST
+
+/* ---- reports ------------------------------------------------------------------------- */
+
+START_TEST(one_round_scores_while_others_sample)
+{
+    aim_search_options o = best_of(3);
+    o.select = AIM_SELECT_REWARD;
+    o.scored = o.step_rewards = true;
+    aim_search *s = new_search(&o);
+    expect_sample(s, 0, 3);
+    expect_nothing(s);
+    sample(s, 1, "b", AIM_SAMPLED_STOP);
+    expect_score(s, 1, 0);
+    score(s, 1, 0.5F);
+    ck_assert(!aim_search_wants_decision(s));
+    sample(s, 2, "c", AIM_SAMPLED_LENGTH);
+    sample(s, 0, "a", AIM_SAMPLED_STOP);
+    expect_score(s, 2, 0);
+    expect_score(s, 0, 0);
+    score(s, 0, 0.25F);
+    score(s, 2, 0.75F);
+    decide(s);
+    ck_assert_int_eq(winner(s)->number, 2);
+    ck_assert_int_eq(winner(s)->end, AIM_CANDIDATE_LENGTH);
+    ck_assert_int_eq(aim_search_tokens(s), 3);
+    expect_nothing(s);
+    aim_search_free(s);
+}
+END_TEST
+
+START_TEST(rounds_end_where_blocks_are_whole)
+{
+    aim_search_options o = best_of(2);
+    o.select = AIM_SELECT_MAJORITY;
+    o.early = (aim_early_stop){.vote = 1, .every = 10};
+    o.prompt_tokens = 7;
+    o.block_tokens = 16;
+    aim_search *s = new_search(&o);
+    /* Of 7 + 10 tokens 16 are in the cache; each round after it is a block longer. */
+    ck_assert_int_eq(aim_search_next(s).segment_tokens, 10);
+    for (int token = 0; token < 10; token++) {
+        say(s, 0, "x");
+        say(s, 1, "x");
+    }
+    aim_search_sampled(s, 0, AIM_SAMPLED_SEGMENT);
+    aim_search_sampled(s, 1, AIM_SAMPLED_SEGMENT);
+    decide(s);
+    aim_search_work w = aim_search_next(s);
+    ck_assert_int_eq(w.n, 1);
+    ck_assert_int_eq(w.segment_tokens, 16);
+    aim_search_free(s);
+}
+END_TEST
+
+START_TEST(a_segment_to_max_tokens_is_the_rest)
+{
+    aim_search_options o = best_of(1);
+    o.max_tokens = 32;
+    o.max_total_tokens = 32;
+    aim_search *s = new_search(&o);
+    aim_search_work w = aim_search_next(s);
+    ck_assert_int_eq(w.segment_tokens, 0);
+    ck_assert_int_eq(w.max_tokens, 32);
+    for (int token = 0; token < 32; token++)
+        say(s, 0, "x");
+    aim_search_sampled(s, 0, AIM_SAMPLED_SEGMENT);
+    decide(s);
+    ck_assert_int_eq(winner(s)->end, AIM_CANDIDATE_LENGTH);
+    aim_search_free(s);
+}
+END_TEST
+
+START_TEST(an_empty_segment_is_an_end)
+{
+    aim_search_options o = best_of(1);
+    aim_search *s = new_search(&o);
+    expect_sample(s, 0, 1);
+    aim_search_sampled(s, 0, AIM_SAMPLED_SEGMENT);
+    decide(s);
+    ck_assert_int_eq(winner(s)->end, AIM_CANDIDATE_STOP);
+    ck_assert(isnan(winner(s)->score));
+    aim_search_free(s);
+}
+END_TEST
+
+START_TEST(what_nobody_asked_for_is_ignored)
+{
+    aim_search_options o = best_of(2);
+    o.select = AIM_SELECT_REWARD;
+    o.scored = true;
+    aim_error why = {0};
+    aim_search *s = new_search(&o);
+    int n;
+    say(s, 0, "too early");
+    ck_assert_int_eq(aim_search_decide(s, &why), 0);
+    ck_assert(!aim_search_is_over(s));
+    ck_assert_ptr_null(aim_search_ranking(s, &n));
+    ck_assert_int_eq(n, 0);
+    expect_sample(s, 0, 2);
+    say(s, -1, "no such");
+    say(s, 2, "no such");
+    score(s, 0, 1);
+    aim_search_not_scored(s, 0, &why);
+    sample(s, 0, "a", AIM_SAMPLED_STOP);
+    sample(s, 0, "again", AIM_SAMPLED_STOP);
+    score(s, 0, 0.5F); /* not handed out yet */
+    expect_score(s, 0, 0);
+    score(s, 0, 0.25F);
+    score(s, 0, 0.75F);
+    sample(s, 1, "b", AIM_SAMPLED_STOP);
+    expect_score(s, 1, 0);
+    score(s, 1, 0.125F);
+    decide(s);
+    ck_assert_str_eq(winner(s)->text.data, "a");
+    ck_assert_int_eq(winner(s)->n_tokens, 1);
+    ck_assert_double_eq(winner(s)->reward, 0.25);
+    say(s, 0, "too late");
+    ck_assert_int_eq(aim_search_tokens(s), 2);
+    ck_assert_ptr_null(aim_search_candidate(s, -1));
+    ck_assert_ptr_null(aim_search_candidate(s, 2));
+    ck_assert_int_eq(aim_search_decide(s, &why), 0);
+    aim_search_free(s);
+}
+END_TEST
+
+START_TEST(a_score_of_the_whole_text_replaces_that_of_less)
+{
+    aim_search_options o = steps_of(AIM_SEARCH_BEAM, 1, 1);
+    o.step_rewards = false;
+    aim_search *s = new_search(&o);
+    expect_sample(s, 0, 1);
+    sample(s, 0, "a\n\n", AIM_SAMPLED_SEGMENT);
+    expect_score(s, 0, 0);
+    score(s, 0, 0.5F);
+    decide(s);
+    expect_sample(s, 1, 1);
+    ck_assert_int_eq(aim_search_candidate(s, 1)->n_steps, 1);
+    sample(s, 1, "b", AIM_SAMPLED_STOP);
+    expect_score(s, 1, 0);
+    score(s, 1, 0.25F);
+    decide(s);
+    ck_assert_int_eq(winner(s)->n_steps, 1);
+    ck_assert_double_eq(winner(s)->reward, 0.25);
+    aim_search_free(s);
+}
+END_TEST
+
+/* ---- candidates that cannot be scored ------------------------------------------------- */
+
+static void sample_two(aim_search *s)
+{
+    expect_sample(s, 0, 2);
+    sample(s, 0, "a 1", AIM_SAMPLED_STOP);
+    sample(s, 1, "b 1", AIM_SAMPLED_STOP);
+    expect_score(s, 0, 0);
+    expect_score(s, 1, 0);
+}
+
+static void fail_to_score(aim_search *s, int number)
+{
+    aim_error why = {0};
+    aim_fail_param(&why, AIM_ECONTEXT, "messages", "too long: %d", number);
+    aim_search_not_scored(s, number, &why);
+}
+
+static const enum aim_select by_reward[] = {AIM_SELECT_REWARD, AIM_SELECT_WEIGHTED};
+
+START_TEST(a_choice_by_reward_fails_without_any)
+{
+    aim_search_options o = best_of(2);
+    o.select = by_reward[_i];
+    o.scored = true;
+    aim_search *s = new_search(&o);
+    sample_two(s);
+    fail_to_score(s, 1);
+    fail_to_score(s, 0);
+    aim_error err = {0};
+    ck_assert_int_eq(aim_search_decide(s, &err), AIM_ECONTEXT);
+    ck_assert_str_eq(err.param, "messages");
+    ck_assert_str_eq(err.text, "no candidate could be scored: too long: 0");
+    ck_assert(!aim_search_is_over(s));
+    ck_assert(!aim_search_wants_decision(s));
+    expect_nothing(s);
+    aim_search_free(s);
+}
+END_TEST
+
+START_TEST(others_choose_without_rewards)
+{
+    aim_search_options o = best_of(2);
+    o.select = AIM_SELECT_MAJORITY;
+    o.scored = true;
+    aim_search *s = new_search(&o);
+    sample_two(s);
+    fail_to_score(s, 0);
+    fail_to_score(s, 1);
+    decide(s);
+    ck_assert_int_eq(winner(s)->number, 0);
+    ck_assert_str_eq(winner(s)->unscored.text, "too long: 0");
+    ck_assert(isnan(winner(s)->reward));
+    aim_search_free(s);
+}
+END_TEST
+
+START_TEST(one_that_can_be_scored_is_enough)
+{
+    aim_search_options o = best_of(2);
+    o.select = AIM_SELECT_REWARD;
+    o.scored = true;
+    aim_search *s = new_search(&o);
+    sample_two(s);
+    fail_to_score(s, 0);
+    score(s, 1, -INFINITY);
+    decide(s);
+    ck_assert_int_eq(winner(s)->number, 1);
+    aim_search_free(s);
+}
+END_TEST
+
+START_TEST(a_step_search_fails_without_any)
+{
+    aim_search_options o = steps_of(AIM_SEARCH_BEAM + _i, 2, 2);
+    o.select = AIM_SELECT_LOGPROB;
+    aim_search *s = new_search(&o);
+    expect_sample(s, 0, 2);
+    sample(s, 0, "a\n\n", AIM_SAMPLED_SEGMENT);
+    sample(s, 1, "b\n\n", AIM_SAMPLED_SEGMENT);
+    expect_score(s, 0, 0);
+    expect_score(s, 1, 0);
+    fail_to_score(s, 0);
+    fail_to_score(s, 1);
+    aim_error err = {0};
+    ck_assert_int_eq(aim_search_decide(s, &err), AIM_ECONTEXT);
+    aim_search_free(s);
+}
+END_TEST
+
+/* ---- steps ------------------------------------------------------------------------------ */
+
+START_TEST(children_begin_as_copies_and_parents_are_forgotten)
+{
+    aim_search_options o = steps_of(AIM_SEARCH_BEAM, 2, 2);
+    aim_search *s = new_search(&o);
+    aim_search_work w = aim_search_next(s);
+    ck_assert(w.to_separator);
+    sample(s, 0, "a\n\n", AIM_SAMPLED_SEGMENT);
+    sample(s, 1, "b\n\n", AIM_SAMPLED_SEGMENT);
+    expect_score(s, 0, 0);
+    expect_score(s, 1, 0);
+    score(s, 0, 0.25F);
+    score(s, 1, 0.5F);
+    decide(s);
+    expect_sample(s, 2, 2);
+    for (int i = 2; i < 4; i++) {
+        const aim_candidate *c = aim_search_candidate(s, i);
+        ck_assert_int_eq(c->parent, 1);
+        ck_assert_str_eq(c->text.data, "b\n\n");
+        ck_assert_int_eq(c->n_tokens, 1);
+        ck_assert_int_eq(c->sampled, 0);
+        ck_assert_double_eq(c->logprob_sum, -1);
+        ck_assert_double_eq(c->reward, 0.5);
+        ck_assert_int_eq(c->n_steps, 1);
+    }
+    for (int i = 0; i < 2; i++) {
+        const aim_candidate *c = aim_search_candidate(s, i);
+        ck_assert_int_eq(c->end, AIM_CANDIDATE_PRUNED);
+        ck_assert_ptr_null(c->tokens);
+        ck_assert_ptr_null(c->text.data);
+        ck_assert_ptr_null(c->step_scores);
+    }
+    aim_search_free(s);
+}
+END_TEST
+
+START_TEST(a_step_without_text_is_an_end)
+{
+    aim_search_options o = steps_of(AIM_SEARCH_BEAM, 2, 2);
+    aim_search *s = new_search(&o);
+    expect_sample(s, 0, 2);
+    sample(s, 0, "", AIM_SAMPLED_SEGMENT);
+    sample(s, 1, "b", AIM_SAMPLED_STOP);
+    expect_score(s, 0, 0);
+    expect_score(s, 1, 0);
+    ck_assert(aim_search_scored(s, 0, NULL, 0));
+    score(s, 1, 0.5F);
+    decide(s);
+    ck_assert_int_eq(winner(s)->number, 1);
+    ck_assert_int_eq(aim_search_candidate(s, 0)->end, AIM_CANDIDATE_STOP);
+    aim_search_free(s);
+}
+END_TEST
+
+START_TEST(the_last_step_goes_to_the_end)
+{
+    aim_search_options o = steps_of(AIM_SEARCH_DVTS, 1, 1);
+    o.max_steps = 2;
+    aim_search *s = new_search(&o);
+    ck_assert(aim_search_next(s).to_separator);
+    sample(s, 0, "a\n\n", AIM_SAMPLED_SEGMENT);
+    expect_score(s, 0, 0);
+    score(s, 0, 0.5F);
+    decide(s);
+    aim_search_work w = aim_search_next(s);
+    ck_assert_int_eq(w.number, 1);
+    ck_assert(!w.to_separator);
+    aim_search_free(s);
+}
+END_TEST
+
+/* Each open step gets a share of what is left of the budget, and goes on while it lasts. */
+START_TEST(a_budget_cuts_steps)
+{
+    aim_search_options o = steps_of(AIM_SEARCH_BEAM, 2, 2);
+    o.max_total_tokens = 7;
+    aim_search *s = new_search(&o);
+    ck_assert_int_eq(aim_search_next(s).segment_tokens, 3);
+    sample(s, 1, "b\n\n", AIM_SAMPLED_SEGMENT);
+    expect_score(s, 1, 0);
+    score(s, 1, 0.5F);
+    say(s, 0, "a");
+    say(s, 0, "a");
+    sample(s, 0, "a", AIM_SAMPLED_SEGMENT);
+    decide(s);
+    aim_search_work w = aim_search_next(s);
+    ck_assert_int_eq(w.number, 0);
+    ck_assert_int_eq(w.segment_tokens, 3);
+    ck_assert(w.to_separator);
+    say(s, 0, "a");
+    sample(s, 0, "\n\n", AIM_SAMPLED_SEGMENT);
+    expect_score(s, 0, 0);
+    score(s, 0, 0.25F);
+    /* One token is left for two: the better one ends as it is. */
+    decide(s);
+    expect_score(s, 1, 1);
+    ck_assert_int_eq(aim_search_candidate(s, 1)->end, AIM_CANDIDATE_LENGTH);
+    ck_assert(aim_search_scored(s, 1, NULL, 0));
+    decide(s);
+    ck_assert_int_eq(winner(s)->number, 1);
+    ck_assert_int_eq(aim_search_tokens(s), 6);
+    aim_search_free(s);
+}
+END_TEST
+
+/* ---- votes ------------------------------------------------------------------------------ */
+
+static const struct {
+    int most, second;
+    double p;
+} leads[] = {
+    {0, 0, 0.5},       {1, 0, 0.75},       {3, 0, 0.9375},     {4, 0, 0.96875},
+    {5, 1, 0.9375},    {6, 1, 0.96484375}, {7, 1, 0.98046875}, {8, 2, 0.96728515625},
+    {2048, 2048, 0.5}, {4096, 0, 1},       {2000, 1000, 1},
+};
+
+START_TEST(the_probability_of_a_lead)
+{
+    for (size_t i = 0; i < sizeof leads / sizeof *leads; i++)
+        ck_assert_double_eq_tol(aim__lead_probability(leads[i].most, leads[i].second), leads[i].p,
+                                1e-13);
+}
+END_TEST
+
+/* ---- large ones ----------------------------------------------------------------------------- */
+
+START_TEST(as_many_candidates_as_there_may_be)
+{
+    aim_search_options o = best_of(AIM_MAX_BEST_OF);
+    o.n = AIM_MAX_BEST_OF;
+    o.select = AIM_SELECT_SELF_CERTAINTY;
+    aim_search *s = new_search(&o);
+    expect_sample(s, 0, AIM_MAX_BEST_OF);
+    char text[32];
+    for (int i = AIM_MAX_BEST_OF - 1; i >= 0; i--) {
+        snprintf(text, sizeof text, "It is %d", i);
+        sample(s, i, text, AIM_SAMPLED_STOP);
+    }
+    decide(s);
+    ck_assert_int_eq(winner(s)->number, 0);
+    ck_assert_double_eq(winner(s)->score, 64);
+    aim_search_free(s);
+}
+END_TEST
+
+START_TEST(as_many_steps_as_there_may_be)
+{
+    aim_search_options o = steps_of(AIM_SEARCH_DVTS, 2, 2);
+    o.max_steps = AIM_MAX_SEARCH_STEPS;
+    o.max_tokens = 1 << 20;
+    o.aggregation = AIM_AGGREGATE_MEAN;
+    aim_search *s = new_search(&o);
+    for (int step = 0; step < AIM_MAX_SEARCH_STEPS; step++) {
+        bool last = step == AIM_MAX_SEARCH_STEPS - 1;
+        expect_sample(s, 2 * step, 2);
+        for (int i = 2 * step; i < 2 * step + 2; i++) {
+            sample(s, i, last ? "7" : "s\n\n", last ? AIM_SAMPLED_STOP : AIM_SAMPLED_SEGMENT);
+            expect_score(s, i, step);
+            score(s, i, 0.5F);
+        }
+        decide(s);
+    }
+    ck_assert_int_eq(winner(s)->n_steps, AIM_MAX_SEARCH_STEPS);
+    ck_assert_int_eq(winner(s)->number, 2 * (AIM_MAX_SEARCH_STEPS - 1));
+    ck_assert_str_eq(winner(s)->answer.data, "7");
+    aim_search_free(s);
+}
+END_TEST
+
+START_TEST(an_answer_of_100_kilobytes)
+{
+    enum { LONG = 100000 };
+    aim_search_options o = best_of(2);
+    o.select = AIM_SELECT_MAJORITY;
+    aim_search *s = new_search(&o);
+    expect_sample(s, 0, 2);
+    static char text[LONG + 1];
+    memset(text, 'x', LONG);
+    sample(s, 0, text, AIM_SAMPLED_STOP);
+    memset(text, '7', LONG);
+    sample(s, 1, text, AIM_SAMPLED_STOP);
+    decide(s);
+    ck_assert(!aim_search_candidate(s, 0)->has_answer);
+    ck_assert(!aim_search_candidate(s, 1)->has_answer);
+    ck_assert_int_eq(winner(s)->number, 0);
+    aim_search_free(s);
+}
+END_TEST
+
+/* ---- memory --------------------------------------------------------------------------------- */
+
+/* All of a search with some allocation failing. false: it did. */
+static bool run_to_the_end(const aim_search_options *o)
+{
+    aim_error err = {0};
+    aim_search *s = aim_search_new(o, &err);
+    bool good = s != NULL;
+    while (good && !aim_search_is_over(s)) {
+        aim_search_work w = aim_search_next(s);
+        const char *text = s->step > 1 ? "\\boxed{7}\n\n" : "a\n\n";
+        for (int i = w.number; good && i < w.number + w.n; i++)
+            if (w.task == AIM_TASK_SAMPLE) {
+                good = aim_search_token(s, i, 1, text, strlen(text), -1, 1);
+                aim_search_sampled(s, i, s->step > 2 ? AIM_SAMPLED_STOP : AIM_SAMPLED_SEGMENT);
+            } else if (w.task == AIM_TASK_SCORE) {
+                good = aim_search_scored(s, i, &(float){0.5F}, 1);
+            }
+        if (good && aim_search_wants_decision(s))
+            good = aim_search_decide(s, &err) == 0;
+    }
+    if (!good && err.code != AIM_OK)
+        ck_assert_int_eq(err.code, AIM_ENOMEM);
+    aim_search_free(s);
+    return good;
+}
+
+START_TEST(survives_without_memory)
+{
+    aim_search_options o = steps_of((enum aim_search_kind)_i, 4, 2);
+    o.select = AIM_SELECT_SELF_CERTAINTY;
+    o.max_tokens = 3;
+    if (_i == AIM_SEARCH_BEST_OF_N) {
+        o.select = AIM_SELECT_WEIGHTED;
+        o.early = (aim_early_stop){.vote = 1, .reject = 0.25, .wave = 3, .every = 1};
+    }
+    long n = 0;
+    for (bool good = false; !good; n++) {
+        aim_alloc_fail_after(n);
+        good = run_to_the_end(&o);
+        aim_alloc_fail_after(-1);
+    }
+    ck_assert_int_gt(n, 20);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("search");
+    TCase *tc = tcase_create("search");
+    tcase_set_timeout(tc, 60);
+    tcase_add_loop_test(tc, refuses_options_that_do_not_go_together, 0,
+                        sizeof refused / sizeof *refused);
+    tcase_add_test(tc, names);
+    tcase_add_test(tc, one_round_scores_while_others_sample);
+    tcase_add_test(tc, rounds_end_where_blocks_are_whole);
+    tcase_add_test(tc, a_segment_to_max_tokens_is_the_rest);
+    tcase_add_test(tc, an_empty_segment_is_an_end);
+    tcase_add_test(tc, what_nobody_asked_for_is_ignored);
+    tcase_add_test(tc, a_score_of_the_whole_text_replaces_that_of_less);
+    tcase_add_loop_test(tc, a_choice_by_reward_fails_without_any, 0, 2);
+    tcase_add_test(tc, others_choose_without_rewards);
+    tcase_add_test(tc, one_that_can_be_scored_is_enough);
+    tcase_add_loop_test(tc, a_step_search_fails_without_any, 0, 2);
+    tcase_add_test(tc, children_begin_as_copies_and_parents_are_forgotten);
+    tcase_add_test(tc, a_step_without_text_is_an_end);
+    tcase_add_test(tc, the_last_step_goes_to_the_end);
+    tcase_add_test(tc, a_budget_cuts_steps);
+    tcase_add_test(tc, the_probability_of_a_lead);
+    tcase_add_test(tc, as_many_candidates_as_there_may_be);
+    tcase_add_test(tc, as_many_steps_as_there_may_be);
+    tcase_add_test(tc, an_answer_of_100_kilobytes);
+    tcase_add_loop_test(tc, survives_without_memory, 0, AIM_SEARCH_DVTS + 1);
+    suite_add_tcase(suite, tc);
+    SRunner *r = srunner_create(suite);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
