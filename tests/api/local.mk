@@ -48,6 +48,7 @@ API_TESTS += \
 	tests/api/test_hostile.py \
 	tests/api/test_int4.py \
 	tests/api/test_models.py \
+	tests/api/test_reward.py \
 	tests/api/test_sentencepiece.py \
 	tests/api/test_soak.py \
 	tests/api/test_stream.py \
