@@ -193,7 +193,7 @@ int aim__measure_run(const aim_model *m, const aim_token_list *texts, size_t n_t
              .chunk = chunk_rows(m),
              .n_blocks = aim_kv_blocks_for(longest_text(texts, n_texts)),
              .rows_all = count_tokens(texts, n_texts),
-             .layers_all = 4 * m->config.layers + 1};
+             .layers_all = 4 * m->config.layers + (m->config.head == AIM_HEAD_LANGUAGE)};
     r.compute.observe_arg = &r;
     code = set_up(&r, err);
     if (!code) {
