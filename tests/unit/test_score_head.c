@@ -107,10 +107,10 @@ struct bench {
 };
 
 static void bench_open(struct bench *b, const struct model *m, const char *backend,
-                       const aim_chip *chip, int threads)
+                       const aim_chip *chip, const char *kernels, int threads)
 {
     b->model = m;
-    rig_open_chip(&b->rig, data_path(m->folder, "."), backend, chip, NULL, threads);
+    rig_open_chip(&b->rig, data_path(m->folder, "."), backend, chip, kernels, threads);
     ck_assert_int_eq(b->rig.config.head, m->head);
     ck_assert_int_eq(aim_decoder_outputs(b->rig.decoder), m->outputs);
     reference_load(&b->ref, m);
@@ -141,7 +141,7 @@ START_TEST(outputs_equal_the_reference)
 {
     static const int chunks[] = {MAX_TOKENS, 1, 7};
     static struct bench b;
-    bench_open(&b, &models[_i], "f32", NULL, 2);
+    bench_open(&b, &models[_i], "f32", NULL, NULL, 2);
     for (size_t i = 0; i < COUNT(chunks); i++)
         for (int n = 0; n < b.ref.n; n++) {
             const struct conversation *c = &b.ref.conversations[n];
@@ -162,7 +162,7 @@ START_TEST(outputs_equal_the_reference_in_a_batch)
     enum { TOGETHER = 4 };
     static struct bench b;
     struct sequence s[TOGETHER];
-    bench_open(&b, &models[_i], "f32", NULL, 2);
+    bench_open(&b, &models[_i], "f32", NULL, NULL, 2);
     for (int i = 0; i < TOGETHER; i++)
         set_up(&b.rig, &s[i], b.ref.conversations[3 * i].tokens, b.ref.conversations[3 * i].n);
     while (!finished(s, TOGETHER))
@@ -199,10 +199,10 @@ static void collect(struct bench *b, struct scores *out)
 }
 
 static void collect_on(const struct model *m, const char *backend, const aim_chip *chip,
-                       int threads, struct scores *out)
+                       const char *kernels, int threads, struct scores *out)
 {
     static struct bench b;
-    bench_open(&b, m, backend, chip, threads);
+    bench_open(&b, m, backend, chip, kernels, threads);
     collect(&b, out);
     rig_close(&b.rig);
 }
@@ -228,9 +228,9 @@ START_TEST(rounded_weights_are_close)
         double error;
     } roundings[] = {{"int8", 0.15}, {"int4", 0.8}};
     static struct scores want, got;
-    collect_on(&models[_i], "f32", NULL, 1, &want);
+    collect_on(&models[_i], "f32", NULL, NULL, 1, &want);
     for (size_t i = 0; i < COUNT(roundings); i++) {
-        collect_on(&models[_i], roundings[i].backend, NULL, 1, &got);
+        collect_on(&models[_i], roundings[i].backend, NULL, NULL, 1, &got);
         double error = relative_error(&got, &want);
         ck_assert_msg(error > 0 && error < roundings[i].error, "%s, %s: relative error %.3f",
                       models[_i].folder, roundings[i].backend, error);
@@ -244,6 +244,17 @@ static void check_same(const struct scores *a, const struct scores *b)
     ck_assert_mem_eq(a->at, b->at, (size_t)a->n * sizeof *a->at);
 }
 
+START_TEST(instruction_sets_and_threads_do_not_matter)
+{
+    static struct scores want, got;
+    collect_on(&models[_i], "int8", NULL, NULL, 1, &want);
+    collect_on(&models[_i], "int8", NULL, "portable", 1, &got);
+    check_same(&got, &want);
+    collect_on(&models[_i], "int8", NULL, NULL, 3, &got);
+    check_same(&got, &want);
+}
+END_TEST
+
 /* On a chip that has nothing but lm_head, a model with a head of rewards is digital. */
 START_TEST(heads_are_never_on_tiles)
 {
@@ -251,14 +262,14 @@ START_TEST(heads_are_never_on_tiles)
     const struct model *m = &models[_i];
     aim_chip chip = noisy_chip();
     chip.profile.on_tiles = AIM_ON_TILES_LM_HEAD;
-    collect_on(m, "int8", NULL, 1, &digital);
-    collect_on(m, "analog", &chip, 1, &got);
+    collect_on(m, "int8", NULL, NULL, 1, &digital);
+    collect_on(m, "analog", &chip, NULL, 1, &got);
     check_same(&got, &digital);
 
     static struct bench b;
     chip.profile.energy =
         (aim_energy){.rows = 128, .columns = 128, .mvm_joule = 1, .mvm_seconds = 1};
-    bench_open(&b, m, "analog", &chip, 1);
+    bench_open(&b, m, "analog", &chip, NULL, 1);
     aim_chip_cost cost = aim_decoder_chip_cost(b.rig.decoder, 1, 1000);
     ck_assert_double_eq(cost.seconds, 0);
     ck_assert_str_eq(aim_decoder_range_source(b.rig.decoder), "none");
@@ -272,9 +283,9 @@ START_TEST(chips_run_reward_models)
 {
     static struct scores digital, got, again;
     const aim_chip chip = plain_chip();
-    collect_on(&models[_i], "int8", NULL, 1, &digital);
-    collect_on(&models[_i], "analog", &chip, 1, &got);
-    collect_on(&models[_i], "analog", &chip, 3, &again);
+    collect_on(&models[_i], "int8", NULL, NULL, 1, &digital);
+    collect_on(&models[_i], "analog", &chip, NULL, 1, &got);
+    collect_on(&models[_i], "analog", &chip, NULL, 3, &again);
     double error = relative_error(&got, &digital);
     ck_assert_msg(error > 0 && error < 1, "%s: relative error %.3f", models[_i].folder, error);
     check_same(&got, &again);
@@ -294,7 +305,7 @@ START_TEST(sizes_count_the_head)
     const size_t block = 32 * (32 + 16 + 16) + 32 * 32 + 3 * 32 * 40, norms = 5 * 32;
     for (size_t i = 0; i < COUNT(cases); i++) {
         static struct bench b;
-        bench_open(&b, &models[cases[i].model], "f32", NULL, 1);
+        bench_open(&b, &models[cases[i].model], "f32", NULL, NULL, 1);
         const aim_hf_config *c = &b.rig.config;
         size_t biases = cases[i].biases + (c->qkv_bias ? 2 * 64 : 0);
         size_t all = 2 * block + cases[i].weights;
@@ -328,7 +339,7 @@ START_TEST(wrong_heads_are_named)
         {AIM_HEAD_LANGUAGE, 0, false, "\"lm_head.weight\" is missing"},
     };
     static struct bench b;
-    bench_open(&b, &models[CLASSIFIER], "f32", NULL, 1);
+    bench_open(&b, &models[CLASSIFIER], "f32", NULL, NULL, 1);
     for (size_t i = 0; i < COUNT(cases); i++) {
         aim_hf_config c = b.rig.config;
         aim_error err = {0};
@@ -348,7 +359,7 @@ END_TEST
 START_TEST(random_heads_run)
 {
     static struct bench b;
-    bench_open(&b, &models[QWEN_PRM], "int8", NULL, 1);
+    bench_open(&b, &models[QWEN_PRM], "int8", NULL, NULL, 1);
     aim_decoder_free(b.rig.decoder);
     aim_error err = {0};
     b.rig.decoder = aim_decoder_random(&b.rig.config, aim_backend_find("int8", NULL), NULL,
@@ -391,6 +402,7 @@ int main(void)
     tcase_add_loop_test(t, outputs_equal_the_reference, 0, n);
     tcase_add_loop_test(t, outputs_equal_the_reference_in_a_batch, 0, n);
     tcase_add_loop_test(t, rounded_weights_are_close, 0, n);
+    tcase_add_loop_test(t, instruction_sets_and_threads_do_not_matter, CLASSIFIER, n);
     tcase_add_loop_test(t, heads_are_never_on_tiles, CLASSIFIER, n);
     tcase_add_loop_test(t, chips_run_reward_models, CLASSIFIER, n);
     tcase_add_test(t, sizes_count_the_head);
