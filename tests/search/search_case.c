@@ -2,11 +2,13 @@
 /* search_case.c - runs searches on simulated models and prints all that they decide:
  *     search_case FILE
  * The file is an array of cases: options, the simulation, and the order in which results
- * are reported (0: one after the other; else the seed of a shuffle). */
+ * are reported (0: one after the other; else the seed of a shuffle). Or a case is an array
+ * of pairs of votes, for which it prints the probability of the lead. */
 #include "simulation.h"
 
 #include "base/alloc.h"
 #include "base/json.h"
+#include "search/search_impl.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -233,12 +235,23 @@ static void finish(run *r)
     print_end(r->search);
 }
 
-static void run_case(const json_t *json)
+static void print_leads(const json_t *pairs)
+{
+    size_t i;
+    const json_t *pair;
+    json_array_foreach(pairs, i, pair)
+    {
+        int most = (int)json_integer_value(json_array_get(pair, 0));
+        int second = (int)json_integer_value(json_array_get(pair, 1));
+        printf("%.17g\n", aim__lead_probability(most, second));
+    }
+}
+
+static void run_search(const json_t *json)
 {
     aim_error err = {0};
     aim_search_options options = read_options(json_object_get(json, "options"));
     run r = {.search = aim_search_new(&options, &err), .order = (uint64_t)integer(json, "order")};
-    printf("case %s\n", name(json, "name", "?"));
     if (!r.search) {
         printf("refused %s: %s\n", err.param, err.text);
         return;
@@ -248,6 +261,16 @@ static void run_case(const json_t *json)
     aim_search_free(r.search);
     aim_free(r.units);
     aim_free(r.round);
+}
+
+static void run_case(const json_t *json)
+{
+    printf("case %s\n", name(json, "name", "?"));
+    const json_t *leads = json_object_get(json, "leads");
+    if (leads)
+        print_leads(leads);
+    else
+        run_search(json);
 }
 
 enum { MAX_FILE = 64 << 20 };

@@ -173,7 +173,11 @@ def exponential(x):
 def lead_probability(a, b):
     """Adaptive-Consistency's integral, exactly."""
     n = a + b + 1
-    return fractions.Fraction(sum(math.comb(n, k) for k in range(a + 1)), 2 ** n)
+    total = term = 1
+    for k in range(1, a + 1):
+        term = term * (n - k + 1) // k
+        total += term
+    return fractions.Fraction(total, 2 ** n)
 
 
 class NoRewards(Exception):

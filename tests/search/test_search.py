@@ -20,8 +20,8 @@ RECORDED = os.path.join(SOURCE, "tests/data/search")
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import search_model  # noqa: E402  (found beside this file)
 
-WORDS = [" 7", " 8", " 9", " 10", " \\boxed{7}", " \\boxed{8}", " the answer is 8. So",
-         " \\boxed{}"]
+WORDS = [" 7", " 8", " 0.5", " 1/2", " \\boxed{7}", " \\boxed{8}", " \\boxed{1/2}",
+         " \\boxed{\\frac{1}{2}}", " 3,000", " 3000", " the answer is 8. So", " \\boxed{}"]
 SELECTORS = ["logprob", "reward", "majority", "weighted", "self_certainty"]
 AGGREGATIONS = ["last", "min", "product", "mean"]
 
@@ -121,6 +121,23 @@ class Random(unittest.TestCase):
         got = run_cases(cases)
         for case in cases:
             self.assertEqual(got[case["name"]], search_model.run(case), json.dumps(case))
+
+
+class Leads(unittest.TestCase):
+    """Adaptive-Consistency's probability against exact fractions."""
+
+    def test_probabilities(self):
+        draw = random.Random(5)
+        pairs = [(a, b) for a in range(40) for b in range(a + 1)]
+        pairs += [sorted(draw.choices(range(k), k=2), reverse=True)
+                  for k in (100, 1000, 2048) for _ in range(10)]
+        pairs += [(4096, 0), (2048, 2048), (4000, 96), (2100, 1996)]
+        got = run_cases([{"name": "leads", "leads": pairs}])["leads"]
+        for (a, b), text in zip(pairs, got, strict=True):
+            exact = search_model.lead_probability(a, b)
+            if a + b < 50:
+                self.assertEqual(float(text), float(exact), (a, b))
+            self.assertLess(abs(float(text) - exact), 1e-13, (a, b))
 
 
 class Recorded(unittest.TestCase):
