@@ -5,6 +5,7 @@ import test from 'node:test';
 import OpenAI from 'openai';
 
 const MODEL = 'wordmath-2m';
+const REWARD_MODEL = 'wordmath-2m-prm';
 const QUESTION = 'Dan makes 6 stickers a day for 7 days. The shop is 24 streets away. ' +
   'How many stickers does Dan make?';
 const PROMPT = `<|user|>\n${QUESTION}<|end|>\n<|assistant|>\n`;
@@ -15,7 +16,7 @@ const client = new OpenAI({ baseURL: process.env.ANALOGD_URL, apiKey: 'none', ma
 test('models.list', async () => {
   const ids = [];
   for await (const model of client.models.list()) ids.push(model.id);
-  assert.deepEqual(ids, [MODEL]);
+  assert.deepEqual(ids, [MODEL, REWARD_MODEL]);
 });
 
 test('models.retrieve', async () => {
@@ -106,6 +107,38 @@ test('a stream that is left', async () => {
     for await (const chunk of stream) { assert.ok(chunk.id); break; }
   }
   assert.equal((await client.models.list()).data[0].id, MODEL);
+});
+
+// The package sends fields that it does not know along with the others.
+test('best of 16 by weighted vote', async () => {
+  const answer = await client.chat.completions.create({
+    model: MODEL, messages, temperature: 0.8, seed: 1, best_of: 16, select: 'weighted',
+    return_candidates: true,
+  });
+  const { candidates, choices, usage } = answer;
+  assert.ok(choices[0].message.content.endsWith('Answer: 42'));
+  assert.equal(candidates.length, 16);
+  assert.equal(candidates[0].text, choices[0].message.content);
+  assert.equal(usage.completion_tokens, candidates.reduce((sum, c) => sum + c.tokens, 0));
+  assert.ok(usage.reward_tokens > 0);
+});
+
+test('a stream waits for the choice only if told what to do', async () => {
+  await assert.rejects(
+    client.chat.completions.create({ model: MODEL, messages, stream: true, best_of: 4 }),
+    (error) => error instanceof OpenAI.BadRequestError && error.param === 'stream');
+  const stream = await client.chat.completions.create({
+    model: MODEL, messages, temperature: 0.8, seed: 1, stream: true, best_of: 4,
+    select: 'reward', stream_candidates: true,
+  });
+  const seen = new Set();
+  let chosen = '';
+  for await (const chunk of stream) {
+    if (chunk.candidate) seen.add(chunk.candidate.index);
+    for (const choice of chunk.choices) chosen += choice.delta.content ?? '';
+  }
+  assert.equal(seen.size, 4);
+  assert.ok(chosen.includes('Answer: '));
 });
 
 test('errors have their classes', async () => {

@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import harness  # pylint: disable=wrong-import-position
 
 MODEL = harness.MODEL_ID
+REWARD_MODEL = "wordmath-2m-prm"
 ASK = [{"role": "user", "content": harness.QUESTION}]
 
 
@@ -28,7 +29,7 @@ def client(**kwargs):
 class Models(unittest.TestCase):
 
     def test_list(self):
-        self.assertEqual([model.id for model in client().models.list()], [MODEL])
+        self.assertEqual([model.id for model in client().models.list()], [MODEL, REWARD_MODEL])
 
     def test_retrieve(self):
         model = client().models.retrieve(MODEL)
@@ -192,6 +193,63 @@ class Errors(unittest.TestCase):
                 model=MODEL, prompt="a", max_tokens=1)
             self.assertEqual(answer.usage.completion_tokens, 1)
             release.join()
+
+
+class BestOfN(unittest.TestCase):
+    """Test-time compute: the package passes fields that it does not know in extra_body."""
+
+    def test_weighted_vote(self):
+        answer = client().chat.completions.create(
+            model=MODEL, messages=ASK, temperature=0.8, seed=1,
+            extra_body={"best_of": 16, "select": "weighted", "return_candidates": True})
+        self.assertEqual(len(answer.choices), 1)
+        self.assertTrue(answer.choices[0].message.content.endswith("Answer: 42"))
+        candidates = answer.candidates
+        self.assertEqual(sorted(c["index"] for c in candidates), list(range(16)))
+        self.assertEqual(candidates[0]["text"], answer.choices[0].message.content)
+        self.assertEqual(answer.usage.completion_tokens, sum(c["tokens"] for c in candidates))
+        self.assertGreater(answer.usage.model_dump()["reward_tokens"], 0)
+
+    def test_completions_know_best_of(self):
+        answer = client().completions.create(
+            model=MODEL, prompt=harness.PROMPT, max_tokens=64, temperature=0.8, seed=1, n=2,
+            best_of=4, extra_body={"select": "reward", "reward_model": REWARD_MODEL,
+                                   "reward_aggregation": "min", "return_candidates": True})
+        self.assertEqual([c.text for c in answer.choices],
+                         [c["text"] for c in answer.candidates[:2]])
+        rewards = [c["reward"] for c in answer.candidates]
+        self.assertEqual(rewards, sorted(rewards, reverse=True))
+        self.assertEqual(rewards[0], min(answer.candidates[0]["rewards"]))
+
+    def test_beam_search(self):
+        ask = dict(model=MODEL, messages=ASK, temperature=0.8, seed=1,
+                   extra_body={"best_of": 4, "search": "beam", "beam_width": 2})
+        first = client().chat.completions.create(**ask)
+        again = client().chat.completions.create(**ask)
+        self.assertEqual(first.choices[0].message.content, again.choices[0].message.content)
+
+    def test_stream_of_candidates(self):
+        ask = {"best_of": 4, "select": "majority", "stream_candidates": True}
+        stream = client().chat.completions.create(model=MODEL, messages=ASK, temperature=0.8,
+                                                  seed=1, stream=True, extra_body=ask)
+        seen, chosen = set(), ""
+        for chunk in stream:
+            if not chunk.choices:
+                seen.add(chunk.candidate["index"])
+            for choice in chunk.choices:
+                chosen += choice.delta.content or ""
+        self.assertEqual(seen, {0, 1, 2, 3})
+        self.assertIn("Answer: ", chosen)
+
+    def test_errors(self):
+        with self.assertRaises(openai.BadRequestError) as caught:
+            client().chat.completions.create(model=MODEL, messages=ASK, stream=True,
+                                             extra_body={"best_of": 4})
+        self.assertEqual(caught.exception.param, "stream")
+        with self.assertRaises(openai.NotFoundError) as caught:
+            client().chat.completions.create(
+                model=MODEL, messages=ASK, extra_body={"best_of": 4, "reward_model": "none"})
+        self.assertEqual(caught.exception.param, "reward_model")
 
 
 def harness_tokens(c):
