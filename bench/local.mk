@@ -63,7 +63,8 @@ bench-scaling: bench/analogd-bench analogd
 EXTRA_DIST += bench/figures.py bench/figures_page.py bench/scaling.py \
 	bench/scaling_figure.py bench/shares.json bench/shares.py
 
-BENCH_TESTS = tests/bench/test_scaling.py tests/bench/test_shares.py
+BENCH_TESTS = tests/bench/test_scaling.py tests/bench/test_search_statistics.py \
+	tests/bench/test_shares.py
 if !SANITIZING
 TESTS += $(BENCH_TESTS)
 endif
