@@ -38,8 +38,8 @@ void aim_answer_pattern_free(aim_answer_pattern *p); /* NULL is fine */
  * - the last number -?\d*\.?\d+, with commas only where they set thousands apart.
  * Of these one colon in front, one period and then one slash behind are left out.
  * false: there is none (nothing is appended), it is empty or longer than AIM_MAX_ANSWER,
- * or no memory (out->failed unless it was the pattern's), or the pattern ran into its
- * limits, which are counts: the same text always gives the same answer. */
+ * or no memory (out->failed), or the pattern ran into its limits. These are counts of
+ * work and bytes, no times: the same text always gives the same answer. */
 bool aim_answer_extract(const char *text, size_t len, const aim_answer_pattern *p, aim_buf *out);
 
 /* Append the canonical form of an answer to *out: two answers are the same if and only

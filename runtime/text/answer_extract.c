@@ -178,7 +178,10 @@ static struct aim__slice tidy(struct aim__slice x)
 bool aim_answer_extract(const char *text, size_t len, const aim_answer_pattern *p, aim_buf *out)
 {
     struct aim__slice all = {text, len}, found;
-    bool any = len > 0 && (p ? aim__answer_match(p, all, &found) : in_usual_places(all, &found));
+    bool any = false, no_memory = false;
+    if (len > 0)
+        any = p ? aim__answer_match(p, all, &found, &no_memory) : in_usual_places(all, &found);
+    out->failed |= no_memory;
     if (!any)
         return false;
     found = p ? trim(found) : tidy(found);

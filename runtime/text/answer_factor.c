@@ -41,17 +41,17 @@ static void make_text(struct aim__product *p)
         enclose(p, "(", ")");
 }
 
-/* The content of plain braces as one factor. */
-static void read_group(struct aim__answer *a, size_t lo, size_t hi, struct aim__product *p)
+/* The content of plain braces, or of round ones that can go, as one factor. */
+static void read_group(struct aim__answer *a, const struct aim__token *open, size_t inside,
+                       struct aim__product *p)
 {
-    const struct aim__token *t = &a->tokens[lo];
-    enum aim__form form = aim__read_inside(a, lo, hi, p);
-    if (form == AIM__FORM_SUM)
-        enclose(p, "(", ")");
-    else if (form == AIM__FORM_LIST)
-        enclose(p, "\\{", "\\}");
+    const struct aim__token *t = &a->tokens[inside];
+    enum aim__form form = aim__read_inside(a, inside, open->mate, p);
+    bool is_set = open->sign == AIM__GROUP && form == AIM__FORM_LIST;
+    if (form != AIM__FORM_TERM)
+        enclose(p, is_set ? "\\{" : "(", is_set ? "\\}" : ")");
     else
-        p->is_one |= hi - lo == 1 && (t->kind != AIM__WORD || t->text.len == 1);
+        p->is_one |= open->mate - inside == 1 && (t->kind != AIM__WORD || t->text.len == 1);
 }
 
 /* ---- functions, roots, fractions -------------------------------------------------- */
@@ -68,7 +68,7 @@ bool aim__read_argument(struct aim__answer *a, size_t *at, size_t hi, struct aim
         return read_primary(a, at, hi, p);
     size_t inside = *at + 1;
     *at = t->mate + 1;
-    read_group(a, inside, t->mate, p);
+    read_group(a, t, inside, p);
     return true;
 }
 
@@ -233,7 +233,7 @@ static void read_brackets(struct aim__answer *a, size_t *at, struct aim__product
     *at = open->mate + 1;
     if (open->sign == AIM__GROUP) {
         p->is_one = false;
-        read_group(a, inside, open->mate, p);
+        read_group(a, open, inside, p);
     } else if (open->sign == AIM__MATRIX) {
         put_matrix(a, open, inside, &p->top);
     } else if (open->sign == AIM__SET) {

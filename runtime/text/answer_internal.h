@@ -7,8 +7,8 @@
 #include "text/chat_slice.h"
 
 /* What the last match of the pattern in text, len >= 1, means (a part of text). false:
- * there is none, no memory, or a limit was hit. */
+ * there is none, a limit was hit, or *no_memory. */
 bool aim__answer_match(const aim_answer_pattern *p, struct aim__slice text,
-                       struct aim__slice *found);
+                       struct aim__slice *found, bool *no_memory);
 
 #endif

@@ -117,6 +117,7 @@ struct search {
     size_t len;
     uint64_t budget; /* of COST, what is left */
     size_t place;    /* in the text, at the last callout */
+    bool no_memory;
 };
 
 /* PCRE2 calls this before every item; not 0 ends the match with that code. */
@@ -158,8 +159,10 @@ static bool last_match(struct search *s, struct aim__slice *found)
                                 PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, s->data, s->limits);
         if (n_set == PCRE2_ERROR_NOMATCH)
             return any;
-        if (n_set < 0)
+        if (n_set < 0) {
+            s->no_memory = n_set == PCRE2_ERROR_NOMEMORY;
             return false;
+        }
         *found = meant(s, n_set);
         any = true;
         from = next_place(s, from);
@@ -167,7 +170,8 @@ static bool last_match(struct search *s, struct aim__slice *found)
     return any;
 }
 
-static bool search(const aim_answer_pattern *p, struct aim__slice text, struct aim__slice *found)
+static bool search(const aim_answer_pattern *p, struct aim__slice text, struct aim__slice *found,
+                   bool *no_memory)
 {
     struct search s = {
         .code = p->code,
@@ -177,11 +181,15 @@ static bool search(const aim_answer_pattern *p, struct aim__slice text, struct a
         .len = text.len,
         .budget = COST_AT_LEAST + (uint64_t)COST_PER_BYTE * text.len,
     };
-    bool ok = s.data && s.limits && pcre2_set_callout(s.limits, charge, &s) == 0;
-    ok = ok && last_match(&s, found);
+    bool any = false;
+    if (s.data && s.limits) {
+        pcre2_set_callout(s.limits, charge, &s);
+        any = last_match(&s, found);
+    }
+    *no_memory = !s.data || !s.limits || s.no_memory;
     pcre2_match_data_free(s.data);
     pcre2_match_context_free(s.limits);
-    return ok;
+    return any;
 }
 
 /* A copy in which every byte that is not part of a character is a SUB: PCRE2 wants
@@ -199,14 +207,15 @@ static char *mend(struct aim__slice text)
 }
 
 bool aim__answer_match(const aim_answer_pattern *p, struct aim__slice text,
-                       struct aim__slice *found)
+                       struct aim__slice *found, bool *no_memory)
 {
     if (aim__utf8_check(text.s, text.len) == text.len)
-        return search(p, text, found);
+        return search(p, text, found, no_memory);
     char *copy = mend(text);
-    bool ok = copy && search(p, (struct aim__slice){copy, text.len}, found);
-    if (ok)
+    *no_memory = !copy;
+    bool any = copy && search(p, (struct aim__slice){copy, text.len}, found, no_memory);
+    if (any)
         found->s = text.s + (found->s - copy);
     aim_free(copy);
-    return ok;
+    return any;
 }

@@ -121,7 +121,7 @@ static bool is_mixed(const struct reader *r, const struct aim__token *t, size_t 
 {
     return at == r->lo + 1 && !r->times && t[r->lo].kind == AIM__NUMBER &&
            aim__product_is_rational(r->p) && r->p->k.den == 1 && aim__product_is_rational(x) &&
-           x->k.num > 0 && x->k.num < x->k.den;
+           x->k.num >= 0 && x->k.num < x->k.den;
 }
 
 /* A number behind a text that it may belong to ("x2", "f(3)"), written as it is. */

@@ -51,6 +51,18 @@ static bool is_unit(struct aim__slice word)
     return is_listed(word);
 }
 
+static bool is_number_word(struct aim__slice word)
+{
+    struct aim__number_words number = AIM__NUMBER_WORDS;
+    return aim__number_words_add(&number, word) || aim__scale_of_word(word) > 0 ||
+           aim__slice_is(word, "hundred");
+}
+
+static bool is_sign(const struct aim__token *t, char sign)
+{
+    return t->kind == AIM__SIGN && t->sign == sign;
+}
+
 /* One letter right behind a digit may as well be a variable. */
 static bool is_unit_word(const struct aim__token *t)
 {
@@ -59,29 +71,22 @@ static bool is_unit_word(const struct aim__token *t)
 }
 
 /* Plain text that says nothing about the value: "\text{ of them}", but not "\text{ or }",
- * "\text{ million}" and "\mathrm{i}". */
+ * "\text{ million}" and "\mathrm{i}". A C or F is that of a temperature. */
 static bool is_remark(const struct aim__token *t)
 {
-    struct aim__number_words number = AIM__NUMBER_WORDS;
-    if (!t->plain_text || t->kind == AIM__NUMBER || t->kind == AIM__COMMAND)
+    if (!t->plain_text || (t->kind != AIM__WORD && t->kind != AIM__SIGN))
         return false;
-    if (t->kind != AIM__WORD)
+    if (t->kind == AIM__SIGN || aim__slice_is(t->text, "C") || aim__slice_is(t->text, "F"))
         return true;
-    if (aim__slice_is(t->text, "C") || aim__slice_is(t->text, "F"))
-        return true; /* of a temperature, behind a degree sign */
-    return t->text.len > 1 && !aim__number_words_add(&number, t->text) &&
-           aim__scale_of_word(t->text) == 0 && !aim__slice_is(t->text, "and") &&
+    return t->text.len > 1 && !is_number_word(t->text) && !aim__slice_is(t->text, "and") &&
            !aim__slice_is(t->text, "or");
 }
 
-static bool may_go(const struct aim__token *t)
+/* Can token i, not the first, be left out? */
+static bool may_go(const struct aim__token *t, size_t i)
 {
-    return is_unit_word(t) || is_remark(t);
-}
-
-static bool is_sign(const struct aim__token *t, char sign)
-{
-    return t->kind == AIM__SIGN && t->sign == sign;
+    bool divides = t[i].kind == AIM__WORD && is_unit(t[i].text) && is_sign(&t[i - 1], '/');
+    return divides || is_unit_word(&t[i]) || is_remark(&t[i]);
 }
 
 /* Where the exponent that ends at hi starts, with a unit before it; hi if none does. */
@@ -92,29 +97,36 @@ static size_t before_exponent(const struct aim__token *t, size_t lo, size_t hi)
         start = t[start].mate;
     if (start >= lo + 2 && is_sign(&t[start - 1], '-') && is_sign(&t[start - 2], '^'))
         start--;
-    return start >= lo + 2 && is_sign(&t[start - 1], '^') && may_go(&t[start - 2]) ? start - 1 : hi;
+    return start >= lo + 3 && is_sign(&t[start - 1], '^') && may_go(t, start - 2) ? start - 1 : hi;
 }
 
 /* Does the range end in something that can have a unit? */
 static bool ends_in_value(const struct aim__token *t, size_t lo, size_t hi)
 {
-    return hi > lo && (t[hi - 1].kind == AIM__NUMBER || t[hi - 1].kind == AIM__CLOSE ||
-                       (t[hi - 1].kind == AIM__COMMAND && !aim__is_relation(t[hi - 1].text)));
+    if (hi <= lo)
+        return false;
+    const struct aim__token *last = &t[hi - 1];
+    return last->kind == AIM__NUMBER || last->kind == AIM__CLOSE ||
+           (last->kind == AIM__WORD && is_number_word(last->text)) ||
+           (last->kind == AIM__COMMAND && !aim__is_relation(last->text));
+}
+
+/* Where the range ends without the last of what can be left out; hi if it cannot.
+ * may_join: something behind it was. */
+static size_t leave_out_one(const struct aim__token *t, size_t lo, size_t hi, bool may_join)
+{
+    const struct aim__token *last = &t[hi - 1];
+    if (last->kind == AIM__CLOSE && last->plain_text && last->mate > lo && t[last->mate].plain_text)
+        return last->mate;
+    bool joins = may_join && last->kind == AIM__SIGN && strchr("/*.", last->sign) && hi >= lo + 3 &&
+                 may_go(t, hi - 2);
+    return joins || may_go(t, hi - 1) ? hi - 1 : before_exponent(t, lo, hi);
 }
 
 size_t aim__before_units(const struct aim__token *t, size_t lo, size_t hi)
 {
-    size_t end = hi;
-    while (end > lo) {
-        size_t exponent = before_exponent(t, lo, end);
-        bool joins = end < hi && end >= lo + 2 && t[end - 1].kind == AIM__SIGN &&
-                     strchr("/*.", t[end - 1].sign) && may_go(&t[end - 2]);
-        if (exponent < end)
-            end = exponent;
-        else if (joins || may_go(&t[end - 1]))
-            end--;
-        else
-            break;
-    }
+    size_t end = hi, next = hi;
+    while (end > lo + 1 && (next = leave_out_one(t, lo, end, end < hi)) < end)
+        end = next;
     return ends_in_value(t, lo, end) ? end : hi;
 }

@@ -51,12 +51,17 @@ TEXT_FUZZ_LDADD = runtime/libtext.a runtime/libbase.a $(JANSSON_LIBS) $(PCRE2_LI
 FUZZ_TARGETS += tests/fuzz/fuzz_tokenizer tests/fuzz/fuzz_encode
 tests_fuzz_fuzz_tokenizer_SOURCES = tests/fuzz/fuzz_tokenizer.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_tokenizer_LDADD = $(TEXT_FUZZ_LDADD)
-tests_fuzz_fuzz_encode_SOURCES = tests/fuzz/fuzz_encode.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_encode_SOURCES = tests/fuzz/fuzz_encode.c tests/fuzz/fuzz_vocabulary.h \
+	$(FUZZ_SOURCES)
 tests_fuzz_fuzz_encode_LDADD = $(TEXT_FUZZ_LDADD)
 
 FUZZ_TARGETS += tests/fuzz/fuzz_chat
 tests_fuzz_fuzz_chat_SOURCES = tests/fuzz/fuzz_chat.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_chat_LDADD = $(TEXT_FUZZ_LDADD)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_answer
+tests_fuzz_fuzz_answer_SOURCES = tests/fuzz/fuzz_answer.c $(FUZZ_SOURCES)
+tests_fuzz_fuzz_answer_LDADD = $(TEXT_FUZZ_LDADD)
 
 FUZZ_TARGETS += tests/fuzz/fuzz_request
 tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c $(FUZZ_SOURCES)
@@ -66,3 +71,8 @@ FUZZ_TARGETS += tests/fuzz/fuzz_profile
 tests_fuzz_fuzz_profile_SOURCES = tests/fuzz/fuzz_profile.c $(FUZZ_SOURCES)
 tests_fuzz_fuzz_profile_LDADD = $(ANALOG_LIBS) runtime/libbase.a $(CONFUSE_LIBS) \
 	$(PTHREAD_LIBS) -lm $(FUZZ_LDADD)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_reward
+tests_fuzz_fuzz_reward_SOURCES = tests/fuzz/fuzz_reward.c tests/fuzz/fuzz_vocabulary.h \
+	$(FUZZ_SOURCES)
+tests_fuzz_fuzz_reward_LDADD = runtime/libsearch.a $(TEXT_FUZZ_LDADD)

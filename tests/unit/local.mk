@@ -253,6 +253,11 @@ tests_unit_test_tokenizers_SOURCES = tests/unit/test_tokenizers.c $(TEXT_TEST_SH
 tests_unit_test_tokenizers_LDADD = $(TEXT_TEST_LDADD)
 tests_unit_test_sentencepiece_SOURCES = tests/unit/test_sentencepiece.c $(TEXT_TEST_SHARED)
 tests_unit_test_sentencepiece_LDADD = $(TEXT_TEST_LDADD)
+UNIT_TESTS += tests/unit/test_answer tests/unit/test_answer_extract
+tests_unit_test_answer_SOURCES = tests/unit/test_answer.c $(TEXT_TEST_SHARED)
+tests_unit_test_answer_LDADD = $(TEXT_TEST_LDADD)
+tests_unit_test_answer_extract_SOURCES = tests/unit/test_answer_extract.c $(TEXT_TEST_SHARED)
+tests_unit_test_answer_extract_LDADD = $(TEXT_TEST_LDADD)
 UNIT_TESTS += tests/unit/test_chat_fixtures
 tests_unit_test_chat_fixtures_SOURCES = tests/unit/test_chat_fixtures.c $(TEXT_TEST_SHARED)
 tests_unit_test_chat_fixtures_LDADD = $(TEXT_TEST_LDADD)
@@ -274,10 +279,20 @@ tests_unit_test_profile_LDADD = $(ANALOG_LIBS) runtime/libbase.a $(UNIT_LDADD) \
 tests_unit_test_input_ranges_SOURCES = tests/unit/test_input_ranges.c
 tests_unit_test_input_ranges_LDADD = $(ANALOG_LIBS) $(BASE_TEST_LDADD)
 
-UNIT_TESTS += tests/unit/test_reward
+UNIT_TESTS += tests/unit/test_reward tests/unit/test_reward_aggregate \
+	tests/unit/test_reward_json tests/unit/test_reward_scores
 tests_unit_test_reward_SOURCES = tests/unit/test_reward.c tests/unit/reward_fixture.h \
 	$(TEXT_TEST_SHARED)
-tests_unit_test_reward_LDADD = runtime/libsearch.a $(RUNTIME_LDADD) $(UNIT_LDADD)
+tests_unit_test_reward_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
+tests_unit_test_reward_aggregate_SOURCES = tests/unit/test_reward_aggregate.c \
+	tests/unit/reward_fixture.h $(TEXT_TEST_SHARED)
+tests_unit_test_reward_aggregate_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
+tests_unit_test_reward_json_SOURCES = tests/unit/test_reward_json.c \
+	tests/unit/reward_fixture.h $(TEXT_TEST_SHARED)
+tests_unit_test_reward_json_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
+tests_unit_test_reward_scores_SOURCES = tests/unit/test_reward_scores.c \
+	tests/unit/decoder_rig.h tests/unit/reward_fixture.h $(TEXT_TEST_SHARED)
+tests_unit_test_reward_scores_LDADD = $(RUNTIME_LDADD) $(UNIT_LDADD)
 
 UNIT_TESTS += tests/unit/test_search
 tests_unit_test_search_SOURCES = tests/unit/test_search.c
