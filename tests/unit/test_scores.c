@@ -180,7 +180,7 @@ END_TEST
 
 /* ---- what they do not depend on ------------------------------------------------------- */
 
-enum { PROMPTS = TSAN ? 2 : 7 };
+enum { PROMPTS = TSAN ? 2 : ASAN ? 3 : 7 };
 
 static int length_of(int number)
 {

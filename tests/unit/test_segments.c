@@ -105,7 +105,8 @@ static void answered(aim_request *r, const aim_ids *ids)
 {
     size_t n = (size_t)r->n_tokens;
     r->tokens = aim_rearray(r->tokens, n + ids->n, sizeof *r->tokens);
-    memcpy(r->tokens + n, ids->v, ids->n * sizeof *ids->v);
+    for (size_t i = 0; i < ids->n; i++)
+        r->tokens[n + i] = ids->v[i];
     r->n_tokens += (int)ids->n;
     r->n_answered = (int)ids->n;
 }
@@ -163,13 +164,15 @@ static const struct subject {
                 {"analog", open_model, noisy_chip}};
 enum { SUBJECTS = sizeof subjects / sizeof subjects[0] };
 
+enum { LONGEST = 160 }; /* more than prompt and answer */
+
 static const struct way {
     const char *name;
     bool cache;
     int chunk, kv_blocks;
 } ways[] = {{"prefix cache", true, 256, 0},
             {"no prefix cache", false, 23, 0},
-            {"little cache memory", true, 64, 33}};
+            {"little cache memory", true, 64, 22}};
 enum { WAYS = sizeof ways / sizeof ways[0] };
 
 static const struct way alone = {"alone", false, 256, 0};
@@ -186,19 +189,31 @@ static aim_model *open_way(const struct subject *s, const struct way *w)
     o.engine.prefix_cache = w->cache;
     o.engine.prefill_chunk = o.engine.prefill_beside = w->chunk;
     o.engine.kv_blocks = w->kv_blocks;
+    o.engine.max_context = LONGEST;
     return s->open(&o);
 }
 
 /* ---- tests ------------------------------------------------------------------------ */
 
+/* How many of the cuts are tried; those with noise, or of one token without a cache, take
+ * long where loops are watched. */
+static int cuts_of(const struct subject *subject, const struct way *way)
+{
+    bool slow = subject->chip || subject->open == open_stretched;
+    if (!TSAN && !ASAN)
+        return slow ? 3 : CUTS;
+    if (slow && way->kv_blocks == 0)
+        return 0;
+    return slow || TSAN || !way->cache ? 2 : 3;
+}
+
 START_TEST(interrupted_answers_are_those_of_one_piece)
 {
     const struct subject *subject = &subjects[_i / WAYS];
     const struct way *way = &ways[_i % WAYS];
-    bool slow = subject->chip || subject->open == open_stretched;
-    if (TSAN && slow && way->kv_blocks == 0)
+    int n_kinds = TSAN ? 2 : KINDS, n_cuts = cuts_of(subject, way);
+    if (n_cuts == 0)
         return;
-    int n_kinds = TSAN ? 2 : KINDS, n_cuts = TSAN || (slow && ASAN) ? 2 : slow ? 4 : CUTS;
     static client whole[KINDS], cut[MOST];
     aim_model *m = open_way(subject, &alone);
     for (int i = 0; i < n_kinds; i++) {
@@ -209,7 +224,7 @@ START_TEST(interrupted_answers_are_those_of_one_piece)
     close_model(m);
     m = open_way(subject, way);
     int segments = run_segments(m, cut, n_kinds, n_cuts);
-    ck_assert_int_gt(segments, 3 * n_kinds * n_cuts);
+    ck_assert_int_ge(segments, 2 * n_kinds * n_cuts);
     for (int i = 0; i < n_kinds * n_cuts; i++) {
         same_answers(&whole[i % n_kinds], &cut[i], i);
         client_free(&cut[i]);
@@ -342,7 +357,7 @@ START_TEST(children_are_what_each_is_alone)
 {
     const struct subject *subject = &subjects[_i / WAYS];
     const struct way *way = &ways[_i % WAYS];
-    if (TSAN && way->kv_blocks == 0)
+    if ((TSAN || (ASAN && subject->chip)) && way->kv_blocks == 0)
         return;
     static client parent, single[CHILDREN], together[2], other;
     aim_model *m = open_way(subject, &alone);
