@@ -33,7 +33,6 @@ typedef struct aim__slot {
 /* Candidates with the same answer. */
 typedef struct aim__group {
     int example; /* one of them */
-    int lowest;  /* the first of them; -1: nobody votes for it */
     double sum;  /* of votes */
 } aim__group;
 

@@ -68,7 +68,7 @@ static int find_group(aim_search *s, const aim_candidate *c)
             return i;
     if (!aim_grow(&s->groups, &s->groups_room, (size_t)s->n_groups + 1, sizeof *s->groups))
         return -1;
-    s->groups[s->n_groups] = (aim__group){.example = c->number, .lowest = -1};
+    s->groups[s->n_groups] = (aim__group){.example = c->number};
     return s->n_groups++;
 }
 
@@ -129,31 +129,21 @@ static int weigh_by_certainty(aim_search *s, aim_error *err)
     return 0;
 }
 
-static void add_vote(aim_search *s, const aim__slot *c)
-{
-    aim__group *g = &s->groups[c->group];
-    g->sum += c->vote;
-    if (g->lowest < 0)
-        g->lowest = c->c.number;
-}
-
 int aim__count_votes(aim_search *s, aim_error *err)
 {
     const aim__selector *how = &aim__selectors[s->o.select];
     int code = how->value ? 0 : weigh_by_certainty(s, err);
     if (code != 0)
         return code;
-    for (int i = 0; i < s->n_groups; i++) {
+    for (int i = 0; i < s->n_groups; i++)
         s->groups[i].sum = 0;
-        s->groups[i].lowest = -1;
-    }
     for (int i = 0; i < s->n_slots; i++) {
         aim__slot *c = s->slots[i];
         if (!has_vote(c))
             continue;
         if (how->value)
             c->vote = how->value(s, &c->c);
-        add_vote(s, c);
+        s->groups[c->group].sum += c->vote;
     }
     return 0;
 }

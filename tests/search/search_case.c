@@ -205,17 +205,21 @@ static void print_candidate(const aim_candidate *c)
     printf(" %016" PRIx64 " %s\n", text, c->has_answer ? c->answer.data : "-");
 }
 
-static void print_end(const aim_search *s)
+static void print_end(const aim_search *s, int wanted)
 {
     int n;
     const aim_candidate *const *ranking = aim_search_ranking(s, &n);
     printf("end %" PRId64 " %d\n", aim_search_tokens(s), aim_search_count(s));
     for (int i = 0; i < n; i++)
         print_candidate(ranking[i]);
+    printf("choice");
+    for (int i = 0; i < wanted; i++)
+        printf(" %d", ranking[i]->number);
+    puts("");
 }
 
 /* Work, reports and decisions until it is over. */
-static void finish(run *r)
+static void finish(run *r, int wanted)
 {
     aim_error err = {0};
     while (!aim_search_is_over(r->search)) {
@@ -232,7 +236,7 @@ static void finish(run *r)
             return;
         }
     }
-    print_end(r->search);
+    print_end(r->search, wanted);
 }
 
 static void print_leads(const json_t *pairs)
@@ -257,7 +261,7 @@ static void run_search(const json_t *json)
         return;
     }
     simulation_read(&r.model, json_object_get(json, "simulation"), &options);
-    finish(&r);
+    finish(&r, options.n);
     aim_search_free(r.search);
     aim_free(r.units);
     aim_free(r.round);

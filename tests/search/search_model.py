@@ -335,6 +335,11 @@ class Search:
             self.ranked += best_first(group, lambda c: c.score)
 
 
+    def choice(self):
+        """As many as are wanted; where there are fewer, from the best on again."""
+        return [self.ranked[i % len(self.ranked)] for i in range(self.o["n"])]
+
+
 class BestOfN(Search):
     def border(self, c):
         """Tokens to the next border: at least `every`, and prompt and answer together are
@@ -522,4 +527,5 @@ def run(case):
     if total is None:
         search.count, search.total = len(search.all), search.sampled()
     return (search.lines + [f"end {search.total} {search.count}"] +
-            [candidate_line(c) for c in search.ranked])
+            [candidate_line(c) for c in search.ranked] +
+            [" ".join(["choice"] + [str(c.number) for c in search.choice()])])

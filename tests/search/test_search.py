@@ -147,7 +147,7 @@ class Recorded(unittest.TestCase):
         self.assertEqual(got, search_model.run(case), case["name"])
         if "first" in case:
             end = next(i for i, line in enumerate(got) if line.startswith("end "))
-            ranking = [int(line.split()[0]) for line in got[end + 1:]]
+            ranking = [int(line.split()[0]) for line in got[end + 1:-1]]
             self.assertEqual(ranking[:len(case["first"])], case["first"], case["name"])
 
     def test_files(self):
