@@ -497,7 +497,8 @@ class Status(Case):
         "GET /v1/models": [(200, {"data": [
             {"id": "m", "object": "model", "meta": {"backend": "int8"}},
             {"id": "m@a", "object": "model", "meta": {"backend": "analog", "profile": "ideal"}},
-            {"id": "m@b", "object": "model"}]})],
+            {"id": "m@b", "object": "model"},
+            {"id": "r", "object": "model", "meta": {"backend": "int8", "role": "reward"}}]})],
         "GET /v1/chips": [(200, {"data": [CHIP, chip(state="ageing")]})],
         "GET /metrics": [(200, b"# TYPE analogd_num_requests_running gauge\n"
                                b'analogd_num_requests_running{model_name="a b"} 2\n'
@@ -515,13 +516,14 @@ class Status(Case):
                 "models  m (int8)",
                 "        m@a (analog, ideal)",
                 "        m@b (loading)",
+                "        r (int8, reward model)",
                 "chips   2: 1 ready, 1 at work, 0 failed",
                 "load    5 running, 0 waiting, KV cache 25 % in use"])
 
     def test_json(self):
         out, _, _ = self.ask(self.ROUTES, "status", "--json")
         self.assertEqual([json.loads(line).get("object") for line in out.splitlines()],
-                         [None, *["model"] * 3, *["chip"] * 2])
+                         [None, *["model"] * 4, *["chip"] * 2])
 
     def test_what_is_refused_hides_nothing_else(self):
         loading = (503, error("Loading model m: 50% (1 of 2)", "loading"))
@@ -529,7 +531,7 @@ class Status(Case):
                   "GET /v1/chips": [(429, error("too many", "busy"))]}
         out, err, _ = self.ask(routes, "status", status=REFUSED)
         self.assertEqual([line.split()[0] for line in out.splitlines()],
-                         ["models", "m@a", "m@b", "load"])
+                         ["models", "m@a", "m@b", "r", "load"])
         self.assertEqual(err.splitlines(), [
             "analogctl: Loading model m: 50% (1 of 2) (loading, HTTP 503)",
             "analogctl: too many (busy, HTTP 429)"])
