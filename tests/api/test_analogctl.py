@@ -540,7 +540,7 @@ class Status(Case):
         refusal = error("needs an admin key", "admin_key_needed")
         out, _, _ = self.ask({**self.ROUTES, "GET /v1/chips": [(403, refusal)]}, "status")
         self.assertEqual([line.split()[0] for line in out.splitlines()],
-                         ["server", "models", "m@a", "m@b", "load"])
+                         ["server", "models", "m@a", "m@b", "r", "load"])
 
 
 def without_end(handler):
