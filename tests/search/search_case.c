@@ -115,8 +115,8 @@ static bool sample(run *r, unit *u)
     if (!aim_search_token(r->search, u->number, 7, t.text, strlen(t.text), t.logprob, t.certainty))
         die("out of memory");
     u->taken++;
-    bool border =
-        u->taken == u->work.segment_tokens || (u->work.to_separator && simulated_separator(t.text));
+    bool border = u->taken == u->work.segment_tokens ||
+                  (u->work.to_separator && simulated_step_end(&r->model, t.text));
     bool full = c->n_tokens == u->work.max_tokens;
     if (!t.stop && !full && !border)
         return false;

@@ -8,7 +8,6 @@ import math
 import re
 import struct
 
-STEP_END = "\n\n"
 MASK = (1 << 64) - 1
 NAN = float("nan")
 
@@ -40,14 +39,17 @@ class Simulation:
         self.unscorable = spec.get("unscorable", 0)
         self.nan = spec.get("nan", 0)
         self.words = spec.get("words", [])
+        self.step_end = spec.get("step_end", "\n\n")
         self.raw = options.get("raw_rewards", False)
         self.steps = options.get("step_rewards", False)
 
     def token(self, c):
         """Text, log-probability and certainty of its next token, and whether it is the end."""
         if self.recorded is not None:
-            tokens = self.recorded[str(c.number)]["tokens"]
-            return (*tokens[c.sampled], False) if c.sampled < len(tokens) else ("", 0, 0, True)
+            record = self.recorded[str(c.number)]
+            if c.sampled < len(record["tokens"]):
+                return (*record["tokens"][c.sampled], False)
+            return (*record.get("stop", ["", 0, 0]), True)
         h = draw(self.seed, c.number, len(c.tokens))
         logprob = -0.1 * ((h >> 20) % self.levels)
         certainty = 0.3 * ((h >> 40) % self.levels)
@@ -56,7 +58,7 @@ class Simulation:
             return "", logprob, certainty, True
         kind -= self.stop
         if kind < self.separator:
-            return STEP_END, logprob, certainty, False
+            return self.step_end, logprob, certainty, False
         if kind < self.separator + self.number:
             return self.words[(h >> 8) % len(self.words)], logprob, certainty, False
         return " so", logprob, certainty, False
@@ -64,7 +66,7 @@ class Simulation:
     def steps_of(self, c):
         if not self.steps:
             return int(c.text != "")
-        pieces = c.text.split(STEP_END)
+        pieces = c.text.split(self.step_end)
         if c.end is None:
             pieces.pop()
         return sum(piece != "" for piece in pieces)
@@ -242,7 +244,7 @@ class Search:
                 c.end = "stop"
             elif len(c.tokens) == self.o["max_tokens"]:
                 c.end = "length"
-            step_done = one_step and text.endswith(STEP_END)
+            step_done = one_step and text.endswith(self.model.step_end)
             c.cut = c.end is None and taken == limit
             if c.end or step_done or c.cut:
                 break

@@ -11,6 +11,12 @@ static int integer(const json_t *json, const char *key, int standard)
     return x ? (int)json_integer_value(x) : standard;
 }
 
+static const char *string(const json_t *json, const char *key, const char *standard)
+{
+    const json_t *x = json_object_get(json, key);
+    return x ? json_string_value(x) : standard;
+}
+
 void simulation_read(simulation *m, const json_t *json, const aim_search_options *o)
 {
     *m = (simulation){
@@ -23,6 +29,7 @@ void simulation_read(simulation *m, const json_t *json, const aim_search_options
         .nan = integer(json, "nan", 0),
         .raw = o->raw_rewards,
         .steps = o->step_rewards,
+        .step_end = string(json, "step_end", "\n\n"),
         .words = json_object_get(json, "words"),
         .recorded = json_object_get(json, "recorded"),
     };
@@ -49,17 +56,20 @@ static const json_t *record(const simulation *m, const aim_candidate *c)
     return json_object_get(m->recorded, number);
 }
 
-/* Entries are [text, logprob, certainty]; behind the last the answer stops. */
+/* Entries are [text, logprob, certainty]; behind the last the answer stops with a token
+ * that has no text. */
 static simulated_token recorded_token(const simulation *m, const aim_candidate *c)
 {
     const json_t *entry =
         json_array_get(json_object_get(record(m, c), "tokens"), (size_t)c->sampled);
-    if (!entry)
-        return (simulated_token){.text = "", .stop = true};
+    bool stop = entry == NULL;
+    if (stop)
+        entry = json_object_get(record(m, c), "stop");
     return (simulated_token){
-        .text = json_string_value(json_array_get(entry, 0)),
+        .text = stop ? "" : json_string_value(json_array_get(entry, 0)),
         .logprob = json_number_value(json_array_get(entry, 1)),
         .certainty = json_number_value(json_array_get(entry, 2)),
+        .stop = stop,
     };
 }
 
@@ -78,16 +88,16 @@ simulated_token simulate_token(const simulation *m, const aim_candidate *c)
     if (t.stop)
         t.text = "";
     else if (kind < m->stop + m->separator)
-        t.text = "\n\n";
+        t.text = m->step_end;
     else if (kind < m->stop + m->separator + m->number)
         t.text = json_string_value(json_array_get(m->words, (h >> 8) % json_array_size(m->words)));
     return t;
 }
 
-bool simulated_separator(const char *text)
+bool simulated_step_end(const simulation *m, const char *text)
 {
-    size_t len = strlen(text);
-    return len >= 2 && strcmp(text + len - 2, "\n\n") == 0;
+    size_t len = strlen(text), end = strlen(m->step_end);
+    return len >= end && strcmp(text + len - end, m->step_end) == 0;
 }
 
 /* ---- the reward model ----------------------------------------------------------------- */
@@ -99,11 +109,11 @@ int simulate_steps(const simulation *m, const aim_candidate *c)
         return text[0] != '\0';
     int n = 0;
     for (;;) {
-        const char *end = strstr(text, "\n\n");
+        const char *end = strstr(text, m->step_end);
         if (!end)
             break;
         n += end > text;
-        text = end + 2;
+        text = end + strlen(m->step_end);
     }
     return n + (c->end != AIM_CANDIDATE_OPEN && text[0] != '\0');
 }

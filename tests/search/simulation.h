@@ -16,6 +16,7 @@ typedef struct simulation {
     /* Of 100 candidates so many cannot be scored; of 100 scores so many are not numbers. */
     int unscorable, nan;
     bool raw, steps;
+    const char *step_end;   /* the text between steps */
     const json_t *words;    /* numbers */
     const json_t *recorded; /* by number of candidate; NULL: drawn */
 } simulation;
@@ -30,7 +31,7 @@ typedef struct simulated_token {
 } simulated_token;
 simulated_token simulate_token(const simulation *m, const aim_candidate *c);
 /* Does a step end here? */
-bool simulated_separator(const char *text);
+bool simulated_step_end(const simulation *m, const char *text);
 
 /* Steps of its text that have scores. */
 int simulate_steps(const simulation *m, const aim_candidate *c);

@@ -44,6 +44,16 @@ def run_cases(cases):
     return lines
 
 
+def read_cases(path):
+    """Where there are several searches of one simulation, each is a case."""
+    with open(path, encoding="utf-8") as file:
+        cases = json.load(file)
+    return [case if "options" in case else
+            {"name": f"{case['name']} {options}", "simulation": case["simulation"],
+             "options": options}
+            for case in cases for options in case.get("searches", [None])]
+
+
 class Draw:
     """Random cases; few distinct values, so that many are equal."""
 
@@ -154,8 +164,7 @@ class Recorded(unittest.TestCase):
         files = sorted(glob.glob(os.path.join(RECORDED, "*.json")))
         self.assertTrue(files)
         for path in files:
-            with open(path, encoding="utf-8") as file:
-                cases = json.load(file)
+            cases = read_cases(path)
             got = run_cases(cases)
             for case in cases:
                 with self.subTest(case["name"]):
