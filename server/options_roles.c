@@ -3,6 +3,7 @@
  * and of the defaults of searches among candidates. */
 #include "server/options_table.h"
 
+#include "search/search.h"
 #include "text/answer.h"
 
 #include <string.h>
@@ -21,18 +22,6 @@ static const aimd_model_options *find_reward(const aimd_options *o, const char *
     return NULL;
 }
 
-static bool is_step_search(const aimd_search_defaults *s)
-{
-    return strcmp(s->search, "best_of_n") != 0;
-}
-
-/* Can it not choose among candidates without a reward model? */
-static bool needs_reward(const aimd_search_defaults *s)
-{
-    bool by_reward = strcmp(s->select, "reward") == 0 || strcmp(s->select, "weighted") == 0;
-    return s->best_of > 1 && (by_reward || is_step_search(s));
-}
-
 static int check_reward_model(const aimd_options *o, const aimd_model_options *m, aim_error *err)
 {
     const char *id = m->search.reward_model;
@@ -46,27 +35,39 @@ static int check_reward_model(const aimd_options *o, const aimd_model_options *m
                               "model %.128s: reward_model: the role of model %.128s is %s, not "
                               "reward",
                               m->id, id, reward->role);
-    if (!reward && needs_reward(&m->search))
-        return aim_fail_param(err, AIM_EINVAL, "reward_model",
-                              "model %.128s: select and search as they are need a reward model, "
-                              "and there is none",
-                              m->id);
     return 0;
 }
 
-static int check_best_of(const aimd_options *o, const aimd_model_options *m, aim_error *err)
+/* As a request meets the options that leaves them all out. */
+static aim_search_options usual_search(const aimd_search_defaults *s, bool scored)
 {
-    const aimd_search_defaults *s = &m->search;
-    if (s->best_of > o->max_best_of)
+    aim_search_options search = {
+        .kind = (enum aim_search_kind)aim_search_find(s->search),
+        .best_of = s->best_of,
+        .n = 1,
+        .beam_width = s->beam_width,
+        .scored = scored,
+        .max_tokens = 1,
+    };
+    if (strcmp(s->select, "auto") != 0)
+        search.select = (enum aim_select)aim_select_find(s->select);
+    else
+        search.select =
+            search.kind == AIM_SEARCH_BEST_OF_N ? AIM_SELECT_LOGPROB : AIM_SELECT_REWARD;
+    return search;
+}
+
+static int check_search(const aimd_options *o, const aimd_model_options *m, aim_error *err)
+{
+    aim_search_options search = usual_search(&m->search, find_reward(o, NULL));
+    aim_error cause = {0};
+    if (search.best_of > o->max_best_of)
         return aim_fail_param(err, AIM_EINVAL, "best_of",
                               "model %.128s: best_of is %d, more than max_best_of (%d)", m->id,
-                              s->best_of, o->max_best_of);
-    if (is_step_search(s) && s->best_of > 1 && s->best_of % s->beam_width != 0)
-        return aim_fail_param(err, AIM_EINVAL, "beam_width",
-                              "model %.128s: beam_width (%d) must divide best_of (%d) with search "
-                              "%s",
-                              m->id, s->beam_width, s->best_of, s->search);
-    return 0;
+                              search.best_of, o->max_best_of);
+    if (search.best_of == 1 || aim_search_options_check(&search, &cause) == 0)
+        return 0;
+    return aim_fail_param(err, cause.code, cause.param, "model %.128s: %s", m->id, cause.text);
 }
 
 static int check_pattern(const aimd_model_options *m, aim_error *err)
@@ -91,7 +92,7 @@ int aimd__options_check_roles(const aimd_options *o, aim_error *err)
             continue;
         rc = check_reward_model(o, m, err);
         if (rc == 0)
-            rc = check_best_of(o, m, err);
+            rc = check_search(o, m, err);
         if (rc == 0)
             rc = check_pattern(m, err);
     }

@@ -384,7 +384,7 @@ class Roles(unittest.TestCase):
         for status, says, args in (
                 (78, "role must be reward", ("--model", FIXTURES + "/reward_classifier")),
                 (65, "broken.*reward.json.*layout", ("--reward-model", broken)),
-                (64, "need a reward model", ("--model", MODEL, "--best-of", "4", "--select",
+                (64, "select reward needs a reward model", ("--model", MODEL, "--best-of", "4", "--select",
                                              "reward"))):
             with self.subTest(args=args):
                 self.check_refused(status, says, *args)
