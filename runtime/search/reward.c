@@ -47,9 +47,8 @@ static int check_model(const aim_reward *r, aim_error *err)
                         layout->name, layout->language ? "language" : "rewards");
     if (!language &&
         (c->head_outputs < layout->outputs.least || c->head_outputs > layout->outputs.most))
-        return aim_fail(err, AIM_EUNSUPPORTED,
-                        "the layout %s needs %d to %d outputs, this model has %d", layout->name,
-                        layout->outputs.least, layout->outputs.most, c->head_outputs);
+        return aim_fail(err, AIM_EUNSUPPORTED, "the layout %s is not for models with %d outputs",
+                        layout->name, c->head_outputs);
     if (layout->needs_chat && !r->chat)
         return aim_fail(err, AIM_EUNSUPPORTED,
                         "the layout %s needs a chat template, and the model's is missing or not "

@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reward.h - how a reward model reads a question with its answer, and what its outputs
- * mean. The layouts are those that reward models were published with; which one a
- * folder has is recognised from its configuration, or stands in its reward.json. */
+ * mean. The layouts are those that reward models were published with.
+ *
+ * Which one a folder has stands in its reward.json (docs/models.md). Without that a head of
+ * rewards tells by its kind: a value head is of AIM_REWARD_SKYWORK, one of two layers and
+ * two outputs of AIM_REWARD_QWEN, every other one of AIM_REWARD_CLASSIFIER. Of a language
+ * model there is nothing to go by but its name, that of the folder or _name_or_path in
+ * config.json: "math-shepherd" in it is AIM_REWARD_MATH_SHEPHERD, the word "orm" or
+ * "outcome" AIM_REWARD_RLHFLOW_OUTCOME, all others are AIM_REWARD_RLHFLOW.
+ *
+ * What stands in front of a score depends on the question and on the steps up to that one
+ * alone, so the inputs of an answer that grows share their beginnings. */
 #ifndef AIM_SEARCH_REWARD_H
 #define AIM_SEARCH_REWARD_H
 
@@ -13,7 +22,8 @@ enum aim_reward_layout {
     /* Process rewards: a score for each step. */
     AIM_REWARD_RLHFLOW,       /* a turn of the user a step, answered with a label token */
     AIM_REWARD_MATH_SHEPHERD, /* steps end with a tag, whose own row gives the labels */
-    AIM_REWARD_SKYWORK,       /* lines of plain text, a value head at each line break */
+    AIM_REWARD_SKYWORK,       /* lines of plain text, a value head at each line break; empty
+                                 lines are steps */
     AIM_REWARD_QWEN,          /* a chat with a tag behind each step, a head of two outputs */
     /* Outcome rewards: one score. */
     AIM_REWARD_RLHFLOW_OUTCOME, /* as AIM_REWARD_RLHFLOW with the whole answer as one step */
@@ -47,7 +57,8 @@ bool aim_reward_has_steps(const aim_reward *r);
 /* Are its scores probabilities, 0 to 1? Raw values of a classifier are not; as weights
  * of votes these go through the logistic function (aim_reward_weight). */
 bool aim_reward_is_probability(const aim_reward *r);
-/* The text between two steps of an answer, such as "\n\n"; never empty. */
+/* The text between two steps of an answer, such as "\n\n"; never empty. Outcome rewards
+ * have one too, for searches that go step by step. */
 const char *aim_reward_separator(const aim_reward *r);
 /* Outputs to ask of the engine for each position: ids of label tokens, or none for all
  * outputs of a head (aim_request.score_ids). Returns how many. */
@@ -66,11 +77,13 @@ void aim_reward_input_free(aim_reward_input *in);
 
 enum { AIM_MAX_REWARD_STEPS = 16384 }; /* of one answer */
 
-/* Lay out one answer. complete: it has ended; of an unfinished one the text behind the
+/* Lay out one answer. A step has no white space around it, and what is empty then is none,
+ * but for AIM_REWARD_SKYWORK. complete: it has ended; of an unfinished one the text behind the
  * last separator is not a step yet, but layouts of outcome rewards score what there is.
  * Special-token text in question and answer stays text. Any thread. Errors: AIM_ENOMEM,
  * AIM_EINVAL for text that is not UTF-8, AIM_ETOOLARGE (more steps than
- * AIM_MAX_REWARD_STEPS). On failure *out is empty. */
+ * AIM_MAX_REWARD_STEPS), AIM_EUNSUPPORTED where the tokenizer joins a tag to a step. On failure
+ * *out is empty. */
 int aim_reward_lay_out(const aim_reward *r, const char *question, size_t question_len,
                        const char *answer, size_t answer_len, bool complete, aim_reward_input *out,
                        aim_error *err);
@@ -78,13 +91,14 @@ int aim_reward_lay_out(const aim_reward *r, const char *question, size_t questio
  * is 0. */
 int aim_reward_lay_out_question(const aim_reward *r, const char *question, size_t len,
                                 aim_reward_input *out, aim_error *err);
-/* Text or ids that are laid out already, as vLLM's /pooling takes them: finds the
- * positions that the layout scores (step tags, labels, the last token). tokens are
- * copied. */
+/* Ids that are laid out already, as vLLM's /pooling takes them: finds the positions that
+ * the layout scores (step tags, places of labels, line breaks behind the first line, the
+ * last token). tokens are copied, n_question is 0. Error: AIM_ENOMEM. */
 int aim_reward_find_steps(const aim_reward *r, const int32_t *tokens, int n, aim_reward_input *out,
                           aim_error *err);
 
-/* Scores of steps from the model's outputs [n][width]. */
+/* scores[n] of steps from the model's outputs [n][width], which are logits of the ids of
+ * aim_reward_output_ids or all outputs of a head. */
 void aim_reward_scores(const aim_reward *r, const float *outputs, int n, int width, float *scores);
 
 /* ---- one score of many ---------------------------------------------------- */

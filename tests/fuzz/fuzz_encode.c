@@ -4,6 +4,7 @@
  * refused as invalid UTF-8, or its ids decode to the same text. The first byte
  * picks the pattern and the flags; the others are also taken for ids. */
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fuzz_vocabulary.h"
 
 #include "base/json.h"
 #include "text/scan.h"
@@ -18,22 +19,6 @@ enum { TOKENIZERS = 7, CHARACTERS = TOKENIZERS - 1 };
 #define SPACE "\xE2\x96\x81"
 
 static aim_tokenizer *tokenizers[TOKENIZERS];
-
-/* Append byte b as byte-level vocabularies write it. */
-static void put_byte_char(aim_buf *out, int b)
-{
-    int cp = 0, others = 0;
-    for (int i = 0; i <= b; i++) {
-        bool printable = (i >= '!' && i <= '~') || (i >= 0xA1 && i <= 0xAC) || i >= 0xAE;
-        cp = printable ? i : 256 + others++;
-    }
-    if (cp == '"' || cp == '\\')
-        aim_buf_puts(out, "\\");
-    if (cp < 0x80)
-        aim_buf_printf(out, "%c", cp);
-    else
-        aim_buf_printf(out, "%c%c", 0xC0 | cp >> 6, 0x80 | (cp & 0x3F));
-}
 
 static aim_tokenizer *make(const char *pattern)
 {
@@ -51,11 +36,7 @@ static aim_tokenizer *make(const char *pattern)
                    "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}]},"
                    "\"model\":{\"vocab\":{",
                    quoted);
-    for (int b = 0; b < 256; b++) {
-        aim_buf_puts(&doc, "\"");
-        put_byte_char(&doc, b);
-        aim_buf_printf(&doc, "\":%d,", b);
-    }
+    put_byte_vocabulary(&doc);
     for (int i = 0; i < 5; i++)
         aim_buf_printf(&doc, "%s\"%s\":%d", i ? "," : "", results[i], 257 + i);
     aim_buf_puts(&doc, "},\"merges\":[");
