@@ -68,6 +68,8 @@ void aimd__job_log(aimd_job *job, const char *finish)
         .completion_tokens = (int)job->usage.completion_tokens,
         .queue_ms = (double)job->queued_ns * 1e-6,
         .ttft_ms = seconds(arrival(job), job->first_token_ns) * 1e3,
+        .candidates = aimd__search_count(job),
+        .reward_tokens = job->usage.reward_tokens,
     };
     aimd_set_request_log(job->offload.exchange, &log);
 }

@@ -62,10 +62,13 @@ static void write_line(const aimd_exchange *x, const char *path, int status, dou
     const aimd_request_log *log = kept ? &kept->log : NULL;
     aimd_request_log none = {0};
     const aimd_request_log *g = log ? log : &none;
-    /* Without generation the line ends where its fields would begin. */
+    /* Without generation, or a search, the line ends where its fields would begin. */
     aimd_field generation = AIMD_STR("model", g->model);
     if (!log)
         generation.kind = AIMD_FIELD_END;
+    aimd_field search = AIMD_INT("candidates", g->candidates);
+    if (g->candidates == 0)
+        search.kind = AIMD_FIELD_END;
     aimd_log(level, "request", AIMD_STR("id", or_dash(aimd_exchange_id(x))),
              AIMD_STR("peer", or_dash(aimd_exchange_peer(x))),
              AIMD_STR("method", or_dash(aimd_exchange_method(x))), AIMD_STR("path", path),
@@ -74,7 +77,8 @@ static void write_line(const aimd_exchange *x, const char *path, int status, dou
              AIMD_INT("prompt_tokens", g->prompt_tokens),
              AIMD_INT("cached_tokens", g->cached_tokens),
              AIMD_INT("completion_tokens", g->completion_tokens), AIMD_STR("finish", g->finish),
-             AIMD_NUM("queue_ms", g->queue_ms), AIMD_NUM("ttft_ms", g->ttft_ms));
+             AIMD_NUM("queue_ms", g->queue_ms), AIMD_NUM("ttft_ms", g->ttft_ms), search,
+             AIMD_INT("reward_tokens", g->reward_tokens));
 }
 
 void aimd_log_request(aimd_daemon *d, aimd_exchange *x, const aimd_route *route, int status,

@@ -35,6 +35,8 @@ typedef struct aimd_request_log {
     const char *finish; /* why generation ended, a literal */
     int prompt_tokens, cached_tokens, completion_tokens;
     double queue_ms, ttft_ms;
+    int candidates; /* of a search; 0: there was none */
+    int64_t reward_tokens;
 } aimd_request_log;
 /* Copy *log for the line written when the exchange is over; the last call wins.
  * Loop thread, before the exchange is released. */

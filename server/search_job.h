@@ -84,7 +84,9 @@ void aimd__search_on_reward(aimd_event_target *target, const aim_event *e);
 /* Begin all that can be begun, or decide. May fail the job. */
 void aimd__search_drive(aimd_search_run *run);
 
-/* Figures, when the job is complete (search_stats.c). */
+/* Candidates so far, over all prompts; 0 without a search (search_stats.c). */
+int aimd__search_count(const aimd_job *job);
+/* Figures, when the job is complete. */
 void aimd__search_count_end(aimd_job *job);
 
 #endif

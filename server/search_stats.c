@@ -2,6 +2,14 @@
 /* What searches tell the metrics when their request is complete. */
 #include "server/search_job.h"
 
+int aimd__search_count(const aimd_job *job)
+{
+    int sum = 0;
+    for (size_t i = 0; job->search && i < job->search->n_runs; i++)
+        sum += (int)job->search->runs[i].n_candidates;
+    return sum;
+}
+
 typedef struct tally {
     int64_t chosen_tokens;
     bool stopped_early;

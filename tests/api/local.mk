@@ -12,6 +12,7 @@ THREADED_API_TESTS = \
 	tests/api/test_determinism.py \
 	tests/api/test_disconnect.py \
 	tests/api/test_lifecycle.py \
+	tests/api/test_search.py \
 	tests/api/test_soak.py \
 	tests/api/test_stream.py \
 	tests/api/test_systemd.py
@@ -49,6 +50,7 @@ API_TESTS += \
 	tests/api/test_int4.py \
 	tests/api/test_models.py \
 	tests/api/test_reward.py \
+	tests/api/test_search.py \
 	tests/api/test_sentencepiece.py \
 	tests/api/test_soak.py \
 	tests/api/test_stream.py \

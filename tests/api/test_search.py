@@ -1,0 +1,553 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Test-time compute over the API: which candidates there are, which are chosen, what is
+told of them, what is refused, and that nothing is left when a client leaves."""
+
+import json
+import math
+import os
+import sys
+import time
+import unittest
+
+import harness
+from harness import MODEL_ID, TOP, Daemon, DaemonTest, in_parallel, parse_stream
+
+sys.path.insert(0, os.path.join(TOP, "tests", "search"))
+import search_model  # noqa: E402
+
+URL = "/v1/completions"
+CHAT = "/v1/chat/completions"
+REWARD = os.path.join(TOP, "models", "wordmath-2m-prm")
+REWARD_ID = "wordmath-2m-prm"
+WITH_REWARDS = ("--reward-model", REWARD)
+# Problems that the model is unsure of, so that candidates differ.
+PROMPTS = [harness.problems()[i]["prompt"] for i in (7, 32, 49, 43, 42, 44)]
+SELECTS = ("logprob", "reward", "majority", "weighted", "self_certainty")
+
+
+def body(**fields):
+    """A search among eight different candidates."""
+    return {"model": MODEL_ID, "prompt": PROMPTS[0], "max_tokens": 80, "temperature": 1.4,
+            "seed": 11, "best_of": 8, "return_candidates": True, **fields}
+
+
+def ask(daemon, path=URL, **fields):
+    answer = daemon.post(path, body(**fields))
+    assert answer.status == 200, (answer.status, answer.body[:500], fields)
+    return answer.json()
+
+
+def told(answer):
+    """What must not depend on anything but the request."""
+    usage = {k: v for k, v in answer["usage"].items() if k != "prompt_tokens_details"}
+    return json.dumps([answer["choices"], answer.get("candidates"), usage])
+
+
+def by_number(answer):
+    return {(c["prompt_index"], c["index"]): c for c in answer["candidates"]}
+
+
+class Listed(search_model.Candidate):
+    """A candidate as the answer lists it, for the independent model of searches."""
+
+    def __init__(self, fields):
+        super().__init__(fields["index"], None)
+        self.fields = fields
+        self.text = fields["text"]
+        self.end = fields["finish_reason"]
+        self.reward = math.nan if fields["reward"] is None else fields["reward"]
+
+    def mean(self, which):
+        return self.fields["logprob" if which == 1 else "self_certainty"]
+
+
+def ranked(select, candidates):
+    model = search_model.Search({"options": {"select": select, "scored": True},
+                                 "simulation": {}})
+    model.finish([Listed(c) for c in sorted(candidates, key=lambda c: c["index"])])
+    return model.ranked
+
+
+class Candidates(DaemonTest):
+    args = WITH_REWARDS
+
+    def test_fewer_are_a_prefix_of_more(self):
+        many = by_number(ask(self.daemon, best_of=16, select="weighted"))
+        few = by_number(ask(self.daemon, best_of=4, select="weighted"))
+        self.assertEqual(len(many), 16)
+        self.assertGreater(len({c["text"] for c in many.values()}), 4)
+        for place, candidate in few.items():
+            for field in ("text", "answer", "logprob", "rewards", "reward", "tokens"):
+                self.assertEqual(candidate[field], many[place][field], (place, field))
+
+    def test_they_are_the_choices_of_a_plain_request(self):
+        plain = self.daemon.post(URL, {k: v for k, v in body(n=8).items()
+                                       if k not in ("best_of", "return_candidates")}).json()
+        candidates = by_number(ask(self.daemon))
+        self.assertEqual([choice["text"] for choice in plain["choices"]],
+                         [candidates[0, i]["text"] for i in range(8)])
+        self.assertNotIn("candidates", plain)
+        self.assertNotIn("reward_tokens", plain["usage"])
+
+    def test_every_selector_chooses_as_the_model_does(self):
+        for select in SELECTS:
+            for prompt in PROMPTS[:3]:
+                with self.subTest(select=select, prompt=prompt[9:40]):
+                    answer = ask(self.daemon, select=select, n=2, prompt=prompt,
+                                 reward_model=REWARD_ID)
+                    listed = answer["candidates"]
+                    expected = ranked(select, listed)
+                    self.assertEqual([c["index"] for c in listed],
+                                     [c.number for c in expected])
+                    for candidate, model in zip(listed, expected):
+                        self.assertEqual(candidate["answer"], model.answer)
+                        self.assertAlmostEqual(candidate["score"], model.score, places=12)
+                    self.assertEqual([c["text"] for c in answer["choices"]],
+                                     [c["text"] for c in listed[:2]])
+
+    def test_aggregations(self):
+        how = {"last": lambda r: r[-1], "min": min, "product": math.prod,
+               "mean": lambda r: sum(r) / len(r)}
+        for name, aggregate in how.items():
+            answer = ask(self.daemon, select="reward", reward_aggregation=name)
+            for c in answer["candidates"]:
+                self.assertAlmostEqual(c["reward"], aggregate(c["rewards"]), places=6)
+            self.assertTrue(any(len(c["rewards"]) > 2 for c in answer["candidates"]))
+            rewards = [c["reward"] for c in answer["candidates"]]
+            self.assertEqual(rewards, sorted(rewards, reverse=True))
+
+    def test_rewards_are_those_of_the_score_route(self):
+        question = "How many legs have 3 cats?"
+        listed = ask(self.daemon, select="reward", reward_question=question)["candidates"]
+        scores = self.daemon.post("/v1/score", {
+            "queries": question, "documents": [c["text"] for c in listed]}).json()["data"]
+        for candidate, score in zip(listed, scores):
+            self.assertAlmostEqual(candidate["reward"], score["score"], places=6)
+
+    def test_the_question_is_the_last_user_turn(self):
+        text = "Tom has 3 apples and buys 4. How many apples does Tom have?"
+        messages = [{"role": "user", "content": text}]
+        fields = {"select": "reward", "prompt": None, "messages": messages}
+        chat = ask(self.daemon, CHAT, **fields)
+        self.assertEqual(chat["candidates"],
+                         ask(self.daemon, CHAT, **fields, reward_question=text)["candidates"])
+        other = ask(self.daemon, CHAT, **fields, reward_question="What?")
+        self.assertNotEqual([c["reward"] for c in by_number(chat).values()],
+                            [c["reward"] for c in by_number(other).values()])
+        # A rendered prompt is the same question without its special tokens.
+        prompt = f"<|user|>\n{text}<|end|>\n<|assistant|>\n"
+        self.assertEqual(ask(self.daemon, select="reward", prompt=prompt)["candidates"],
+                         chat["candidates"])
+
+    def test_prompts_and_choices_of_each(self):
+        answer = ask(self.daemon, prompt=PROMPTS[:3], n=2, best_of=4, select="weighted",
+                     reward_question=["a", "b", "c"])
+        self.assertEqual([c["index"] for c in answer["choices"]], list(range(6)))
+        listed = answer["candidates"]
+        self.assertEqual([c["prompt_index"] for c in listed], [0] * 4 + [1] * 4 + [2] * 4)
+        for i in range(3):
+            own = [c for c in listed if c["prompt_index"] == i]
+            self.assertEqual([c["text"] for c in answer["choices"][2 * i:2 * i + 2]],
+                             [c["text"] for c in own[:2]])
+            self.assertEqual([c.number for c in ranked("weighted", own)],
+                             [c["index"] for c in own])
+
+    def test_usage_counts_every_token(self):
+        before = self.daemon.metrics()
+        answer = ask(self.daemon, select="weighted")
+        after = self.daemon.metrics()
+        usage, listed = answer["usage"], answer["candidates"]
+        sampled = sum(c["tokens"] for c in listed)
+        self.assertEqual(usage["completion_tokens"], sampled)
+        self.assertEqual(usage["total_tokens"], usage["prompt_tokens"] + sampled)
+
+        def grown(name, model):
+            key = f'analogd_{name}{{model_name="{model}"}}'
+            return after[key] - before[key]
+        self.assertEqual(grown("reward_tokens_total", REWARD_ID), usage["reward_tokens"])
+        self.assertEqual(grown("search_total", MODEL_ID), 1)
+        self.assertEqual(grown("search_tokens_not_chosen_total", MODEL_ID),
+                         sampled - listed[0]["tokens"])
+        self.assertEqual(grown("reward_time_seconds_count", REWARD_ID), 8)
+        line = self.daemon.events("request")[-1]
+        self.assertEqual(line["candidates"], "8")
+        self.assertEqual(line["reward_tokens"], str(usage["reward_tokens"]))
+
+    def test_logprobs_echo_and_ids_of_the_chosen(self):
+        answer = ask(self.daemon, n=2, logprobs=2, return_token_ids=True, echo=True)
+        for choice, candidate in zip(answer["choices"], answer["candidates"]):
+            self.assertTrue(choice["text"].endswith(candidate["text"]))
+            self.assertGreater(len(choice["text"]), len(candidate["text"]))
+            self.assertEqual(len(choice["token_ids"]), candidate["tokens"])
+            own = choice["logprobs"]["token_logprobs"][-candidate["tokens"]:]
+            self.assertAlmostEqual(sum(own) / len(own), candidate["logprob"], places=6)
+            lengths = {len(values) for values in choice["logprobs"].values()}
+            self.assertEqual(lengths, {len(choice["prompt_token_ids"]) + candidate["tokens"]})
+
+    def test_patterns_find_answers(self):
+        listed = ask(self.daemon, select="majority", answer_pattern=r"Step 1: (\d+)")
+        for c in listed["candidates"]:
+            first = c["text"].removeprefix("Step 1: ").split(" ")[0]
+            self.assertEqual(c["answer"], first if first.isdigit() else None)
+
+    def test_one_candidate_and_as_many_as_choices(self):
+        one = ask(self.daemon, best_of=None, select="reward")
+        self.assertEqual(len(one["candidates"]), 1)
+        four = ask(self.daemon, n=4, best_of=4, select="reward")
+        rewards = [c["reward"] for c in four["candidates"]]
+        self.assertEqual(rewards, sorted(rewards, reverse=True))
+        self.assertEqual(len(four["choices"]), 4)
+
+
+class Steps(DaemonTest):
+    args = WITH_REWARDS
+
+    def check(self, search, **fields):
+        answer = ask(self.daemon, search=search, **fields)
+        listed = answer["candidates"]
+        rewards = [c["reward"] for c in listed]
+        self.assertEqual(rewards, sorted(rewards, reverse=True))
+        self.assertEqual([c["text"] for c in answer["choices"]],
+                         [c["text"] for c in listed[:len(answer["choices"])]])
+        for c in listed:
+            steps = [line for line in c["text"].split("\n") if line]
+            self.assertEqual(len(c["rewards"]), len(steps), c)
+        self.assertEqual(told(ask(self.daemon, search=search, **fields)), told(answer))
+        return answer
+
+    def test_beam(self):
+        answer = self.check("beam", best_of=8, beam_width=4, n=2)
+        self.assertGreaterEqual(len(answer["candidates"]), 2)
+        # Beams have steps in common, which are sampled once.
+        self.assertLess(answer["usage"]["completion_tokens"], 8 * 80)
+
+    def test_dvts(self):
+        answer = self.check("dvts", best_of=8, beam_width=2)
+        self.assertEqual(len(answer["candidates"]), 8)
+
+    def test_logprobs_of_copies(self):
+        """A beam has the log-probabilities and ids of the one it goes on from."""
+        answer = self.check("beam", best_of=4, beam_width=2, n=2, logprobs=1,
+                            return_token_ids=True)
+        for choice, candidate in zip(answer["choices"], answer["candidates"]):
+            own = choice["logprobs"]["token_logprobs"]
+            self.assertEqual(len(own), candidate["tokens"])
+            self.assertEqual(len(choice["token_ids"]), candidate["tokens"])
+            self.assertAlmostEqual(sum(own) / len(own), candidate["logprob"], places=6)
+            self.assertEqual(self.daemon.post("/detokenize", {
+                "tokens": choice["token_ids"][:-1]}).json()["prompt"], candidate["text"])
+
+    def test_separators(self):
+        """Without line breaks a step is the whole answer: one round."""
+        answer = ask(self.daemon, search="beam", best_of=4, beam_width=2, step_separator="@@")
+        self.assertEqual(len(answer["candidates"]), 4)
+        self.assertEqual(answer["usage"]["completion_tokens"],
+                         sum(c["tokens"] for c in answer["candidates"]))
+
+
+class EarlyStop(DaemonTest):
+    args = WITH_REWARDS
+
+    def both(self, **fields):
+        """The answers with early_stop and without, and that the first comes again."""
+        without = {k: v for k, v in fields.items() if k not in ("early_stop",
+                                                                "max_total_tokens")}
+        stopped = ask(self.daemon, best_of=16, **fields)
+        self.assertEqual(told(ask(self.daemon, best_of=16, **fields)), told(stopped))
+        return stopped, ask(self.daemon, best_of=16, **without)
+
+    def test_certain_votes(self):
+        easy = {"prompt": harness.PROMPT, "temperature": 0.8}
+        for select in ("majority", "weighted"):
+            early_stop = {"vote": True, "wave": 4}
+            stopped, whole = self.both(select=select, early_stop=early_stop, **easy)
+            self.assertEqual(stopped["choices"][0]["text"].split()[-1],
+                             whole["choices"][0]["text"].split()[-1])
+            self.assertLess(stopped["usage"]["completion_tokens"],
+                            whole["usage"]["completion_tokens"])
+
+    def test_likely_votes_stop_sooner(self):
+        easy = {"prompt": harness.PROMPT, "temperature": 0.8, "select": "majority"}
+        certain, _ = self.both(early_stop={"vote": 1, "wave": 2}, **easy)
+        likely, _ = self.both(early_stop={"vote": 0.9, "wave": 2}, **easy)
+        self.assertLess(likely["usage"]["completion_tokens"],
+                        certain["usage"]["completion_tokens"])
+
+    def test_scores(self):
+        stopped, whole = self.both(select="reward", early_stop={"score": 0.0, "wave": 4})
+        finished = [c for c in stopped["candidates"] if c["finish_reason"] == "stop"]
+        self.assertLess(len(finished), len(whole["candidates"]))
+        self.assertGreaterEqual(max(c["reward"] for c in finished), 0)
+
+    def test_rejection(self):
+        stopped, whole = self.both(select="reward", early_stop={"reject": 0.5, "every": 8})
+        ends = [c["finish_reason"] for c in stopped["candidates"]]
+        self.assertIn("rejected", ends)
+        self.assertLess(stopped["usage"]["completion_tokens"],
+                        whole["usage"]["completion_tokens"])
+        # What was finished in rounds is what would have been without.
+        all_of_them = by_number(whole)
+        for place, c in by_number(stopped).items():
+            if c["finish_reason"] == "stop":
+                self.assertEqual(c["text"], all_of_them[place]["text"])
+            else:
+                self.assertTrue(all_of_them[place]["text"].startswith(c["text"]), c)
+
+    def test_a_budget(self):
+        stopped, _ = self.both(select="majority", max_total_tokens=160)
+        self.assertLessEqual(stopped["usage"]["completion_tokens"], 160)
+        self.assertEqual(len(stopped["candidates"]), 16)
+
+    def test_rounds_do_not_change_answers(self):
+        rounds = ask(self.daemon, best_of=4, select="majority", logprobs=1,
+                     early_stop={"vote": True, "every": 4})
+        whole = by_number(ask(self.daemon, best_of=4, select="majority", logprobs=1))
+        for place, c in by_number(rounds).items():
+            if c["finish_reason"] == "stop":
+                for field in ("text", "logprob", "tokens", "answer"):
+                    self.assertEqual(c[field], whole[place][field])
+
+
+class Streams(DaemonTest):
+    args = (*WITH_REWARDS, "--best-of", "4", "--select", "weighted")
+
+    def test_a_default_waits_and_sends_the_choice(self):
+        fields = body(best_of=None, return_candidates=None)
+        whole = self.daemon.post(URL, fields).json()
+        self.assertIn("reward_tokens", whole["usage"])
+        answer = self.daemon.post(URL, {**fields, "stream": True,
+                                        "stream_options": {"include_usage": True}})
+        chunks = parse_stream(answer.body)
+        self.assertEqual(harness.join_completion_stream(chunks)[0]["text"],
+                         whole["choices"][0]["text"])
+        self.assertEqual(chunks[-1]["usage"]["completion_tokens"],
+                         whole["usage"]["completion_tokens"])
+        self.assertEqual(chunks[-1]["choices"], [])
+
+    def test_defaults_leave_the_certain_alone(self):
+        """One answer where all candidates would be one, or none is wanted."""
+        for fields in ({"temperature": 0}, {"echo": True, "logprobs": 1, "max_tokens": 1},
+                       {"max_tokens": 0, "echo": True}, {"prompt_logprobs": 1}):
+            answer = self.daemon.post(URL, body(best_of=None, return_candidates=None, **fields))
+            self.assertEqual(answer.status, 200, answer.body)
+            self.assertNotIn("reward_tokens", answer.json()["usage"], fields)
+
+    def test_a_request_overrules_the_default(self):
+        answer = self.daemon.post(URL, body(best_of=1, return_candidates=None)).json()
+        self.assertNotIn("reward_tokens", answer["usage"])
+        self.assertEqual(len(ask(self.daemon, best_of=None, n=6)["candidates"]), 6)
+
+    def check_candidates(self, path, piece, choice_of, **fields):
+        whole = ask(self.daemon, path, **fields)
+        sent = body(**fields, stream=True, stream_candidates=True)
+        chunks = parse_stream(self.daemon.post(path, sent).body)
+        texts, ends = {}, {}
+        for chunk in chunks:
+            if "candidate" in chunk:
+                self.assertEqual(chunk["choices"], [])
+                c = chunk["candidate"]
+                place = c["prompt_index"], c["index"]
+                start = texts.get((c["prompt_index"], c.get("parent")), "")
+                texts[place] = texts.get(place, start) + piece(c)
+                if c["finish_reason"]:
+                    self.assertNotIn(place, ends)
+                    ends[place] = c["finish_reason"]
+        for place, c in by_number(whole).items():
+            self.assertEqual(texts[place], c["text"])
+            self.assertEqual(ends[place], c["finish_reason"])
+        listed = [chunk["candidates"] for chunk in chunks if "candidates" in chunk]
+        self.assertEqual(listed, [whole["candidates"]])
+        self.assertEqual(set(texts), set(ends), "every candidate is told to have ended")
+        choice = "".join(choice_of(chunk) for chunk in chunks if chunk["choices"])
+        self.assertEqual(choice, whole["candidates"][0]["text"])
+
+    def test_candidates_as_they_come(self):
+        self.check_candidates(URL, lambda c: c["text"], lambda c: c["choices"][0]["text"],
+                              best_of=8, early_stop={"reject": 0.5, "every": 8})
+
+    def test_candidates_of_a_step_search(self):
+        self.check_candidates(URL, lambda c: c["text"], lambda c: c["choices"][0]["text"],
+                              best_of=4, search="beam", beam_width=2, select="reward")
+
+    def test_candidates_of_a_chat(self):
+        messages = [{"role": "user", "content": "2 + 3?"}]
+        self.check_candidates(
+            CHAT, lambda c: c["delta"]["content"],
+            lambda c: c["choices"][0]["delta"].get("content", ""),
+            best_of=4, prompt=None, messages=messages)
+
+
+REFUSED = (
+    ({"best_of": 2, "n": 3}, 400, "best_of", "less than n"),
+    ({"best_of": 0}, 400, "best_of", "between 1 and 64"),
+    ({"best_of": 65}, 400, "best_of", "between 1 and 64"),
+    ({"max_tokens": 0, "echo": True}, 400, "max_tokens", "no candidates"),
+    ({"select": "best"}, 400, "select", "logprob"),
+    ({"select": 1}, 400, "select", "string"),
+    ({"search": "greedy"}, 400, "search", "best_of_n"),
+    ({"reward_aggregation": "sum", "select": "reward"}, 400, "reward_aggregation", "product"),
+    ({"reward_aggregation": "min"}, 400, "reward_aggregation", "reward_model"),
+    ({"reward_question": "x"}, 400, "reward_question", "reward_model"),
+    ({"select": "reward", "reward_question": 7}, 400, "reward_question", "string"),
+    ({"select": "reward", "reward_question": ["a", "b"]}, 400, "reward_question", "2 questions"),
+    ({"select": "reward", "reward_question": "x " * 900}, 400, "reward_question", "context"),
+    ({"reward_model": "none"}, 404, "reward_model", "does not exist"),
+    ({"reward_model": MODEL_ID}, 400, "reward_model", "not a reward model"),
+    ({"search": "beam", "beam_width": 3}, 400, "beam_width", "divide"),
+    ({"search": "beam", "best_of": 6}, 400, "best_of", "divide"),
+    ({"beam_width": 2}, 400, "beam_width", "search"),
+    ({"step_separator": "x"}, 400, "step_separator", "search"),
+    ({"search": "dvts", "step_separator": ""}, 400, "step_separator", "1 to 64"),
+    ({"answer_pattern": "("}, 400, "answer_pattern", "answer_pattern"),
+    ({"early_stop": 3}, 400, "early_stop", "object"),
+    ({"early_stop": True}, 400, "early_stop", "majority or weighted"),
+    ({"early_stop": {"votes": True}, "select": "majority"}, 400, "early_stop", "votes"),
+    ({"early_stop": {"vote": 0.5}, "select": "majority"}, 400, "early_stop", "above 0.5"),
+    ({"early_stop": {"vote": 0.9}, "select": "weighted"}, 400, "early_stop", "majority"),
+    ({"early_stop": {"reject": 1}}, 400, "early_stop", "below 1"),
+    ({"early_stop": {"reject": 0.5}, "search": "beam"}, 400, "early_stop", "best_of_n"),
+    ({"early_stop": {"every": 0}}, 400, "early_stop", "every"),
+    ({"early_stop": {"wave": 65}}, 400, "early_stop", "wave"),
+    ({"max_total_tokens": 7}, 400, "max_total_tokens", "7"),
+    ({"stream": True}, 400, "stream", "stream_candidates"),
+    ({"stream_candidates": True}, 400, "stream_candidates", "stream"),
+    ({"best_of": 60, "max_tokens": 400, "prompt": ["a"] * 200}, 400, "best_of", "could have"),
+    ({"best_of": 64, "max_tokens": 400, "logprobs": 20}, 400, "logprobs", "best_of"),
+)
+
+
+class Refusals(DaemonTest):
+    args = (*WITH_REWARDS, "--max-logprob-entries", "100000")
+
+    def test_each_names_the_field(self):
+        for fields, status, param, says in REFUSED:
+            with self.subTest(**fields):
+                answer = self.daemon.post(URL, body(**fields))
+                self.assert_error(answer, status, param, says=says)
+        self.assertEqual(self.daemon.metric("analogd_generation_tokens_total"), 0)
+
+    def test_null_is_absent(self):
+        nulls = {field: None for field in (
+            "select", "reward_model", "reward_aggregation", "reward_question", "search",
+            "beam_width", "step_separator", "answer_pattern", "early_stop", "max_total_tokens",
+            "stream_candidates")}
+        self.assertEqual(told(ask(self.daemon, **nulls)), told(ask(self.daemon)))
+
+    def test_a_small_total_shrinks_what_was_not_asked(self):
+        with Daemon(*WITH_REWARDS, "--max-total-tokens", "80") as daemon:
+            messages = [{"role": "user", "content": "x"}]
+            fields = body(prompt=None, messages=messages, max_tokens=None)
+            answer = daemon.post(CHAT, fields).json()
+            self.assertLessEqual(max(c["tokens"] for c in answer["candidates"]), 10)
+            self.assert_error(daemon.post(CHAT, {**fields, "max_tokens": 11}), 400, "best_of")
+
+
+class RewardModels(DaemonTest):
+    def test_none_is_served(self):
+        self.assert_error(self.daemon.post(URL, body(select="weighted")), 404, "reward_model")
+        self.assert_error(self.daemon.post(URL, body(search="beam")), 404, "reward_model")
+        self.assertEqual(len(ask(self.daemon, select="majority")["candidates"]), 8)
+
+    def test_answers_longer_than_its_context(self):
+        config = f"""model "{MODEL_ID}" {{ dir = "{harness.MODEL}" }}
+model "prm" {{ dir = "{REWARD}"
+ role = reward
+ max_context = 96 }}
+"""
+        path = os.path.join(self.daemon.dir, "short.conf")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(config)
+        with Daemon("--config", path, model=None) as daemon:
+            long = {"max_tokens": 120, "ignore_eos": True, "reward_question": "?",
+                    "return_candidates": True}
+            votes = ask(daemon, **long, select="majority", reward_model="prm")
+            for c in votes["candidates"]:
+                self.assertIsNone(c["reward"])
+                self.assertRegex(c["error"], "context is 96")
+            answer = daemon.post(URL, body(**long, select="reward"))
+            self.assert_error(answer, 400, says="context is 96")
+            daemon.wait_idle()
+
+
+class TheSameAnywhere(unittest.TestCase):
+    """The same bytes, whatever the server does beside and however it is set up."""
+
+    REQUESTS = (
+        body(select="weighted", logprobs=1),
+        body(select="weighted", early_stop={"reject": 0.5, "every": 8}),
+        body(select="majority", early_stop={"vote": True, "wave": 3}, best_of=12),
+        body(select="self_certainty", max_total_tokens=200),
+        body(search="beam", beam_width=2, prompt=PROMPTS[:2], n=2),
+        body(search="dvts", beam_width=4),
+    )
+
+    @staticmethod
+    def answers(daemon):
+        return [told(daemon.post(URL, fields).json()) for fields in TheSameAnywhere.REQUESTS]
+
+    def test_alone_together_and_by_any_settings(self):
+        with Daemon(*WITH_REWARDS) as daemon:
+            expected = self.answers(daemon)
+            for answers in in_parallel(4, lambda _: self.answers(daemon)):
+                self.assertEqual(answers, expected)
+            daemon.wait_idle()
+        for args in (("--max-sequences", "3"), ("--threads", "1", "--prefill-chunk", "5"),
+                     ("--no-prefix-cache", "--max-sequences", "16", "--kv-cache", "3M")):
+            with Daemon(*WITH_REWARDS, *args) as daemon:
+                self.assertEqual(self.answers(daemon), expected, args)
+
+
+class Leaving(DaemonTest):
+    args = (*WITH_REWARDS, "--profile-dir", os.path.join(TOP, "conf", "profiles"))
+
+    LONG = {"max_tokens": 400, "ignore_eos": True, "best_of": 16}
+
+    def leave(self, seconds, **fields):
+        s = self.daemon.raw_post(URL, body(**self.LONG, **fields))
+        time.sleep(seconds)
+        s.close()
+
+    def test_at_any_moment(self):
+        """While it is read, queued, sampled, laid out, scored, decided, written."""
+        for i, seconds in enumerate((0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)):
+            self.leave(seconds, select="weighted", early_stop={"reject": 0.3, "every": 16})
+            self.leave(seconds, search="beam" if i % 2 else "dvts")
+            self.leave(seconds, select="reward", prompt=PROMPTS[:3])
+        self.daemon.wait_idle()
+        self.assertGreater(self.daemon.metric("analogd_cancelled_total"), 0)
+        ask(self.daemon, select="weighted")
+
+    def test_in_the_middle_of_candidates(self):
+        s = self.daemon.raw_post(URL, body(**self.LONG, stream=True, stream_candidates=True,
+                                           select="weighted"))
+        got = b""
+        while b'"candidate"' not in got:
+            got += s.recv(4096)
+        s.close()
+        self.daemon.wait_idle()
+
+    def test_a_chip_that_is_deleted_finishes(self):
+        made = self.daemon.post("/v1/chips", {"model": REWARD_ID, "profile": "pcm-hermes",
+                                              "seed": 1, "name": "r"})
+        self.assertEqual(made.status, 202, made.body)
+        self.daemon.wait_until(
+            lambda: self.daemon.get("/v1/chips/r").json()["state"] == "ready", "the chip is")
+        fields = body(select="weighted", reward_model=f"{REWARD_ID}@r", best_of=8)
+        expected = told(self.daemon.post(URL, fields).json())
+
+        def client(i):
+            if i == 3:
+                time.sleep(0.01)
+                return self.daemon.request("DELETE", "/v1/chips/r").status
+            answer = self.daemon.post(URL, fields)
+            return told(answer.json()) if answer.status == 200 else answer.status
+        *answers, deleted = in_parallel(4, client)
+        self.assertEqual(deleted, 200)
+        for answer in answers:
+            self.assertIn(answer, (expected, 404))
+        self.assert_error(self.daemon.post(URL, fields), 404, "reward_model")
+        self.daemon.wait_idle()
+
+
+if __name__ == "__main__":
+    harness.main()
