@@ -118,7 +118,7 @@ static void wait_for_score(aim_search *s, aim__slot *c)
     };
 }
 
-static void be_done(aim_search *s, aim__slot *c)
+void aim__round_done(aim_search *s, aim__slot *c)
 {
     c->stage = AIM__IDLE;
     s->under_way--;
@@ -133,12 +133,7 @@ void aim__round_sampled(aim_search *s, aim__slot *c, enum aim_sampled how)
     if (wants_score(s, c))
         wait_for_score(s, c);
     else
-        be_done(s, c);
-}
-
-void aim__round_scored(aim_search *s, aim__slot *c)
-{
-    be_done(s, c);
+        aim__round_done(s, c);
 }
 
 void aim__round_cut_off(aim_search *s, aim__slot *c)
