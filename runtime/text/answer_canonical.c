@@ -57,6 +57,8 @@ static const char *bracket(const struct aim__token *t)
         return open ? "(" : ")";
     case '[':
         return open ? "[" : "]";
+    case '|':
+        return "|";
     default:
         return open ? "\\begin{" : "\\end{";
     }
@@ -64,7 +66,7 @@ static const char *bracket(const struct aim__token *t)
 
 static void put_sign(const struct aim__token *t, aim_buf *out)
 {
-    bool is_bracket = t->kind != AIM__SIGN || strchr("S{([M", t->sign);
+    bool is_bracket = t->kind != AIM__SIGN || strchr("S{([|M", t->sign);
     if (is_bracket) {
         aim__join(out, bracket(t), strlen(bracket(t)));
         if (t->sign == AIM__MATRIX) {

@@ -236,6 +236,9 @@ static void read_brackets(struct aim__answer *a, size_t *at, struct aim__product
         read_group(a, open, inside, p);
     } else if (open->sign == AIM__MATRIX) {
         put_matrix(a, open, inside, &p->top);
+    } else if (open->sign == '|') {
+        aim__read_inside(a, inside, open->mate, p);
+        enclose(p, "|", "|");
     } else if (open->sign == AIM__SET) {
         put_set(a, inside, open->mate, &p->top);
     } else {

@@ -37,10 +37,11 @@ static bool is_plus_or_minus(const struct aim__token *t)
             (aim__slice_is(t->text, "pm") || aim__slice_is(t->text, "mp")));
 }
 
-/* Does a term of the range that starts at lo start with token i, its sign? */
-static bool starts_term(const struct aim__token *t, size_t lo, size_t i)
+/* Does a term of the range start with token i, its sign? Not where nothing is behind it,
+ * as in "A+". */
+static bool starts_term(const struct aim__token *t, size_t lo, size_t i, size_t hi)
 {
-    if (!is_plus_or_minus(&t[i]))
+    if (!is_plus_or_minus(&t[i]) || i + 1 == hi)
         return false;
     return i == lo || !(is_plus_or_minus(&t[i - 1]) ||
                         (t[i - 1].kind == AIM__SIGN && strchr("*/^_", t[i - 1].sign)));
@@ -63,7 +64,7 @@ static size_t find(const struct aim__token *t, size_t i, size_t hi,
 
 static size_t term_end(const struct aim__token *t, size_t lo, size_t i, size_t hi)
 {
-    while (i < hi && !starts_term(t, lo, i))
+    while (i < hi && !starts_term(t, lo, i, hi))
         i = behind(t, i);
     return i;
 }
@@ -104,7 +105,7 @@ static struct term read_term(struct aim__answer *a, size_t lo, size_t hi)
 {
     struct term term = {.sign = "+"};
     struct aim__product p;
-    if (lo < hi && is_plus_or_minus(&a->tokens[lo]))
+    if (hi - lo > 1 && is_plus_or_minus(&a->tokens[lo]))
         term.sign = sign_of(&a->tokens[lo++]);
     if (aim__read_product(a, lo, hi, &p)) {
         if (p.k.num < 0)
@@ -168,6 +169,9 @@ static void put_relation(struct aim__answer *a, size_t lo, size_t hi, aim_buf *o
         if (end == hi)
             return;
         aim__put_tokens(t, end, end + 1, out);
+        bool compares = t[end].kind == AIM__COMMAND || strchr("=<>", t[end].sign);
+        if (!compares && end + 1 < hi && is_sign(&t[end + 1], '+'))
+            aim_buf_puts(out, "+");
         i = end;
     }
 }
@@ -216,7 +220,9 @@ static void put_element(struct aim__answer *a, size_t lo, size_t hi, aim_buf *ou
             hi--;
         }
     }
-    if (aim__number_in_words(a->tokens, lo, hi, &number))
+    if (hi - lo == 2 && is_one_bracket(a->tokens, lo, hi, AIM__GROUP))
+        aim_buf_puts(out, "\\emptyset");
+    else if (aim__number_in_words(a->tokens, lo, hi, &number))
         aim__put_rational(number, out);
     else
         put_relation(a, lo, hi, out);

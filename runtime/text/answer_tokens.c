@@ -130,6 +130,8 @@ static bool closes(char open, char sign)
  * has no mate. */
 static void put_close(struct lexer *x, char sign, char shown)
 {
+    while (x->n_open > 0 && x->open[x->n_open - 1].sign == '|' && sign != '|')
+        x->n_open--; /* a bar that has no mate */
     if (x->n_open == 0 || !closes(x->open[x->n_open - 1].sign, sign)) {
         if (shown)
             put_sign(x, shown);
@@ -152,10 +154,20 @@ static void put_close(struct lexer *x, char sign, char shown)
     x->out.list[x->out.n - 1].mate = mate;
 }
 
+/* Bars are brackets in pairs. */
+static void put_bar(struct lexer *x)
+{
+    bool is_open = x->n_open > 0 && x->open[x->n_open - 1].sign == '|';
+    if (is_open)
+        put_close(x, '|', '|');
+    else
+        put_open(x, '|', (struct aim__slice){NULL, 0});
+}
+
 static char innermost(const struct lexer *x)
 {
     size_t n = x->n_open;
-    while (n > 0 && x->open[n - 1].silent)
+    while (n > 0 && (x->open[n - 1].silent || x->open[n - 1].sign == '|'))
         n--;
     return n > 0 ? x->open[n - 1].sign : '\0';
 }
@@ -298,7 +310,10 @@ static void put_command(struct lexer *x, struct aim__slice name)
         skip_font(x, spelling->meaning == AIM__MEANS_TEXT);
         return;
     case AIM__MEANS_SIGN:
-        put_sign(x, *spelling->other);
+        if (*spelling->other == '|')
+            put_bar(x);
+        else
+            put_sign(x, *spelling->other);
         return;
     case AIM__MEANS_COMMAND:
         name = (struct aim__slice){spelling->other, strlen(spelling->other)};
@@ -376,7 +391,9 @@ static void put_escape(struct lexer *x)
         put_close(x, AIM__SET, '}');
     else if (c == '\\' && innermost(x) == AIM__MATRIX)
         put_sign(x, AIM__ROW_END);
-    else if (c && strchr("&#_|", c))
+    else if (c == '|')
+        put_bar(x);
+    else if (c && strchr("&#_", c))
         put_sign(x, c);
     else if (c && strchr("\\,;:> \n\t", c))
         x->spaced = true;
@@ -419,6 +436,8 @@ static void put_other(struct lexer *x, char c)
         put_close(x, AIM__GROUP, c);
     else if (c == ')' || c == ']')
         put_close(x, c == ')' ? '(' : '[', c);
+    else if (c == '|')
+        put_bar(x);
     else if (!strchr("$%\"`", c))
         put_sign(x, c);
 }
