@@ -114,7 +114,8 @@ enum aim_aggregation {
 int aim_aggregation_find(const char *name);
 /* NaN if n is 0. In double, in order of steps. */
 double aim_aggregate(enum aim_aggregation how, const float *scores, int n);
-/* A score as the weight of a vote: itself, or of a raw value its logistic function. */
-double aim_reward_weight(const aim_reward *r, double score);
+/* A score as the weight of a vote: itself or, if it is raw, which is no probability, its
+ * logistic function. */
+double aim_reward_weight(double score, bool raw);
 
 #endif
