@@ -7,20 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_sign(const struct aim__token *t, char sign)
-{
-    return t->kind == AIM__SIGN && t->sign == sign;
-}
-
-static bool is_word(const struct aim__token *t, const char *s)
-{
-    return t->kind == AIM__WORD && aim__slice_is(t->text, s);
-}
-
 /* Does it stand between the elements of a list? */
 static bool separates(const struct aim__token *t)
 {
-    return is_sign(t, ',') || is_sign(t, ';') || is_word(t, "and") || is_word(t, "or");
+    return aim__is_sign(t, ',') || aim__is_sign(t, ';') || aim__is_word(t, "and") ||
+           aim__is_word(t, "or");
 }
 
 /* Does it stand between two sums? */
@@ -32,7 +23,7 @@ static bool relates(const struct aim__token *t)
 
 static bool is_plus_or_minus(const struct aim__token *t)
 {
-    return is_sign(t, '+') || is_sign(t, '-') ||
+    return aim__is_sign(t, '+') || aim__is_sign(t, '-') ||
            (t->kind == AIM__COMMAND &&
             (aim__slice_is(t->text, "pm") || aim__slice_is(t->text, "mp")));
 }
@@ -170,7 +161,7 @@ static void put_relation(struct aim__answer *a, size_t lo, size_t hi, aim_buf *o
             return;
         aim__put_tokens(t, end, end + 1, out);
         bool compares = t[end].kind == AIM__COMMAND || strchr("=<>", t[end].sign);
-        if (!compares && end + 1 < hi && is_sign(&t[end + 1], '+'))
+        if (!compares && end + 1 < hi && aim__is_sign(&t[end + 1], '+'))
             aim_buf_puts(out, "+");
         i = end;
     }
@@ -182,7 +173,7 @@ static size_t behind_key(const struct aim__token *t, size_t lo, size_t hi)
     if (hi - lo < 3 || (t[lo].kind != AIM__WORD && t[lo].kind != AIM__COMMAND))
         return lo;
     bool is_short = t[lo].kind == AIM__COMMAND || t[lo].text.len <= 2;
-    bool tells = is_sign(&t[lo + 1], '=') ||
+    bool tells = aim__is_sign(&t[lo + 1], '=') ||
                  (t[lo + 1].kind == AIM__COMMAND &&
                   (aim__slice_is(t[lo + 1].text, "in") || aim__slice_is(t[lo + 1].text, "to")));
     return is_short && tells && find(t, lo + 2, hi, relates) == hi ? lo + 2 : lo;
