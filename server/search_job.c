@@ -167,8 +167,9 @@ static int choose(aimd_search_run *run, aim_error *err)
         if (!aimd_choice_copy(&job->choices[index], &c->choice))
             return aim_fail_nomem(err, "response");
         job->choices[index].index = index;
-        if (ranking[j]->end != AIM_CANDIDATE_STOP) /* cut short, by whatever */
-            job->choices[index].finish = AIM_FINISH_LENGTH;
+        /* Whatever cut it short. A tree may end with an answer that would have gone on. */
+        job->choices[index].finish =
+            ranking[j]->end == AIM_CANDIDATE_STOP ? AIM_FINISH_STOP : AIM_FINISH_LENGTH;
     }
     return AIM_OK;
 }

@@ -153,9 +153,30 @@ static int read_selection(const json_t *body, const aimd_search_defaults *standa
     return code;
 }
 
-static int read_steps(const json_t *body, const aimd_search_defaults *standard, aimd_request *r,
-                      aim_error *err)
+/* Beams share out best_of; where the request does not say how many there are, it is the
+ * next number that they can. */
+static int fit_beams(const aimd_scope *scope, aimd_request *r, aim_error *err)
 {
+    aimd_search_request *s = &r->search;
+    bool width_asked = r->params.beam_width != AIMD_UNSET;
+    int over = s->best_of % s->beam_width, most = scope->options->max_best_of;
+    if (over == 0)
+        return AIM_OK;
+    if (r->params.best_of != AIMD_UNSET)
+        return aim_fail_param(err, AIM_EINVAL, width_asked ? "beam_width" : "best_of",
+                              "beam_width (%d) must divide best_of (%d)", s->beam_width,
+                              s->best_of);
+    s->best_of += s->beam_width - over;
+    if (s->best_of <= most)
+        return AIM_OK;
+    return aim_fail_param(err, AIM_EINVAL, "beam_width",
+                          "beam_width is %d: %d candidates are more than max_best_of (%d)",
+                          s->beam_width, s->best_of, most);
+}
+
+static int read_steps(const json_t *body, const aimd_scope *scope, aimd_request *r, aim_error *err)
+{
+    const aimd_search_defaults *standard = defaults_of(scope);
     aimd_search_request *s = &r->search;
     bool stepwise = s->kind != AIM_SEARCH_BEST_OF_N;
     if (!stepwise && is_given(body, "beam_width"))
@@ -166,10 +187,8 @@ static int read_steps(const json_t *body, const aimd_search_defaults *standard, 
         return AIM_OK;
     bool asked = r->params.beam_width != AIMD_UNSET;
     s->beam_width = asked ? (int)r->params.beam_width : standard->beam_width;
-    if (s->best_of % s->beam_width != 0)
-        return aim_fail_param(err, AIM_EINVAL, asked ? "beam_width" : "best_of",
-                              "beam_width (%d) must divide best_of (%d)", s->beam_width,
-                              s->best_of);
+    if (fit_beams(scope, r, err))
+        return (int)err->code;
     const char *text;
     if (pick_text(body, "step_separator", standard->step_separator, &text, err))
         return (int)err->code;
@@ -262,7 +281,7 @@ int aimd_search_read(const json_t *body, const aimd_scope *scope, aimd_request *
     if (!code)
         code = read_early_stop(body, &r->params, &s->early, err);
     if (!code)
-        code = read_steps(body, standard, r, err);
+        code = read_steps(body, scope, r, err);
     if (!code)
         code = read_pattern(body, standard, s, err);
     return code ? code : read_reward_model(body, s, err);

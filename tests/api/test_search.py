@@ -221,6 +221,12 @@ class Steps(DaemonTest):
         # Beams have steps in common, which are sampled once.
         self.assertLess(answer["usage"]["completion_tokens"], 8 * 80)
 
+    def test_as_many_beams_as_there_must_be(self):
+        for n, count in ((1, 4), (5, 8)):
+            answer = ask(self.daemon, search="dvts", best_of=None, n=n)
+            self.assertEqual(len(answer["candidates"]), count)
+            self.assertEqual(len(answer["choices"]), n)
+
     def test_dvts(self):
         answer = self.check("dvts", best_of=8, beam_width=2)
         self.assertEqual(len(answer["candidates"]), 8)
@@ -395,6 +401,7 @@ REFUSED = (
     ({"reward_model": MODEL_ID}, 400, "reward_model", "not a reward model"),
     ({"search": "beam", "beam_width": 3}, 400, "beam_width", "divide"),
     ({"search": "beam", "best_of": 6}, 400, "best_of", "divide"),
+    ({"search": "beam", "best_of": None, "beam_width": 65}, 400, "beam_width", "max_best_of"),
     ({"beam_width": 2}, 400, "beam_width", "search"),
     ({"step_separator": "x"}, 400, "step_separator", "search"),
     ({"search": "dvts", "step_separator": ""}, 400, "step_separator", "1 to 64"),

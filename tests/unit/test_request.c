@@ -19,6 +19,8 @@ static const aimd_options options = {
     .max_logit_bias = 3,
     .max_top_logprobs = 1000,
     .max_logprob_entries = 1000,
+    .max_best_of = 8,
+    .max_total_tokens = 100,
 };
 static const aim_hf_config config = {
     .vocab = VOCAB,
@@ -415,7 +417,95 @@ static const struct {
     {C, rich},
     {H, "{'messages': [{'role': 'user', 'content': [{'type': 'text', 'text': 'a'}]}], 'stop': 'x',"
         " 'tools': []}"},
+    {C, "{'prompt': ['a', 'b'], 'best_of': 4, 'search': 'beam', 'step_separator': '\\n',"
+        " 'answer_pattern': 'x(.*)', 'reward_model': 'r', 'max_tokens': 2}"},
+    {H, "{'messages': [{'role': 'user', 'content': 'a'}], 'select': 'reward', 'max_tokens': 2}"},
 };
+
+/* ---- candidates --------------------------------------------------------- */
+
+static char weighted[] = "weighted", best_of_n[] = "best_of_n";
+static const aimd_search_defaults standard = {
+    .best_of = 4, .select = weighted, .search = best_of_n, .beam_width = 3};
+
+static const struct search_case {
+    const char *text;
+    bool on;
+    int best_of;
+    enum aim_select select;
+    bool with_rewards;
+} search_cases[] = {
+    {TEXT("'max_tokens': 4"), true, 4, AIM_SELECT_WEIGHTED, true},
+    {TEXT("'max_tokens': 4, 'n': 6"), false, 6, AIM_SELECT_LOGPROB, false},
+    {TEXT("'max_tokens': 4, 'n': 6, 'return_candidates': true"), true, 6, AIM_SELECT_WEIGHTED,
+     true},
+    {TEXT("'max_tokens': 4, 'best_of': 1"), false, 1, AIM_SELECT_LOGPROB, false},
+    {TEXT("'max_tokens': 4, 'best_of': 2, 'select': 'majority'"), true, 2, AIM_SELECT_MAJORITY,
+     false},
+    {TEXT("'max_tokens': 4, 'select': 'majority', 'reward_model': 'r'"), true, 4,
+     AIM_SELECT_MAJORITY, true},
+    {TEXT("'max_tokens': 4, 'select': 'logprob', 'early_stop': {'reject': 0.5}"), true, 4,
+     AIM_SELECT_LOGPROB, true},
+    {TEXT("'max_tokens': 4, 'search': 'dvts'"), true, 6, AIM_SELECT_WEIGHTED, true},
+    {TEXT("'max_tokens': 4, 'early_stop': false, 'return_candidates': false"), true, 4,
+     AIM_SELECT_WEIGHTED, true},
+    /* All candidates would be one, or none is wanted. */
+    {TEXT("'temperature': 0"), false, 1, AIM_SELECT_LOGPROB, false},
+    {TEXT("'max_tokens': 0, 'echo': true"), false, 1, AIM_SELECT_LOGPROB, false},
+    {TEXT("'echo': true, 'logprobs': 1"), false, 1, AIM_SELECT_LOGPROB, false},
+    {TEXT("'prompt_logprobs': 1"), false, 1, AIM_SELECT_LOGPROB, false},
+};
+
+START_TEST(defaults_of_a_search)
+{
+    const struct search_case *c = &search_cases[_i];
+    aimd_request r;
+    aim_error err = {0};
+    scope.search = &standard;
+    ck_assert_msg(read_text(c->text, C, &r, &err) == AIM_OK, "%s", err.text);
+    ck_assert_int_eq(r.search.on, c->on);
+    ck_assert_int_eq(r.search.best_of, c->best_of);
+    ck_assert_int_eq((int)r.search.select, (int)c->select);
+    ck_assert_int_eq(r.search.with_rewards, c->with_rewards);
+    ck_assert_uint_eq(r.search.n_questions, c->with_rewards ? 1 : 0);
+    scope.search = NULL;
+    aimd_request_fini(&r);
+}
+END_TEST
+
+/* At temperature 0 candidates differ on hardware that does. */
+START_TEST(read_noise_makes_candidates)
+{
+    aimd_request r;
+    aim_error err = {0};
+    scope.search = &standard;
+    scope.read_noise = true;
+    ck_assert_int_eq(read_text(TEXT("'temperature': 0"), C, &r, &err), AIM_OK);
+    ck_assert_int_eq(r.search.best_of, 4);
+    scope.search = NULL;
+    scope.read_noise = false;
+    aimd_request_fini(&r);
+}
+END_TEST
+
+/* Without max_tokens each of eight candidates has its share of max_total_tokens. */
+START_TEST(candidates_share_the_tokens)
+{
+    aimd_request r;
+    aim_error err = {0};
+    ck_assert_int_eq(read_text(CHAT("'best_of': 8"), H, &r, &err), AIM_OK);
+    ck_assert_int_eq(r.prompts[0].max_tokens, 12);
+    aimd_request_fini(&r);
+    ck_assert_int_eq(read_text(CHAT("'best_of': 8, 'max_tokens': 13"), H, &r, &err), AIM_EINVAL);
+    ck_assert_str_eq(err.param, "best_of");
+    aimd_request_fini(&r);
+    err = (aim_error){0};
+    ck_assert_int_eq(
+        read_text(CHAT("'best_of': 8, 'max_tokens': 13, 'max_total_tokens': 99"), H, &r, &err),
+        AIM_OK);
+    aimd_request_fini(&r);
+}
+END_TEST
 
 START_TEST(every_failed_allocation_is_an_error)
 {
@@ -452,6 +542,9 @@ int main(void)
     tcase_add_test(t, chat_gets_the_rest_of_the_context);
     tcase_add_test(t, defaults_come_from_request_then_model);
     tcase_add_test(t, engine_gets_what_was_asked);
+    tcase_add_loop_test(t, defaults_of_a_search, 0, sizeof search_cases / sizeof search_cases[0]);
+    tcase_add_test(t, read_noise_makes_candidates);
+    tcase_add_test(t, candidates_share_the_tokens);
     tcase_add_loop_test(t, every_failed_allocation_is_an_error, 0,
                         sizeof oom_cases / sizeof oom_cases[0]);
     suite_add_tcase(s, t);
