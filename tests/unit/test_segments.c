@@ -202,7 +202,7 @@ static int cuts_of(const struct subject *subject, const struct way *way)
     bool slow = subject->chip || subject->open == open_stretched;
     if (!TSAN && !ASAN)
         return slow ? 3 : CUTS;
-    if (slow && way->kv_blocks == 0)
+    if (slow && (TSAN || way->kv_blocks == 0))
         return 0;
     return slow || TSAN || !way->cache ? 2 : 3;
 }
@@ -224,7 +224,7 @@ START_TEST(interrupted_answers_are_those_of_one_piece)
     close_model(m);
     m = open_way(subject, way);
     int segments = run_segments(m, cut, n_kinds, n_cuts);
-    ck_assert_int_ge(segments, 2 * n_kinds * n_cuts);
+    ck_assert_int_gt(segments, n_kinds * n_cuts);
     for (int i = 0; i < n_kinds * n_cuts; i++) {
         same_answers(&whole[i % n_kinds], &cut[i], i);
         client_free(&cut[i]);
@@ -357,7 +357,7 @@ START_TEST(children_are_what_each_is_alone)
 {
     const struct subject *subject = &subjects[_i / WAYS];
     const struct way *way = &ways[_i % WAYS];
-    if ((TSAN || (ASAN && subject->chip)) && way->kv_blocks == 0)
+    if ((TSAN && subject > subjects) || (ASAN && subject->chip && way->kv_blocks == 0))
         return;
     static client parent, single[CHILDREN], together[2], other;
     aim_model *m = open_way(subject, &alone);
