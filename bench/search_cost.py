@@ -15,6 +15,7 @@ import search_requests
 
 N = 16
 ANSWER_TOKENS = 64
+WATCHED = 2  # turns in which KV blocks are counted
 PROMPT_CHARACTERS = 830  # about 256 tokens of the shipped tokenizer
 
 GENERATOR, JUDGE = "generator", "judge"
@@ -108,7 +109,7 @@ def seconds_of(way, daemon, setting, question):
 
 
 class BlockWatch:
-    """The most KV blocks that sequences of each model hold meanwhile."""
+    """The most KV blocks that sequences of each model hold at a time."""
 
     GAUGE = re.compile(r'^analogd_kv_blocks_held\{model_name="([^"]+)"\} (\S+)', re.M)
 
@@ -116,7 +117,6 @@ class BlockWatch:
         self.daemon = daemon
         self.most = {GENERATOR: 0, JUDGE: 0}
         self.over = threading.Event()
-        self.thread = threading.Thread(target=self._watch)
 
     def _watch(self):
         while not self.over.is_set():
@@ -124,24 +124,29 @@ class BlockWatch:
                 self.most[model] = max(self.most[model], int(float(held)))
 
     def __enter__(self):
+        self.over.clear()
+        self.thread = threading.Thread(target=self._watch)
         self.thread.start()
-        return self.most
 
     def __exit__(self, *_):
         self.over.set()
         self.thread.join()
 
 
-def tokens_and_blocks(way, daemon, setting, question):
-    """A turn that is not timed, because watching takes time."""
-    with BlockWatch(daemon) as blocks:
-        usage = [a["usage"] for a in way(daemon, setting, question)]
+def tokens_and_blocks(way, daemon, setting, fresh):
+    """Of turns that are not timed, because watching takes time. Some, because a short peak
+    may be missed."""
+    watch = BlockWatch(daemon)
+    for _ in range(WATCHED):
+        with watch:
+            usage = [a["usage"] for a in way(daemon, setting, next(fresh))]
+
     def total(key):
-        return sum(u.get(key) or 0 for u in usage)
+        return sum(u.get(key, 0) for u in usage)
     return {"prompt_tokens": total("prompt_tokens"),
             "completion_tokens": total("completion_tokens"),
             "reward_tokens": total("reward_tokens"),
-            "kv_blocks": blocks[GENERATOR], "reward_kv_blocks": blocks[JUDGE]}
+            "kv_blocks": watch.most[GENERATOR], "reward_kv_blocks": watch.most[JUDGE]}
 
 
 # ---- all turns --------------------------------------------------------------------
@@ -150,7 +155,7 @@ def measure(program, of, setting):
     options = f'max_logit_bias = {len(ORDINARY_TOKENS)}\n'
     daemon = evaluate.Daemon(program, setting.models(), options)
     fresh = questions()
-    counted = {name: tokens_and_blocks(way, daemon, setting, next(fresh))
+    counted = {name: tokens_and_blocks(way, daemon, setting, fresh)
                for name, way in WAYS.items()}
     seconds = {name: [] for name in WAYS}
     for turn in range(setting.rounds):
@@ -158,6 +163,7 @@ def measure(program, of, setting):
             seconds[name].append(seconds_of(WAYS[name], daemon, setting, next(fresh)))
     daemon.stop()
     return [{"of": of, "name": name, "rounds": setting.rounds,
-             "seconds": statistics.median(seconds[name]),
-             "ratio": statistics.median(a / b for a, b in zip(seconds[name], seconds[ONE]))}
+             "seconds": round(statistics.median(seconds[name]), 5),
+             "ratio": round(statistics.median(a / b for a, b in
+                                              zip(seconds[name], seconds[ONE])), 3)}
             | counted[name] for name in WAYS]

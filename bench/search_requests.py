@@ -14,7 +14,7 @@ REWARD_MODEL = "wordmath-2m-prm"
 REWARD_DIR = os.path.join(evaluate.TOP, "models", REWARD_MODEL)
 TEMPERATURE = 0.8
 CLIENTS = 8
-CHECK_EVERY = 20  # problems: of them one is asked for each N and way to choose
+CHECK_EVERY = 40  # problems: of them one is asked for each N and way to choose
 
 
 def models(ranges):

@@ -88,7 +88,8 @@ static int read_pooling(aimd_score_job *job, const aimd_body *b, aim_error *err)
 static void write_pair(aim_buf *out, const aim_reward *r, const float *outputs, float good)
 {
     float exchanged[2] = {outputs[1], outputs[0]}, bad;
-    bool good_is_second = aim_reward_layout_of(r) == AIM_REWARD_QWEN;
+    int32_t labels[AIM_MAX_HEAD_OUTPUTS];
+    bool good_is_second = aim_reward_output_ids(r, labels) == 0; /* two classes of a head */
     aim_reward_scores(r, exchanged, 1, 2, &bad);
     aimd_json_score(out, (double)(good_is_second ? bad : good));
     aim_buf_puts(out, ",");

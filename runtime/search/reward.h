@@ -78,12 +78,11 @@ void aim_reward_input_free(aim_reward_input *in);
 enum { AIM_MAX_REWARD_STEPS = 16384 }; /* of one answer */
 
 /* Lay out one answer. A step has no white space around it, and what is empty then is none,
- * but for AIM_REWARD_SKYWORK. complete: it has ended; of an unfinished one the text behind the
- * last separator is not a step yet, but layouts of outcome rewards score what there is.
+ * but for AIM_REWARD_SKYWORK. complete: it has ended; of an unfinished one the text behind
+ * the last separator is not a step yet, but layouts of outcome rewards score what there is.
  * Special-token text in question and answer stays text. Any thread. Errors: AIM_ENOMEM,
- * AIM_EINVAL for text that is not UTF-8, AIM_ETOOLARGE (more steps than
- * AIM_MAX_REWARD_STEPS), AIM_EUNSUPPORTED where the tokenizer joins a tag to a step. On failure
- * *out is empty. */
+ * AIM_EINVAL for text that is not UTF-8 or whose steps the tokenizer does not keep apart,
+ * AIM_ETOOLARGE (more steps than AIM_MAX_REWARD_STEPS). On failure *out is empty. */
 int aim_reward_lay_out(const aim_reward *r, const char *question, size_t question_len,
                        const char *answer, size_t answer_len, bool complete, aim_reward_input *out,
                        aim_error *err);
@@ -114,7 +113,8 @@ enum aim_aggregation {
 int aim_aggregation_find(const char *name);
 /* NaN if n is 0. In double, in order of steps. */
 double aim_aggregate(enum aim_aggregation how, const float *scores, int n);
-/* A score as the weight of a vote: itself, or of a raw value its logistic function. */
-double aim_reward_weight(const aim_reward *r, double score);
+/* A score as the weight of a vote: itself or, if it is raw, which is no probability, its
+ * logistic function. */
+double aim_reward_weight(double score, bool raw);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* reward_aggregate.c - many scores of steps to one, and that to the weight of a vote. */
+/* reward_aggregate.c - many scores of steps to one. */
 #include "search/reward.h"
 
 #include <math.h>

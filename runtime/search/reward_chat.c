@@ -4,6 +4,15 @@
 
 #include <string.h>
 
+size_t aim__system_message(const aim_reward *r, aim_message *out)
+{
+    const char *system = r->text[AIM__REWARD_SYSTEM];
+    if (!system || !*system)
+        return 0;
+    *out = (aim_message){"system", system, strlen(system)};
+    return 1;
+}
+
 int aim__render_chat(const aim_reward *r, struct aim__text question, struct aim__text answer,
                      aim_prompt *out, aim_error *err)
 {

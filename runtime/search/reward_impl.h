@@ -23,7 +23,7 @@ struct aim__text {
 
 enum aim__reward_key {
     AIM__REWARD_SEPARATOR,
-    AIM__REWARD_POSITIVE,
+    AIM__REWARD_POSITIVE, /* the labels, one behind the other */
     AIM__REWARD_NEGATIVE,
     AIM__REWARD_TAG,
     AIM__REWARD_TEMPLATE,
@@ -51,8 +51,8 @@ const char *aim__reward_key_name(enum aim__reward_key key);
 struct aim__dialogue {
     struct aim__text question, answer;
     bool complete; /* the answer has ended */
-    /* Without the white space around them, none of them empty, unless the layout goes line
-     * by line. */
+    /* Its steps without the white space around them, none of them empty, unless the layout goes
+     * line by line. */
     struct aim__text *steps;
     size_t n_steps, room_steps;
 };
@@ -131,8 +131,6 @@ void aim__put(aim_prompt *p, const char *text);
 void aim__put_plain(aim_prompt *p, struct aim__text x);
 /* Drop what is behind the first len bytes. */
 void aim__cut_prompt(aim_prompt *p, size_t len);
-/* The system message, if there is one: returns how many messages that are. */
-size_t aim__system_message(const aim_reward *r, aim_message *out);
 
 /* ---- tokens -------------------------------------------------------------------------- */
 
@@ -149,12 +147,14 @@ size_t aim__common_prefix(const aim_ids *a, const aim_ids *b);
 /* Fill in the positions of scores by the layout's is_scored. */
 int aim__find_scored(const aim_reward *r, struct aim__draft *d, aim_error *err);
 
-/* The id of the last token of a text on its own. */
+/* The id of the last token of a text on its own; AIM_EUNSUPPORTED if it has none. */
 int aim__encode_last(const aim_reward *r, const char *text, int32_t *id, aim_error *err);
 int aim__fail_same_labels(aim_error *err);
 
 /* ---- a chat of question and answer (reward_chat.c) ------------------------------------- */
 
+/* The system message, if there is one: returns how many messages that are. */
+size_t aim__system_message(const aim_reward *r, aim_message *out);
 int aim__render_chat(const aim_reward *r, struct aim__text question, struct aim__text answer,
                      aim_prompt *out, aim_error *err);
 /* What stands in front of the answer, and what behind it. */

@@ -47,7 +47,7 @@ bool aim_reward_is_probability(const aim_reward *r)
     return r->kind != AIM_REWARD_CLASSIFIER || r->config->head_outputs > 1;
 }
 
-double aim_reward_weight(const aim_reward *r, double score)
+double aim_reward_weight(double score, bool raw)
 {
-    return aim_reward_is_probability(r) ? score : logistic(score);
+    return raw ? logistic(score) : score;
 }

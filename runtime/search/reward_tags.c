@@ -30,7 +30,7 @@ static void begin_behind_tag(const aim_reward *r, aim_prompt *p)
 
 static int fail_tag(const aim_reward *r, aim_error *err)
 {
-    return aim_fail_param(err, AIM_EUNSUPPORTED, "step_tag",
+    return aim_fail_param(err, AIM_EINVAL, "step_tag",
                           "the tokenizer does not keep the tag \"%.64s\" apart from steps",
                           r->text[AIM__REWARD_TAG]);
 }

@@ -36,15 +36,6 @@ void aim__cut_prompt(aim_prompt *p, size_t len)
     }
 }
 
-size_t aim__system_message(const aim_reward *r, aim_message *out)
-{
-    const char *system = r->text[AIM__REWARD_SYSTEM];
-    if (!system || !*system)
-        return 0;
-    *out = (aim_message){"system", system, strlen(system)};
-    return 1;
-}
-
 /* ---- tokens ------------------------------------------------------------------------ */
 
 int aim__learn_bos(aim_reward *r, aim_error *err)

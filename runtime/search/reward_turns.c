@@ -91,7 +91,7 @@ static int lay_out(const aim_reward *r, const struct turns *t, struct aim__draft
     if (!code)
         code = aim__find_scored(r, out, err);
     if (!code && out->score_at.n != t->n_steps)
-        code = aim_fail(err, AIM_EUNSUPPORTED, "the chat template %s does not keep steps apart",
+        code = aim_fail(err, AIM_EINVAL, "the chat template %s does not keep steps apart",
                         aim_chat_template_name(r->chat));
     return code;
 }

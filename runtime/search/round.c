@@ -86,7 +86,9 @@ static enum aim_candidate_end end_of(const aim_search *s, const aim__slot *c, en
 /* Was it the number of tokens that ended the segment, and not the end of a step? */
 static bool is_cut(const aim_search *s, const aim__slot *c)
 {
-    return is_step_search(s) && c->segment > 0 && c->segment_taken >= c->segment;
+    bool whole_answer = s->step >= s->o.max_steps;
+    return is_step_search(s) &&
+           (whole_answer || (c->segment > 0 && c->segment_taken >= c->segment));
 }
 
 /* Segments without a token, or steps without text, could follow each other without end. */
@@ -116,7 +118,7 @@ static void wait_for_score(aim_search *s, aim__slot *c)
     };
 }
 
-static void be_done(aim_search *s, aim__slot *c)
+void aim__round_done(aim_search *s, aim__slot *c)
 {
     c->stage = AIM__IDLE;
     s->under_way--;
@@ -131,12 +133,7 @@ void aim__round_sampled(aim_search *s, aim__slot *c, enum aim_sampled how)
     if (wants_score(s, c))
         wait_for_score(s, c);
     else
-        be_done(s, c);
-}
-
-void aim__round_scored(aim_search *s, aim__slot *c)
-{
-    be_done(s, c);
+        aim__round_done(s, c);
 }
 
 void aim__round_cut_off(aim_search *s, aim__slot *c)

@@ -137,7 +137,7 @@ bool aim_search_scored(aim_search *s, int number, const float *scores, int n)
     if (!add_scores(c, scores, n))
         return false;
     c->reward = aim_aggregate(s->o.aggregation, c->step_scores, c->n_steps);
-    aim__round_scored(s, slot);
+    aim__round_done(s, slot);
     return true;
 }
 
@@ -148,7 +148,7 @@ void aim_search_not_scored(aim_search *s, int number, const aim_error *why)
         return;
     slot->c.unscored = *why;
     slot->c.reward = NAN;
-    aim__round_scored(s, slot);
+    aim__round_done(s, slot);
 }
 
 /* ---- decisions ------------------------------------------------------------------------ */

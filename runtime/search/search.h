@@ -37,20 +37,22 @@ enum aim_select {
 #define AIM_SELECT_NAMES "logprob|reward|majority|weighted|self_certainty"
 int aim_select_find(const char *name); /* -1: none */
 
-/* When to stop before all is done; best_of_n alone. Zero: off. Nothing is decided before
- * n candidates have finished. */
+/* When to stop before all is done; best_of_n alone. Zero: off. vote and score decide
+ * nothing before n candidates have finished. */
 typedef struct aim_early_stop {
-    /* Majority and weighted: when no candidate still to come could change the winning
-     * answer. Below 1 (and above 0.5; majority alone), also when the answer leads with this
-     * probability (Adaptive-Consistency, Aggarwal et al. 2023). */
+    /* Majority and weighted: when no candidate that has not finished could change the
+     * winning answer. Below 1 (and above 0.5; majority alone), also when the answer leads
+     * with this probability (Adaptive-Consistency, Aggarwal et al. 2023). */
     double vote;
     double score; /* with has_score: when a finished candidate's reward is at least this */
     bool has_score;
-    double reject; /* share of candidates that fall behind which each round ends, below 1
-                      (speculative rejection, Sun et al. 2024) */
-    int every;     /* tokens of a round at least; 0: 32 */
-    int wave;      /* candidates begun together, the next when they are done; 0: all. At
-                      least n are begun. */
+    /* Below 1: of M candidates that were not rejected each round keeps the (1 - reject) M,
+     * rounded, with the highest rewards, but at least n. Who has finished or has no reward
+     * yet stays (speculative rejection, Sun et al. 2024). */
+    double reject;
+    int every; /* tokens of a round at least; 0: 32 */
+    int wave;  /* candidates begun together, the next when they are done; 0: all. At
+                  least n are begun. */
 } aim_early_stop;
 
 enum {

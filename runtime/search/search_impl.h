@@ -98,9 +98,10 @@ int aim__round_branch(aim_search *s, const aim__slot *parent, int n, int tokens,
 void aim__round_go_on(aim_search *s, aim__slot *c, int tokens);
 /* The budget is spent: it ends as it is, and is scored as such. */
 void aim__round_cut_off(aim_search *s, aim__slot *c);
-/* Segments and scores that are done. */
+/* Its segment has ended: it is scored next, or done. */
 void aim__round_sampled(aim_search *s, aim__slot *c, enum aim_sampled how);
-void aim__round_scored(aim_search *s, aim__slot *c);
+/* It has nothing to do any more in this round. */
+void aim__round_done(aim_search *s, aim__slot *c);
 
 /* ---- step_search.c: what beam and dvts share ----------------------------------------- */
 

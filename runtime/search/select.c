@@ -3,7 +3,6 @@
 #include "search/search_impl.h"
 
 #include "base/alloc.h"
-#include "base/fixmath.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -32,9 +31,7 @@ static double one(const aim_search *s, const aim_candidate *c)
 
 static double reward_weight(const aim_search *s, const aim_candidate *c)
 {
-    if (isnan(c->reward))
-        return 0;
-    return s->o.raw_rewards ? 1 / (1 + aim_exp(-c->reward)) : c->reward;
+    return isnan(c->reward) ? 0 : aim_reward_weight(c->reward, s->o.raw_rewards);
 }
 
 const aim__selector aim__selectors[] = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "text/answer.h"
 
+#include "text/answer_bytes.h"
 #include "text/answer_parts.h"
 
 #include <string.h>
@@ -11,20 +12,10 @@ enum { MAX_ROUNDS = 4 };
 
 /* ---- writing tokens --------------------------------------------------------------- */
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_word_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80;
-}
-
 static bool ends_in_command(const aim_buf *text)
 {
     size_t i = text->len;
-    while (i > 0 && is_word_byte(text->data[i - 1]))
+    while (i > 0 && aim__is_word_byte(text->data[i - 1]))
         i--;
     return i > 0 && i < text->len && text->data[i - 1] == '\\';
 }
@@ -32,8 +23,8 @@ static bool ends_in_command(const aim_buf *text)
 void aim__join(aim_buf *text, const char *piece, size_t len)
 {
     char last = text->len > 0 ? text->data[text->len - 1] : '\0', first = len > 0 ? *piece : '\0';
-    bool in_number = is_digit(first) || first == '.' || (first | 0x20) == 'e';
-    if ((is_digit(last) && in_number) || (is_word_byte(first) && ends_in_command(text)))
+    bool in_number = aim__is_digit(first) || first == '.' || (first | 0x20) == 'e';
+    if ((aim__is_digit(last) && in_number) || (aim__is_word_byte(first) && ends_in_command(text)))
         aim_buf_puts(text, " ");
     aim_buf_append(text, piece, len);
 }
@@ -57,6 +48,8 @@ static const char *bracket(const struct aim__token *t)
         return open ? "(" : ")";
     case '[':
         return open ? "[" : "]";
+    case '|':
+        return "|";
     default:
         return open ? "\\begin{" : "\\end{";
     }
@@ -64,7 +57,7 @@ static const char *bracket(const struct aim__token *t)
 
 static void put_sign(const struct aim__token *t, aim_buf *out)
 {
-    bool is_bracket = t->kind != AIM__SIGN || strchr("S{([M", t->sign);
+    bool is_bracket = t->kind != AIM__SIGN || strchr("S{([|M", t->sign);
     if (is_bracket) {
         aim__join(out, bracket(t), strlen(bracket(t)));
         if (t->sign == AIM__MATRIX) {
@@ -125,19 +118,14 @@ static void rename_j(struct aim__tokens *t)
             t->list[i].text.s = "i";
 }
 
-static bool is_sign(const struct aim__token *t, char sign)
-{
-    return t->kind == AIM__SIGN && t->sign == sign;
-}
-
 /* Append the form of the tokens without the periods behind them and the stars around them. */
 static void put_all(const struct aim__tokens *t, aim_buf *out)
 {
     struct aim__answer a = {.tokens = t->list};
     size_t lo = 0, hi = t->n;
-    while (hi > lo && (is_sign(&t->list[hi - 1], '.') || is_sign(&t->list[hi - 1], '*')))
+    while (hi > lo && (aim__is_sign(&t->list[hi - 1], '.') || aim__is_sign(&t->list[hi - 1], '*')))
         hi--;
-    while (lo < hi && is_sign(&t->list[lo], '*'))
+    while (lo < hi && aim__is_sign(&t->list[lo], '*'))
         lo++;
     aim__put_list(&a, lo, hi, out);
 }

@@ -3,25 +3,16 @@
 
 #include "text/answer.h"
 
+#include "text/answer_bytes.h"
 #include "text/answer_internal.h"
 
 #include <string.h>
 
-static bool is_space(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static struct aim__slice trim(struct aim__slice x)
 {
-    while (x.len > 0 && is_space(x.s[0]))
+    while (x.len > 0 && aim__is_blank(x.s[0]))
         x = (struct aim__slice){x.s + 1, x.len - 1};
-    while (x.len > 0 && is_space(x.s[x.len - 1]))
+    while (x.len > 0 && aim__is_blank(x.s[x.len - 1]))
         x.len--;
     return x;
 }
@@ -88,7 +79,7 @@ static bool in_box(struct aim__slice text, struct aim__slice *found)
 /* Does a sentence end with the period at i? */
 static bool ends_sentence(struct aim__slice x, size_t i)
 {
-    return x.s[i] == '.' && i + 1 < x.len && is_space(x.s[i + 1]);
+    return x.s[i] == '.' && i + 1 < x.len && aim__is_blank(x.s[i + 1]);
 }
 
 /* The rest of the sentence behind the last place of s; a colon may stand between. */
@@ -109,15 +100,16 @@ static bool behind_words(struct aim__slice text, const char *s, struct aim__slic
 /* Do three digits, and not a fourth, stand at i behind a comma? */
 static bool is_thousands_group(struct aim__slice x, size_t i)
 {
-    return x.len - i >= 4 && x.s[i] == ',' && is_digit(x.s[i + 1]) && is_digit(x.s[i + 2]) &&
-           is_digit(x.s[i + 3]) && (x.len - i == 4 || !is_digit(x.s[i + 4]));
+    return x.len - i >= 4 && x.s[i] == ',' && aim__is_digit(x.s[i + 1]) &&
+           aim__is_digit(x.s[i + 2]) && aim__is_digit(x.s[i + 3]) &&
+           (x.len - i == 4 || !aim__is_digit(x.s[i + 4]));
 }
 
 /* How many digits stand at i. */
 static size_t digits_at(struct aim__slice x, size_t i)
 {
     size_t end = i;
-    while (end < x.len && is_digit(x.s[end]))
+    while (end < x.len && aim__is_digit(x.s[end]))
         end++;
     return end - i;
 }

@@ -3,11 +3,6 @@
 
 #include <string.h>
 
-static bool is_sign(const struct aim__token *t, char sign)
-{
-    return t->kind == AIM__SIGN && t->sign == sign;
-}
-
 static bool is_open(const struct aim__token *t, char sign)
 {
     return t->kind == AIM__OPEN && t->sign == sign;
@@ -125,7 +120,7 @@ static bool read_postfix(struct aim__answer *a, size_t *at, size_t hi, struct ai
 static bool ends_operand(const struct aim__token *t, const struct aim__token *before)
 {
     if (t->kind == AIM__SIGN)
-        return strchr("*/+-", t->sign) && !(before && is_sign(before, '^'));
+        return strchr("*/+-", t->sign) && !(before && aim__is_sign(before, '^'));
     return t->kind == AIM__COMMAND && aim__is_function(t->text);
 }
 
@@ -185,8 +180,8 @@ static void put_cells(struct aim__answer *a, size_t lo, size_t hi, aim_buf *out)
 {
     const struct aim__token *t = a->tokens;
     for (size_t i = lo; i <= hi; i = (i < hi && t[i].kind == AIM__OPEN ? t[i].mate : i) + 1) {
-        bool row = i < hi && is_sign(&t[i], AIM__ROW_END);
-        if (i < hi && !row && !is_sign(&t[i], '&'))
+        bool row = i < hi && aim__is_sign(&t[i], AIM__ROW_END);
+        if (i < hi && !row && !aim__is_sign(&t[i], '&'))
             continue;
         aim__put_list(a, lo, i, out);
         lo = i + 1;
@@ -236,6 +231,9 @@ static void read_brackets(struct aim__answer *a, size_t *at, struct aim__product
         read_group(a, open, inside, p);
     } else if (open->sign == AIM__MATRIX) {
         put_matrix(a, open, inside, &p->top);
+    } else if (open->sign == '|') {
+        aim__read_inside(a, inside, open->mate, p);
+        enclose(p, "|", "|");
     } else if (open->sign == AIM__SET) {
         put_set(a, inside, open->mate, &p->top);
     } else {
@@ -340,7 +338,7 @@ static bool read_signed(struct aim__answer *a, size_t *at, size_t hi, struct aim
 {
     const struct aim__token *t = a->tokens;
     bool negative = false;
-    for (; *at < hi && (is_sign(&t[*at], '-') || is_sign(&t[*at], '+')); ++*at)
+    for (; *at < hi && (aim__is_sign(&t[*at], '-') || aim__is_sign(&t[*at], '+')); ++*at)
         negative ^= t[*at].sign == '-';
     if (!read_primary(a, at, hi, p) || !read_postfix(a, at, hi, p))
         return false;

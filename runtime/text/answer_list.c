@@ -7,20 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_sign(const struct aim__token *t, char sign)
-{
-    return t->kind == AIM__SIGN && t->sign == sign;
-}
-
-static bool is_word(const struct aim__token *t, const char *s)
-{
-    return t->kind == AIM__WORD && aim__slice_is(t->text, s);
-}
-
 /* Does it stand between the elements of a list? */
 static bool separates(const struct aim__token *t)
 {
-    return is_sign(t, ',') || is_sign(t, ';') || is_word(t, "and") || is_word(t, "or");
+    return aim__is_sign(t, ',') || aim__is_sign(t, ';') || aim__is_word(t, "and") ||
+           aim__is_word(t, "or");
 }
 
 /* Does it stand between two sums? */
@@ -32,15 +23,16 @@ static bool relates(const struct aim__token *t)
 
 static bool is_plus_or_minus(const struct aim__token *t)
 {
-    return is_sign(t, '+') || is_sign(t, '-') ||
+    return aim__is_sign(t, '+') || aim__is_sign(t, '-') ||
            (t->kind == AIM__COMMAND &&
             (aim__slice_is(t->text, "pm") || aim__slice_is(t->text, "mp")));
 }
 
-/* Does a term of the range that starts at lo start with token i, its sign? */
-static bool starts_term(const struct aim__token *t, size_t lo, size_t i)
+/* Does a term of the range start with token i, its sign? Not where nothing is behind it,
+ * as in "A+". */
+static bool starts_term(const struct aim__token *t, size_t lo, size_t i, size_t hi)
 {
-    if (!is_plus_or_minus(&t[i]))
+    if (!is_plus_or_minus(&t[i]) || i + 1 == hi)
         return false;
     return i == lo || !(is_plus_or_minus(&t[i - 1]) ||
                         (t[i - 1].kind == AIM__SIGN && strchr("*/^_", t[i - 1].sign)));
@@ -63,7 +55,7 @@ static size_t find(const struct aim__token *t, size_t i, size_t hi,
 
 static size_t term_end(const struct aim__token *t, size_t lo, size_t i, size_t hi)
 {
-    while (i < hi && !starts_term(t, lo, i))
+    while (i < hi && !starts_term(t, lo, i, hi))
         i = behind(t, i);
     return i;
 }
@@ -104,7 +96,7 @@ static struct term read_term(struct aim__answer *a, size_t lo, size_t hi)
 {
     struct term term = {.sign = "+"};
     struct aim__product p;
-    if (lo < hi && is_plus_or_minus(&a->tokens[lo]))
+    if (hi - lo > 1 && is_plus_or_minus(&a->tokens[lo]))
         term.sign = sign_of(&a->tokens[lo++]);
     if (aim__read_product(a, lo, hi, &p)) {
         if (p.k.num < 0)
@@ -168,6 +160,9 @@ static void put_relation(struct aim__answer *a, size_t lo, size_t hi, aim_buf *o
         if (end == hi)
             return;
         aim__put_tokens(t, end, end + 1, out);
+        bool compares = t[end].kind == AIM__COMMAND || strchr("=<>", t[end].sign);
+        if (!compares && end + 1 < hi && aim__is_sign(&t[end + 1], '+'))
+            aim_buf_puts(out, "+");
         i = end;
     }
 }
@@ -178,7 +173,7 @@ static size_t behind_key(const struct aim__token *t, size_t lo, size_t hi)
     if (hi - lo < 3 || (t[lo].kind != AIM__WORD && t[lo].kind != AIM__COMMAND))
         return lo;
     bool is_short = t[lo].kind == AIM__COMMAND || t[lo].text.len <= 2;
-    bool tells = is_sign(&t[lo + 1], '=') ||
+    bool tells = aim__is_sign(&t[lo + 1], '=') ||
                  (t[lo + 1].kind == AIM__COMMAND &&
                   (aim__slice_is(t[lo + 1].text, "in") || aim__slice_is(t[lo + 1].text, "to")));
     return is_short && tells && find(t, lo + 2, hi, relates) == hi ? lo + 2 : lo;
@@ -216,7 +211,9 @@ static void put_element(struct aim__answer *a, size_t lo, size_t hi, aim_buf *ou
             hi--;
         }
     }
-    if (aim__number_in_words(a->tokens, lo, hi, &number))
+    if (hi - lo == 2 && is_one_bracket(a->tokens, lo, hi, AIM__GROUP))
+        aim_buf_puts(out, "\\emptyset");
+    else if (aim__number_in_words(a->tokens, lo, hi, &number))
         aim__put_rational(number, out);
     else
         put_relation(a, lo, hi, out);

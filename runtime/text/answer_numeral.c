@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "text/answer_numeral.h"
 
+#include "text/answer_bytes.h"
+
 #include <string.h>
 #include <strings.h>
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
 
 /* The parts of a number: each slice holds digits, the first also separators. */
 struct numeral {
@@ -29,7 +26,7 @@ static struct aim__slice without_zeros_behind(struct aim__slice x)
 
 static struct aim__slice without_zeros_ahead(struct aim__slice x)
 {
-    while (x.len > 0 && !(is_digit(x.s[0]) && x.s[0] != '0'))
+    while (x.len > 0 && !(aim__is_digit(x.s[0]) && x.s[0] != '0'))
         x = part(x, 1, x.len);
     return x;
 }
@@ -56,8 +53,8 @@ static struct numeral take_apart(struct aim__slice x)
 static bool append_digits(aim__wide *n, struct aim__slice digits)
 {
     for (size_t i = 0; i < digits.len; i++)
-        if (is_digit(digits.s[i]) && (__builtin_mul_overflow(*n, (aim__wide)10, n) ||
-                                      __builtin_add_overflow(*n, digits.s[i] - '0', n)))
+        if (aim__is_digit(digits.s[i]) && (__builtin_mul_overflow(*n, (aim__wide)10, n) ||
+                                           __builtin_add_overflow(*n, digits.s[i] - '0', n)))
             return false;
     return true;
 }
@@ -92,7 +89,7 @@ void aim__put_numeral(struct aim__slice text, aim_buf *out)
     if (n.whole.len == 0)
         aim_buf_puts(out, "0");
     for (size_t i = 0; i < n.whole.len; i++)
-        if (is_digit(n.whole.s[i]))
+        if (aim__is_digit(n.whole.s[i]))
             aim_buf_append(out, n.whole.s + i, 1);
     if (n.fraction.len > 0)
         aim_buf_puts(out, ".");

@@ -15,7 +15,7 @@
 enum {
     COST_OF_CALLOUT = 16,
     COST_PER_BYTE = 256, /* of the text, that any search may spend */
-    COST_AT_LEAST = 1 << 24,
+    COST_AT_LEAST = 1 << 20,
     MATCH_LIMIT = 1000000,
     DEPTH_LIMIT = 1000000,  /* in heap frames: the next limit binds first */
     HEAP_LIMIT = 16 * 1024, /* KiB */

@@ -101,11 +101,6 @@ void aim__put_product(const struct aim__product *p, bool without_sign, aim_buf *
 
 /* ---- reading ---------------------------------------------------------------------- */
 
-static bool is_sign(const struct aim__token *t, char sign)
-{
-    return t->kind == AIM__SIGN && t->sign == sign;
-}
-
 /* How the factors of a term stand to each other. */
 struct reader {
     struct aim__product *p;
@@ -161,7 +156,7 @@ static bool read_mixed(const struct aim__token *t, size_t lo, size_t hi, struct 
 {
     struct aim__rational whole, part, den;
     if (hi - lo != 4 || t[lo].kind != AIM__NUMBER || t[lo + 1].kind != AIM__NUMBER ||
-        !is_sign(&t[lo + 2], '/') || t[lo + 3].kind != AIM__NUMBER)
+        !aim__is_sign(&t[lo + 2], '/') || t[lo + 3].kind != AIM__NUMBER)
         return false;
     if (!aim__numeral_value(t[lo].text, &whole) || !aim__numeral_value(t[lo + 1].text, &part) ||
         !aim__numeral_value(t[lo + 3].text, &den) || !aim__rational_divide(&part, den))
@@ -179,7 +174,7 @@ static bool stands_alone(const struct reader *r, const struct aim__token *t, siz
     if (!r->times || t[at].kind != AIM__OPEN || t[at].sign != '(' || t[t[at].mate].sign != '(')
         return false;
     size_t next = t[at].mate + 1;
-    return next == hi || is_sign(&t[next], '*') || is_sign(&t[next], '/');
+    return next == hi || aim__is_sign(&t[next], '*') || aim__is_sign(&t[next], '/');
 }
 
 /* One sign between factors, or one factor. */
@@ -191,8 +186,8 @@ static bool step(struct aim__answer *a, struct reader *r, size_t *at, size_t hi)
         *at += 2; /* {} is nothing */
         return true;
     }
-    if (start > r->lo && (is_sign(&t[start], '*') || is_sign(&t[start], '/'))) {
-        bool slash = is_sign(&t[start], '/');
+    if (start > r->lo && (aim__is_sign(&t[start], '*') || aim__is_sign(&t[start], '/'))) {
+        bool slash = aim__is_sign(&t[start], '/');
         bool ok = !r->times && !(slash && r->slashed);
         r->times = true;
         r->below = slash;

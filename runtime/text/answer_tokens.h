@@ -37,6 +37,11 @@ struct aim__token {
     size_t mate; /* of OPEN and CLOSE: where the other one is */
 };
 
+static inline bool aim__is_sign(const struct aim__token *t, char sign)
+{
+    return t->kind == AIM__SIGN && t->sign == sign;
+}
+
 struct aim__tokens {
     struct aim__token *list;
     size_t n, room;
@@ -79,5 +84,10 @@ bool aim__is_relation(struct aim__slice command);
 bool aim__is_function(struct aim__slice command);
 
 bool aim__slice_is(struct aim__slice x, const char *s);
+
+static inline bool aim__is_word(const struct aim__token *t, const char *s)
+{
+    return t->kind == AIM__WORD && aim__slice_is(t->text, s);
+}
 
 #endif

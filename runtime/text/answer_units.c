@@ -58,11 +58,6 @@ static bool is_number_word(struct aim__slice word)
            aim__slice_is(word, "hundred");
 }
 
-static bool is_sign(const struct aim__token *t, char sign)
-{
-    return t->kind == AIM__SIGN && t->sign == sign;
-}
-
 /* One letter right behind a digit may as well be a variable. */
 static bool is_unit_word(const struct aim__token *t)
 {
@@ -85,7 +80,7 @@ static bool is_remark(const struct aim__token *t)
 /* Can token i, not the first, be left out? */
 static bool may_go(const struct aim__token *t, size_t i)
 {
-    bool divides = t[i].kind == AIM__WORD && is_unit(t[i].text) && is_sign(&t[i - 1], '/');
+    bool divides = t[i].kind == AIM__WORD && is_unit(t[i].text) && aim__is_sign(&t[i - 1], '/');
     return divides || is_unit_word(&t[i]) || is_remark(&t[i]);
 }
 
@@ -95,9 +90,10 @@ static size_t before_exponent(const struct aim__token *t, size_t lo, size_t hi)
     size_t start = hi - 1;
     if (t[start].kind == AIM__CLOSE && t[start].sign == AIM__GROUP)
         start = t[start].mate;
-    if (start >= lo + 2 && is_sign(&t[start - 1], '-') && is_sign(&t[start - 2], '^'))
+    if (start >= lo + 2 && aim__is_sign(&t[start - 1], '-') && aim__is_sign(&t[start - 2], '^'))
         start--;
-    return start >= lo + 3 && is_sign(&t[start - 1], '^') && may_go(t, start - 2) ? start - 1 : hi;
+    return start >= lo + 3 && aim__is_sign(&t[start - 1], '^') && may_go(t, start - 2) ? start - 1
+                                                                                       : hi;
 }
 
 /* Does the range end in something that can have a unit? */

@@ -1,16 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "text/answer_parts.h"
 
-static bool is_word(const struct aim__token *t, const char *s)
-{
-    return t->kind == AIM__WORD && aim__slice_is(t->text, s);
-}
-
-static bool is_sign(const struct aim__token *t, char sign)
-{
-    return t->kind == AIM__SIGN && t->sign == sign;
-}
-
 /* "2.5 million": a number and one word behind it. */
 static bool read_scaled(const struct aim__token *t, size_t lo, size_t hi, struct aim__rational *r)
 {
@@ -25,7 +15,7 @@ static bool read_words(const struct aim__token *t, size_t lo, size_t hi, struct 
 {
     struct aim__number_words n = AIM__NUMBER_WORDS;
     for (size_t i = lo; i < hi; i++) {
-        bool joins = is_sign(&t[i], '-') || is_word(&t[i], "and");
+        bool joins = aim__is_sign(&t[i], '-') || aim__is_word(&t[i], "and");
         if (joins && i > lo && i + 1 < hi && t[i + 1].kind == AIM__WORD)
             continue;
         if (t[i].kind != AIM__WORD || !aim__number_words_add(&n, t[i].text))
@@ -36,8 +26,8 @@ static bool read_words(const struct aim__token *t, size_t lo, size_t hi, struct 
 
 bool aim__number_in_words(const struct aim__token *t, size_t lo, size_t hi, struct aim__rational *r)
 {
-    bool negative = hi > lo && (is_sign(&t[lo], '-') || is_word(&t[lo], "minus") ||
-                                is_word(&t[lo], "negative"));
+    bool negative = hi > lo && (aim__is_sign(&t[lo], '-') || aim__is_word(&t[lo], "minus") ||
+                                aim__is_word(&t[lo], "negative"));
     lo += negative;
     if (lo >= hi || (!read_words(t, lo, hi, r) && !read_scaled(t, lo, hi, r)))
         return false;

@@ -4,9 +4,12 @@ runtime_libtext_a_SOURCES = \
 	runtime/text/added_tokens.c runtime/text/added_tokens.h \
 	runtime/text/allowance.h \
 	runtime/text/answer.h runtime/text/answer_internal.h \
+	runtime/text/answer_bytes.h \
 	runtime/text/answer_canonical.c runtime/text/answer_parts.h \
+	runtime/text/answer_escape.c \
 	runtime/text/answer_extract.c \
 	runtime/text/answer_factor.c \
+	runtime/text/answer_lexer.c runtime/text/answer_lexer.h \
 	runtime/text/answer_list.c \
 	runtime/text/answer_numeral.c runtime/text/answer_numeral.h \
 	runtime/text/answer_pattern.c \
