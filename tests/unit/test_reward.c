@@ -334,6 +334,7 @@ int main(void)
 {
     Suite *suite = suite_create("reward");
     TCase *cases = tcase_create("layouts");
+    tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, a_layout_is_recognised, 0, COUNT(layouts));
     tcase_add_loop_test(cases, conversations_are_as_published, 0, COUNT(layouts));
     tcase_add_loop_test(cases, scores_do_not_depend_on_what_follows, 0, COUNT(layouts));
@@ -346,6 +347,7 @@ int main(void)
     tcase_add_loop_test(cases, failing_allocations_are_survived, 0, COUNT(layouts));
     suite_add_tcase(suite, cases);
     TCase *others = tcase_create("others");
+    tcase_set_timeout(others, 60);
     tcase_add_test(others, the_shipped_evaluation_has_the_same_tokens);
     tcase_add_loop_test(others, chats_of_other_templates_keep_their_questions, 0, COUNT(templates));
     suite_add_tcase(suite, others);

@@ -221,6 +221,7 @@ int main(void)
 {
     Suite *suite = suite_create("reward.json");
     TCase *cases = tcase_create("models");
+    tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, a_model_is_recognised, 0, COUNT(recognised));
     tcase_add_test(cases, the_origin_of_a_model_counts);
     tcase_add_test(cases, settings_are_taken);

@@ -63,6 +63,7 @@ int main(void)
 {
     Suite *suite = suite_create("reward scores");
     TCase *cases = tcase_create("shipped");
+    tcase_set_timeout(cases, 60);
     tcase_add_test(cases, the_shipped_evaluation_has_the_same_scores);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
