@@ -2,10 +2,9 @@
 #include "text/answer_internal.h"
 
 #include "base/alloc.h"
+#include "text/pattern_code.h"
 #include "text/utf8.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
 #include <string.h>
 
 /* The same pattern and text must give the same answer on every machine at any load, so
@@ -22,22 +21,8 @@ enum {
 };
 
 struct aim_answer_pattern {
-    pcre2_general_context *memory;
-    pcre2_match_context *limits;
-    pcre2_code *code;
+    struct aim__pattern_code compiled;
 };
-
-static void *pattern_malloc(size_t size, void *unused)
-{
-    (void)unused;
-    return aim_malloc(size);
-}
-
-static void pattern_free(void *p, void *unused)
-{
-    (void)unused;
-    aim_free(p);
-}
 
 /* ---- compiling ---------------------------------------------------------------- */
 
@@ -45,36 +30,15 @@ static void pattern_free(void *p, void *unused)
 
 static int compile(aim_answer_pattern *p, const char *pattern, size_t len, aim_error *err)
 {
-    int number;
-    PCRE2_SIZE offset;
-    PCRE2_UCHAR reason[128];
-    pcre2_compile_context *context = pcre2_compile_context_create(p->memory);
-    if (!context)
-        return aim_fail_nomem(err, "answer_pattern");
-    pcre2_set_newline(context, PCRE2_NEWLINE_LF);
-    p->code = pcre2_compile((PCRE2_SPTR)pattern, len, OPTIONS, &number, &offset, context);
-    pcre2_compile_context_free(context);
-    if (p->code)
-        return AIM_OK;
-    if (number == PCRE2_ERROR_HEAP_FAILED)
-        return aim_fail_nomem(err, "answer_pattern");
-    pcre2_get_error_message(number, reason, sizeof reason);
-    return aim_fail_param(err, AIM_EINVAL, "answer_pattern",
-                          "answer_pattern does not compile, at byte %zu: %s", (size_t)offset,
-                          (const char *)reason);
-}
-
-static int build(aim_answer_pattern *p, const char *pattern, size_t len, aim_error *err)
-{
-    p->memory = pcre2_general_context_create(pattern_malloc, pattern_free, NULL);
-    if (p->memory)
-        p->limits = pcre2_match_context_create(p->memory);
-    if (!p->limits)
-        return aim_fail_nomem(err, "answer_pattern");
-    pcre2_set_match_limit(p->limits, MATCH_LIMIT);
-    pcre2_set_depth_limit(p->limits, DEPTH_LIMIT);
-    pcre2_set_heap_limit(p->limits, HEAP_LIMIT);
-    return compile(p, pattern, len, err);
+    static const struct aim__pattern_limits limits = {MATCH_LIMIT, DEPTH_LIMIT, HEAP_LIMIT};
+    struct aim__pattern_fault fault;
+    int code = aim__pattern_code_init(&p->compiled, pattern, len, OPTIONS, limits, "answer_pattern",
+                                      &fault, err);
+    if (code == AIM_EFORMAT)
+        return aim_fail_param(err, AIM_EINVAL, "answer_pattern",
+                              "answer_pattern does not compile, at byte %zu: %s", fault.offset,
+                              fault.reason);
+    return code;
 }
 
 aim_answer_pattern *aim_answer_pattern_new(const char *pattern, size_t len, aim_error *err)
@@ -90,7 +54,7 @@ aim_answer_pattern *aim_answer_pattern_new(const char *pattern, size_t len, aim_
         aim_fail_nomem(err, "answer_pattern");
         return NULL;
     }
-    if (build(p, pattern, len, err)) {
+    if (compile(p, pattern, len, err)) {
         aim_answer_pattern_free(p);
         return NULL;
     }
@@ -101,9 +65,7 @@ void aim_answer_pattern_free(aim_answer_pattern *p)
 {
     if (!p)
         return;
-    pcre2_code_free(p->code);
-    pcre2_match_context_free(p->limits);
-    pcre2_general_context_free(p->memory);
+    aim__pattern_code_fini(&p->compiled);
     aim_free(p);
 }
 
@@ -174,9 +136,9 @@ static bool search(const aim_answer_pattern *p, struct aim__slice text, struct a
                    bool *no_memory)
 {
     struct search s = {
-        .code = p->code,
-        .data = pcre2_match_data_create(2, p->memory),
-        .limits = pcre2_match_context_copy(p->limits),
+        .code = p->compiled.code,
+        .data = pcre2_match_data_create(2, p->compiled.memory),
+        .limits = pcre2_match_context_copy(p->compiled.limits),
         .text = text.s,
         .len = text.len,
         .budget = COST_AT_LEAST + (uint64_t)COST_PER_BYTE * text.len,

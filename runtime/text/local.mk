@@ -34,6 +34,7 @@ runtime_libtext_a_SOURCES = \
 	runtime/text/normal_form.c runtime/text/normal_form.h \
 	runtime/text/normalizer.c runtime/text/normalizer.h \
 	runtime/text/pattern.c runtime/text/pattern.h \
+	runtime/text/pattern_code.c runtime/text/pattern_code.h \
 	runtime/text/pretokenizer.c runtime/text/pretokenizer.h \
 	runtime/text/scan.c runtime/text/scan.h \
 	runtime/text/scan_class.c \

@@ -4,10 +4,9 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/cpu.h"
+#include "text/pattern_code.h"
 #include "text/utf8.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
 #include <string.h>
 
 /* The limits of one match, from one place, and of all of them. A match over a
@@ -22,22 +21,8 @@ enum {
 };
 
 struct aim__pattern {
-    pcre2_general_context *memory;
-    pcre2_match_context *limits;
-    pcre2_code *code;
+    struct aim__pattern_code compiled;
 };
-
-static void *pattern_malloc(size_t size, void *unused)
-{
-    (void)unused;
-    return aim_malloc(size);
-}
-
-static void pattern_free(void *p, void *unused)
-{
-    (void)unused;
-    aim_free(p);
-}
 
 /* ---- what Oniguruma and PCRE2 read differently --------------------------- */
 
@@ -140,36 +125,14 @@ static const char *translate(const char *pattern, aim_buf *out)
 
 static int compile(aim__pattern *p, const aim_buf *pattern, const char *where, aim_error *err)
 {
-    int number;
-    PCRE2_SIZE offset;
-    PCRE2_UCHAR reason[128];
-    pcre2_compile_context *context = pcre2_compile_context_create(p->memory);
-    if (!context)
-        return aim_fail_nomem(err, where);
-    pcre2_set_newline(context, PCRE2_NEWLINE_LF);
-    p->code =
-        pcre2_compile((PCRE2_SPTR)pattern->data, pattern->len, OPTIONS, &number, &offset, context);
-    pcre2_compile_context_free(context);
-    if (p->code)
-        return AIM_OK;
-    if (number == PCRE2_ERROR_HEAP_FAILED)
-        return aim_fail_nomem(err, where);
-    pcre2_get_error_message(number, reason, sizeof reason);
-    return aim_fail_param(err, AIM_EFORMAT, "Regex", "%s: the pattern does not compile: %s", where,
-                          (const char *)reason);
-}
-
-static int build(aim__pattern *p, const aim_buf *pattern, const char *where, aim_error *err)
-{
-    p->memory = pcre2_general_context_create(pattern_malloc, pattern_free, NULL);
-    if (p->memory)
-        p->limits = pcre2_match_context_create(p->memory);
-    if (!p->limits)
-        return aim_fail_nomem(err, where);
-    pcre2_set_match_limit(p->limits, MATCH_LIMIT);
-    pcre2_set_depth_limit(p->limits, DEPTH_LIMIT);
-    pcre2_set_heap_limit(p->limits, HEAP_LIMIT);
-    return compile(p, pattern, where, err);
+    static const struct aim__pattern_limits limits = {MATCH_LIMIT, DEPTH_LIMIT, HEAP_LIMIT};
+    struct aim__pattern_fault fault;
+    int code = aim__pattern_code_init(&p->compiled, pattern->data, pattern->len, OPTIONS, limits,
+                                      where, &fault, err);
+    if (code == AIM_EFORMAT)
+        aim_fail_param(err, AIM_EFORMAT, "Regex", "%s: the pattern does not compile: %s", where,
+                       fault.reason);
+    return code;
 }
 
 static int compile_translated(const aim_buf *pattern, const char *where, aim__pattern **out,
@@ -180,7 +143,7 @@ static int compile_translated(const aim_buf *pattern, const char *where, aim__pa
         aim_free(p);
         return aim_fail_nomem(err, where);
     }
-    int code = build(p, pattern, where, err);
+    int code = compile(p, pattern, where, err);
     if (code)
         aim__pattern_free(p);
     else
@@ -207,9 +170,7 @@ void aim__pattern_free(aim__pattern *p)
 {
     if (!p)
         return;
-    pcre2_code_free(p->code);
-    pcre2_match_context_free(p->limits);
-    pcre2_general_context_free(p->memory);
+    aim__pattern_code_fini(&p->compiled);
     aim_free(p);
 }
 
@@ -250,8 +211,8 @@ static int match(struct search *s, size_t pos, aim_error *err)
         return aim_fail(err, AIM_EINVAL,
                         "the tokenizer's pattern takes too long to split this text");
     pcre2_set_offset_limit(s->limits, pos + STARTS);
-    int result = pcre2_match(s->pattern->code, (PCRE2_SPTR)s->text, s->len, pos, PCRE2_NO_UTF_CHECK,
-                             s->data, s->limits);
+    int result = pcre2_match(s->pattern->compiled.code, (PCRE2_SPTR)s->text, s->len, pos,
+                             PCRE2_NO_UTF_CHECK, s->data, s->limits);
     s->any = result >= 0;
     if (result < 0)
         return result == PCRE2_ERROR_NOMATCH ? AIM_OK : fail_match(result, err);
@@ -305,8 +266,8 @@ int aim__pattern_find_all(const aim__pattern *p, const char *text, size_t len, u
 {
     struct search s = {
         .pattern = p,
-        .data = pcre2_match_data_create(1, p->memory),
-        .limits = pcre2_match_context_copy(p->limits),
+        .data = pcre2_match_data_create(1, p->compiled.memory),
+        .limits = pcre2_match_context_copy(p->compiled.limits),
         .text = text,
         .len = len,
         .deadline = deadline,
