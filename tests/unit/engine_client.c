@@ -199,6 +199,22 @@ aim_model *open_stretched(const aim_model_options *o)
     return m;
 }
 
+aim_model *open_way(const engine_subject *s, const engine_way *w)
+{
+    aim_chip chip;
+    aim_model_options o = options();
+    o.backend = s->backend;
+    if (s->chip) {
+        chip = s->chip();
+        o.chip = &chip;
+    }
+    o.engine.prefix_cache = w->prefix_cache;
+    o.engine.prefill_chunk = o.engine.prefill_beside = w->chunk;
+    o.engine.kv_blocks = w->kv_blocks;
+    o.engine.max_context = w->max_context;
+    return s->open(&o);
+}
+
 void close_model(aim_model *m)
 {
     aim_engine_stats st;

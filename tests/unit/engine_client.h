@@ -51,6 +51,19 @@ enum { CHANGE = 96, WINDOW = 21 };
 aim_model *open_stretched(const aim_model_options *o);
 void close_model(aim_model *m); /* nothing may be left in it */
 
+/* What something is tried on, and how it is run. */
+typedef struct engine_subject {
+    const char *backend;
+    aim_model *(*open)(const aim_model_options *o);
+    aim_chip (*chip)(void); /* NULL: none */
+} engine_subject;
+typedef struct engine_way {
+    const char *name;
+    bool prefix_cache;
+    int chunk, kv_blocks, max_context; /* as in aim_engine_config */
+} engine_way;
+aim_model *open_way(const engine_subject *s, const engine_way *w);
+
 /* ---- requests ------------------------------------------------------------------- */
 
 /* Problem i of the evaluation set: its prompt and reference answer. */

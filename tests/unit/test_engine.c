@@ -45,14 +45,10 @@ static void run_mix(const aim_model *m, client *clients, int n, bool together)
 /* ---- tests ------------------------------------------------------------------------------ */
 
 /* What the ways of running are tried on. */
-static const struct subject {
-    const char *backend;
-    aim_model *(*open)(const aim_model_options *o);
-    aim_chip (*chip)(void);
-} subjects[] = {{"int8", open_model, NULL},
-                {"f32", open_model, NULL},
-                {"int8", open_stretched, NULL},
-                {"analog", open_model, noisy_chip}};
+static const engine_subject subjects[] = {{"int8", open_model, NULL},
+                                          {"f32", open_model, NULL},
+                                          {"int8", open_stretched, NULL},
+                                          {"analog", open_model, noisy_chip}};
 enum { N_SUBJECTS = sizeof subjects / sizeof subjects[0] };
 
 START_TEST(greedy_equals_reference)
@@ -103,7 +99,7 @@ static const struct {
 
 /* Stretched answers seldom end early, noise is drawn for every row; portable kernels
  * are slow where loops are watched. */
-static int requests_of(const struct subject *subject, int way)
+static int requests_of(const engine_subject *subject, int way)
 {
     bool slow = subject->open == open_stretched || subject->chip;
     bool portable = ways[way].kernels && strcmp(ways[way].kernels, "portable") == 0;
@@ -118,7 +114,7 @@ START_TEST(answers_do_not_depend_on_load)
 {
     enum { WAYS = sizeof ways / sizeof ways[0] };
     int way = _i % (int)WAYS;
-    const struct subject *subject = &subjects[_i / (int)WAYS];
+    const engine_subject *subject = &subjects[_i / (int)WAYS];
     int n = requests_of(subject, way);
     bool f32 = strcmp(subject->backend, "f32") == 0;
     if (TSAN && (f32 || subject->chip) && way > 0) /* the engine is the same, layers are slow */

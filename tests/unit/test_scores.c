@@ -65,43 +65,20 @@ static aim_model *open_heads(const aim_model_options *o)
     return open_model(&of_heads);
 }
 
-static const struct subject {
-    const char *backend;
-    aim_model *(*open)(const aim_model_options *o);
-    aim_chip (*chip)(void);
-} subjects[] = {{"int8", open_model, NULL},
-                {"int8", open_stretched, NULL},
-                {"int8", open_heads, NULL},
-                {"f32", open_heads, NULL},
-                {"analog", open_model, noisy_chip}};
+static const engine_subject subjects[] = {{"int8", open_model, NULL},
+                                          {"int8", open_stretched, NULL},
+                                          {"int8", open_heads, NULL},
+                                          {"f32", open_heads, NULL},
+                                          {"analog", open_model, noisy_chip}};
 enum { SUBJECTS = sizeof subjects / sizeof subjects[0] };
 
-static const struct way {
-    const char *name;
-    bool cache;
-    int chunk, kv_blocks;
-} ways[] = {{"together", true, 256, 0},
-            {"chunk of 2", true, 2, 0},
-            {"chunk of 7, no prefix cache", false, 7, 0},
-            {"little cache memory", true, 64, 33}};
+static const engine_way ways[] = {{"together", true, 256, 0, 0},
+                                  {"chunk of 2", true, 2, 0, 0},
+                                  {"chunk of 7, no prefix cache", false, 7, 0, 0},
+                                  {"little cache memory", true, 64, 33, 0}};
 enum { WAYS = sizeof ways / sizeof ways[0] };
 
-static const struct way alone = {"alone", false, 256, 0};
-
-static aim_model *open_way(const struct subject *s, const struct way *w)
-{
-    aim_chip chip;
-    aim_model_options o = options();
-    o.backend = s->backend;
-    if (s->chip) {
-        chip = s->chip();
-        o.chip = &chip;
-    }
-    o.engine.prefix_cache = w->cache;
-    o.engine.prefill_chunk = o.engine.prefill_beside = w->chunk;
-    o.engine.kv_blocks = w->kv_blocks;
-    return s->open(&o);
-}
+static const engine_way alone = {"alone", false, 256, 0, 0};
 
 /* ---- what they are ------------------------------------------------------------------ */
 
@@ -215,22 +192,22 @@ static bool submit_beside(const aim_model *m, client *c)
 
 START_TEST(scores_do_not_depend_on_load)
 {
-    const struct subject *subject = &subjects[_i / WAYS];
-    const struct way *way = &ways[_i % WAYS];
-    if (TSAN && (subject->open != open_heads || way->kv_blocks))
+    const engine_subject *on = &subjects[_i / WAYS];
+    const engine_way *by = &ways[_i % WAYS];
+    if (TSAN && (on->open != open_heads || by->kv_blocks))
         return;
     static const struct {
         int first, step;
     } positions[] = {{0, 1}, {50, 4}, {3, 17}};
     static client all[PROMPTS], some[PROMPTS], beside;
-    aim_model *m = open_way(subject, &alone);
+    aim_model *m = open_way(on, &alone);
     for (int i = 0; i < PROMPTS; i++) {
         aim_request *r = score_request(m, &all[i], i, length_of(i));
         score_every(r, 0, 1);
         run(m, &all[i], r);
     }
     close_model(m);
-    m = open_way(subject, way);
+    m = open_way(on, by);
     for (int round = 0; round < 3; round++) {
         int first = positions[round].first, step = positions[round].step;
         bool others = submit_beside(m, &beside);
@@ -252,8 +229,8 @@ START_TEST(scores_do_not_depend_on_load)
     }
     aim_engine_stats st;
     aim_engine_get_stats(m->engine, &st);
-    if (way->kv_blocks == 0) /* little memory may keep nothing */
-        ck_assert_int_eq(st.prefix_hits > 0, way->cache);
+    if (by->kv_blocks == 0) /* little memory may keep nothing */
+        ck_assert_int_eq(st.prefix_hits > 0, by->prefix_cache);
     close_model(m);
     for (int i = 0; i < PROMPTS; i++)
         client_free(&all[i]);

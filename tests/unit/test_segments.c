@@ -154,75 +154,51 @@ static int run_segments(const aim_model *m, client *c, int n_kinds, int n_cuts)
 
 /* ---- the models and engines it is tried on ---------------------------------------- */
 
-static const struct subject {
-    const char *backend;
-    aim_model *(*open)(const aim_model_options *o);
-    aim_chip (*chip)(void);
-} subjects[] = {{"int8", open_model, NULL},
-                {"int8", open_stretched, NULL},
-                {"analog", open_model, plain_chip},
-                {"analog", open_model, noisy_chip}};
+static const engine_subject subjects[] = {{"int8", open_model, NULL},
+                                          {"int8", open_stretched, NULL},
+                                          {"analog", open_model, plain_chip},
+                                          {"analog", open_model, noisy_chip}};
 enum { SUBJECTS = sizeof subjects / sizeof subjects[0] };
 
 enum { LONGEST = 160 }; /* more than prompt and answer */
 
-static const struct way {
-    const char *name;
-    bool cache;
-    int chunk, kv_blocks;
-} ways[] = {{"prefix cache", true, 256, 0},
-            {"no prefix cache", false, 23, 0},
-            {"little cache memory", true, 64, 22}};
+static const engine_way ways[] = {{"prefix cache", true, 256, 0, LONGEST},
+                                  {"no prefix cache", false, 23, 0, LONGEST},
+                                  {"little cache memory", true, 64, 22, LONGEST}};
 enum { WAYS = sizeof ways / sizeof ways[0] };
 
-static const struct way alone = {"alone", false, 256, 0};
-
-static aim_model *open_way(const struct subject *s, const struct way *w)
-{
-    aim_chip chip;
-    aim_model_options o = options();
-    o.backend = s->backend;
-    if (s->chip) {
-        chip = s->chip();
-        o.chip = &chip;
-    }
-    o.engine.prefix_cache = w->cache;
-    o.engine.prefill_chunk = o.engine.prefill_beside = w->chunk;
-    o.engine.kv_blocks = w->kv_blocks;
-    o.engine.max_context = LONGEST;
-    return s->open(&o);
-}
+static const engine_way alone = {"alone", false, 256, 0, LONGEST};
 
 /* ---- tests ------------------------------------------------------------------------ */
 
 /* How many of the cuts are tried; those with noise, or of one token without a cache, take
  * long where loops are watched. */
-static int cuts_of(const struct subject *subject, const struct way *way)
+static int cuts_of(const engine_subject *on, const engine_way *by)
 {
-    bool slow = subject->chip || subject->open == open_stretched;
+    bool slow = on->chip || on->open == open_stretched;
     if (!TSAN && !ASAN)
         return slow ? 3 : CUTS;
-    if (slow && (TSAN || way->kv_blocks == 0))
+    if (slow && (TSAN || by->kv_blocks == 0))
         return 0;
-    return slow || TSAN || !way->cache ? 2 : 3;
+    return slow || TSAN || !by->prefix_cache ? 2 : 3;
 }
 
 START_TEST(interrupted_answers_are_those_of_one_piece)
 {
-    const struct subject *subject = &subjects[_i / WAYS];
-    const struct way *way = &ways[_i % WAYS];
-    int n_kinds = TSAN ? 2 : KINDS, n_cuts = cuts_of(subject, way);
+    const engine_subject *on = &subjects[_i / WAYS];
+    const engine_way *by = &ways[_i % WAYS];
+    int n_kinds = TSAN ? 2 : KINDS, n_cuts = cuts_of(on, by);
     if (n_cuts == 0)
         return;
     static client whole[KINDS], cut[MOST];
-    aim_model *m = open_way(subject, &alone);
+    aim_model *m = open_way(on, &alone);
     for (int i = 0; i < n_kinds; i++) {
         submit(m, &whole[i], request_of(m, &whole[i], i));
         wait_end(&whole[i]);
         ck_assert_int_gt(whole[i].answers[0].tokens, 8);
     }
     close_model(m);
-    m = open_way(subject, way);
+    m = open_way(on, by);
     int segments = run_segments(m, cut, n_kinds, n_cuts);
     ck_assert_int_gt(segments, n_kinds * n_cuts);
     for (int i = 0; i < n_kinds * n_cuts; i++) {
@@ -231,8 +207,8 @@ START_TEST(interrupted_answers_are_those_of_one_piece)
     }
     aim_engine_stats st;
     aim_engine_get_stats(m->engine, &st);
-    ck_assert_int_eq(st.prefix_hits > 0, way->cache);
-    if (way->kv_blocks && !TSAN)
+    ck_assert_int_eq(st.prefix_hits > 0, by->prefix_cache);
+    if (by->kv_blocks && !TSAN)
         ck_assert_uint_gt(st.preemptions, 0);
     close_model(m);
     for (int i = 0; i < n_kinds; i++)
@@ -355,12 +331,12 @@ static void answer_parent(const aim_model *m, client *c)
 
 START_TEST(children_are_what_each_is_alone)
 {
-    const struct subject *subject = &subjects[_i / WAYS];
-    const struct way *way = &ways[_i % WAYS];
-    if ((TSAN && subject > subjects) || (ASAN && subject->chip && way->kv_blocks == 0))
+    const engine_subject *on = &subjects[_i / WAYS];
+    const engine_way *by = &ways[_i % WAYS];
+    if ((TSAN && on > subjects) || (ASAN && on->chip && by->kv_blocks == 0))
         return;
     static client parent, single[CHILDREN], together[2], other;
-    aim_model *m = open_way(subject, &alone);
+    aim_model *m = open_way(on, &alone);
     answer_parent(m, &parent);
     const aim_ids *ids = &parent.answers[0].ids;
     for (int i = 0; i < CHILDREN; i++) {
@@ -368,7 +344,7 @@ START_TEST(children_are_what_each_is_alone)
         wait_end(&single[i]);
     }
     close_model(m);
-    m = open_way(subject, way);
+    m = open_way(on, by);
     for (int round = 0; round < 2; round++) {
         submit(m, &other, request_of(m, &other, 3));
         submit(m, &together[round], child_request(m, &together[round], ids, FIRST_CHILD, CHILDREN));
@@ -396,8 +372,8 @@ END_TEST
 START_TEST(children_have_noise_of_their_own)
 {
     static client parent, c;
-    const struct subject *subject = &subjects[2 + _i];
-    aim_model *m = open_way(subject, &ways[0]);
+    const engine_subject *on = &subjects[2 + _i];
+    aim_model *m = open_way(on, &ways[0]);
     answer_parent(m, &parent);
     aim_request *r = child_request(m, &c, &parent.answers[0].ids, FIRST_CHILD, 2);
     r->sampling.temperature = 0;
@@ -405,7 +381,7 @@ START_TEST(children_have_noise_of_their_own)
     submit(m, &c, r);
     wait_end(&c);
     const char *first = c.answers[0].trace.data, *second = c.answers[1].trace.data;
-    ck_assert_int_eq(strcmp(first, second) == 0, subject->chip == plain_chip);
+    ck_assert_int_eq(strcmp(first, second) == 0, on->chip == plain_chip);
     client_free(&parent);
     client_free(&c);
     close_model(m);
