@@ -45,7 +45,7 @@ EARLY_STOPPING = [
     ("reward, until 0.98, waves of 4", "reward", {"score": 0.98, "wave": 4}),
     ("reward, half rejected every 16 tokens", "reward", {"reject": 0.5, "every": 16}),
 ]
-STEP_SEARCHES = ["best_of_n", "beam", "dvts"]
+STEP_SEARCHES = ["beam", "dvts"]
 STEP_SELECTS = ["reward", "weighted"]
 STEP_SIZES = [4, 16]
 
@@ -83,7 +83,7 @@ def request_result(of, name, fields, tasks, by_run):
     usage = [a["usage"] for answers in by_run for a in answers]
     return {"of": of, "name": name, "request": fields} | summary(solved) | {
         "tokens": round(statistics.fmean(u["completion_tokens"] for u in usage), 4),
-        "reward_tokens": round(statistics.fmean(u["reward_tokens"] for u in usage), 4)}
+        "reward_tokens": round(statistics.fmean(u.get("reward_tokens", 0) for u in usage), 4)}
 
 
 def requests(daemon, tasks, runs, of, kinds):
