@@ -28,23 +28,20 @@ ORDINARY_TOKENS = {str(token): 100 for token in range(508)}
 
 
 class Setting:
-    def __init__(self, words, shape, rounds, fields):
+    def __init__(self, words, shape, rounds, fields, left_out=()):
         self.words = words  # of the page
         self.shape = shape  # of random weights, as the configuration has it
         self.rounds = rounds
         self.fields = fields  # of every request
+        self.left_out = left_out  # ways that take too long
+
+    def ways(self):
+        return {name: way for name, way in WAYS.items() if name not in self.left_out}
 
     def models(self):
         return (evaluate.model_section(GENERATOR, "analog", f"{CHIP} {self.shape}")
                 + evaluate.model_section(JUDGE, "int8", f'role = "reward" max_context = 512 '
                                          f'{self.shape}', search_requests.REWARD_DIR))
-
-
-SETTINGS = [
-    ("cost, shipped model", Setting("the shipped model", "", 15, {})),
-    ("cost, 1B", Setting("random weights of Llama-3.2-1B's shape", RANDOM_1B, 3,
-                         {"logit_bias": ORDINARY_TOKENS})),
-]
 
 
 # ---- ways to an answer ------------------------------------------------------------
@@ -82,15 +79,22 @@ def separate_scored(daemon, setting, question):
     return answers + [{"usage": {"reward_tokens": scores["usage"]["prompt_tokens"]}}]
 
 
-ONE = "one answer"
+ONE, IN_TURN = "one answer", "16 requests, one after the other"
 WAYS = {
     ONE: best_of(best_of=1),
     "best of 16, majority": best_of(select="majority"),
     "16 requests at once": separate(N),
-    "16 requests, one after the other": separate(1),
+    IN_TURN: separate(1),
     "best of 16, weighted": best_of(select="weighted", reward_model=JUDGE),
     "16 requests at once, then one for scores": separate_scored,
 }
+
+
+SETTINGS = [
+    ("cost, shipped model", Setting("the shipped model", "", 15, {})),
+    ("cost, 1B", Setting("random weights of Llama-3.2-1B's shape", RANDOM_1B, 3,
+                         {"logit_bias": ORDINARY_TOKENS}, [IN_TURN])),
+]
 
 
 # ---- one turn ---------------------------------------------------------------------
@@ -152,18 +156,18 @@ def tokens_and_blocks(way, daemon, setting, fresh):
 # ---- all turns --------------------------------------------------------------------
 
 def measure(program, of, setting):
-    options = f'max_logit_bias = {len(ORDINARY_TOKENS)}\n'
+    options = f"max_logit_bias = {len(ORDINARY_TOKENS)}\n"
     daemon = evaluate.Daemon(program, setting.models(), options)
-    fresh = questions()
+    fresh, ways = questions(), setting.ways()
     counted = {name: tokens_and_blocks(way, daemon, setting, fresh)
-               for name, way in WAYS.items()}
-    seconds = {name: [] for name in WAYS}
+               for name, way in ways.items()}
+    seconds = {name: [] for name in ways}
     for turn in range(setting.rounds):
-        for name in list(WAYS)[::1 if turn % 2 else -1]:
-            seconds[name].append(seconds_of(WAYS[name], daemon, setting, next(fresh)))
+        for name in list(ways)[::1 if turn % 2 else -1]:
+            seconds[name].append(seconds_of(ways[name], daemon, setting, next(fresh)))
     daemon.stop()
     return [{"of": of, "name": name, "rounds": setting.rounds,
              "seconds": round(statistics.median(seconds[name]), 5),
              "ratio": round(statistics.median(a / b for a, b in
                                               zip(seconds[name], seconds[ONE])), 3)}
-            | counted[name] for name in WAYS]
+            | counted[name] for name in ways]
