@@ -39,6 +39,9 @@ static void abandon(aimd_job *job)
 {
     job->state = AIMD_JOB_ABANDONED;
     uv_timer_stop(&job->deadline);
+    if (job->paused && job->search)
+        job->open--;
+    job->paused = false;
     aim_engine_cancel(engine_of(job), &job->events);
     aimd__search_cancel(job);
 }
@@ -50,6 +53,8 @@ static void on_gone(void *user)
     aimd__job_log(job, "cancelled");
     aimd_offload_detach(&job->offload);
     abandon(job);
+    if (job->open == 0)
+        job_end(job);
 }
 
 void aimd__job_fail(aimd_job *job, const aim_error *err, const char *code)
@@ -88,6 +93,16 @@ static void begin_stream(aimd_job *job)
     job->streaming = true;
 }
 
+/* A search counts the wait in job->open: between two rounds nothing else is under way, and
+ * it is not over. */
+static void wait_for_reader(aimd_job *job)
+{
+    job->paused = true;
+    aim_engine_pause(engine_of(job), &job->events, true);
+    if (job->search)
+        job->open++;
+}
+
 void aimd__job_on_drain(void *user)
 {
     aimd_job *job = user;
@@ -95,7 +110,10 @@ void aimd__job_on_drain(void *user)
         return;
     job->paused = false;
     aim_engine_pause(engine_of(job), &job->events, false);
+    if (!job->search)
+        return;
     aimd__search_resume(job);
+    aimd__job_settle(job);
 }
 
 void aimd__job_send(aimd_job *job)
@@ -108,8 +126,7 @@ void aimd__job_send(aimd_job *job)
         aimd__job_fail(job, &err, NULL);
     } else if (!aimd_stream_write(job->offload.exchange, job->out.data, job->out.len) &&
                !job->paused) {
-        job->paused = true;
-        aim_engine_pause(engine_of(job), &job->events, true);
+        wait_for_reader(job);
     }
 }
 

@@ -35,10 +35,10 @@ typedef struct aimd_job {
     aimd_choice *choices;    /* [n_choices] */
     uint64_t *last_token_ns; /* [n_choices] 0: none yet */
     int n_choices;           /* of a search: 0 until it has chosen */
-    int open;                /* candidates whose last event is to come, tasks of workers */
-    bool streaming, paused;  /* the stream has begun; its reader is behind */
-    aim_buf out;             /* events under way to the stream */
-    uv_timer_t deadline;     /* of the wait to start */
+    int open; /* candidates whose last event is to come, tasks of workers, a search's wait */
+    bool streaming, paused; /* the stream has begun; its reader is behind */
+    aim_buf out;            /* events under way to the stream */
+    uv_timer_t deadline;    /* of the wait to start */
     aimd_usage usage;
     uint64_t queued_ns;                         /* time the first prompt waited */
     uint64_t submit_ns, first_token_ns, end_ns; /* monotonic; 0: not yet */
