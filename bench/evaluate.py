@@ -12,6 +12,7 @@ the row f32. With --only, rows whose names do not begin so keep the figures that
 folder has. Python's standard library is all that is needed."""
 
 import argparse
+import atexit
 import glob
 import json
 import os
@@ -84,6 +85,7 @@ class Daemon:
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen([program, "--config", config], stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL)
+        atexit.register(self.process.kill)  # where a failure ends the program
         self.url = self._wait_ready()
 
     def _wait_ready(self):

@@ -15,23 +15,24 @@ import search_requests
 
 N = 16
 ANSWER_TOKENS = 64
-WATCHED = 2  # turns in which KV blocks are counted
+WATCH_SECONDS = 0.003  # between two looks at the KV blocks
 PROMPT_CHARACTERS = 830  # about 256 tokens of the shipped tokenizer
 
 GENERATOR, JUDGE = "generator", "judge"
 CHIP = 'profile = "pcm-hermes" chip_seed = 1 conductance_bits = 8 max_context = 512'
 RANDOM_1B = 'random_weights = "llama-3.2-1b"'
 
-# Random weights choose among 128,000 tokens: these keep to those that the tokenizer has,
-# so that there is a text to be scored.
-ORDINARY_TOKENS = {str(token): 100 for token in range(508)}
+# Random weights choose among 128,000 tokens: these keep to those of the tokenizer that are
+# line breaks and printable characters, so that there is a text to be scored.
+ORDINARY_TOKENS = {str(token): 100 for token in (10, *range(32, 127), *range(256, 508))}
 
 
 class Setting:
-    def __init__(self, words, shape, rounds, fields, left_out=()):
+    def __init__(self, words, shape, rounds, watched, fields, left_out=()):
         self.words = words  # of the page
         self.shape = shape  # of random weights, as the configuration has it
         self.rounds = rounds
+        self.watched = watched  # turns in which KV blocks are counted
         self.fields = fields  # of every request
         self.left_out = left_out  # ways that take too long
 
@@ -91,8 +92,8 @@ WAYS = {
 
 
 SETTINGS = [
-    ("cost, shipped model", Setting("the shipped model", "", 15, {})),
-    ("cost, 1B", Setting("random weights of Llama-3.2-1B's shape", RANDOM_1B, 3,
+    ("cost, shipped model", Setting("the shipped model", "", 15, 5, {})),
+    ("cost, 1B", Setting("random weights of Llama-3.2-1B's shape", RANDOM_1B, 3, 1,
                          {"logit_bias": ORDINARY_TOKENS}, [IN_TURN])),
 ]
 
@@ -126,6 +127,7 @@ class BlockWatch:
         while not self.over.is_set():
             for model, held in self.GAUGE.findall(self.daemon.text("GET", "/metrics")):
                 self.most[model] = max(self.most[model], int(float(held)))
+            time.sleep(WATCH_SECONDS)
 
     def __enter__(self):
         self.over.clear()
@@ -141,7 +143,7 @@ def tokens_and_blocks(way, daemon, setting, fresh):
     """Of turns that are not timed, because watching takes time. Some, because a short peak
     may be missed."""
     watch = BlockWatch(daemon)
-    for _ in range(WATCHED):
+    for _ in range(setting.watched):
         with watch:
             usage = [a["usage"] for a in way(daemon, setting, next(fresh))]
 
