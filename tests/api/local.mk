@@ -51,6 +51,7 @@ API_TESTS += \
 	tests/api/test_models.py \
 	tests/api/test_reward.py \
 	tests/api/test_search.py \
+	tests/api/test_search_abuse.py \
 	tests/api/test_sentencepiece.py \
 	tests/api/test_soak.py \
 	tests/api/test_stream.py \
