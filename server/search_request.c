@@ -302,10 +302,13 @@ void aimd_search_request_fini(aimd_search_request *s)
 int64_t aimd_search_token_room(const aimd_scope *scope, const aimd_request *r)
 {
     const aimd_search_request *s = &r->search;
-    int64_t most = scope->options->max_total_tokens;
-    if (!s->on || most == 0 || s->budget > 0)
-        return INT64_MAX;
-    int64_t each = most / ((int64_t)r->n_prompts * s->best_of);
+    int64_t most = scope->options->max_total_tokens, each = INT64_MAX;
+    if (!s->on)
+        return each;
+    if (s->budget == 0 && most > 0)
+        each = most / ((int64_t)r->n_prompts * s->best_of);
+    else if (s->budget > 0 && s->kind == AIM_SEARCH_BEST_OF_N)
+        each = s->budget / r->params.n;
     return each > 1 ? each : 1;
 }
 

@@ -43,8 +43,9 @@ int aimd_search_read_questions(const json_t *body, const struct aimd_scope *scop
                                struct aimd_request *r, aim_error *err);
 void aimd_search_request_fini(aimd_search_request *s);
 
-/* Tokens that each candidate can have under the server's max_total_tokens, for prompts
- * whose request does not say how many; at least 1. */
+/* Tokens that each candidate can have, for prompts whose request does not say how many: its
+ * share of the server's max_total_tokens or, of the request's own, that of the n wanted; at
+ * least 1. */
 int64_t aimd_search_token_room(const struct aimd_scope *scope, const struct aimd_request *r);
 /* Could the candidates have more tokens than that? 0 or AIM_EINVAL; prompts must be
  * read, with their max_tokens. */

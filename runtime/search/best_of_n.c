@@ -24,27 +24,28 @@ static int to_border(const aim_search *s, int answered)
     return border - held < INT_MAX ? (int)(border - held) : INT_MAX;
 }
 
-static int round_tokens(const aim_search *s, int candidates, int answered)
+static int round_tokens(const aim_search *s, int answered)
 {
-    int share = aim__round_share(s, candidates);
-    if (!aim__early_rounds(&s->o.early))
-        return share;
-    return smaller(share, to_border(s, answered));
+    return aim__early_rounds(&s->o.early) ? to_border(s, answered) : INT_MAX;
 }
 
-/* Candidates of the next wave; 0 when all were begun or nothing is left to sample. */
+/* Candidates of the next wave: none is begun that the budget could not bring to its end. 0
+ * when all were begun, or not one more fits. */
 static int next_wave(const aim_search *s)
 {
     int left = s->o.best_of - s->n_slots;
     int wave = s->o.early.wave > 0 ? larger(s->o.early.wave, s->o.n) : left;
     int n = smaller(wave, left);
-    return n > 0 && aim__round_share(s, n) > 0 ? n : 0;
+    if (s->o.max_total_tokens == 0)
+        return n;
+    int64_t fit = (s->o.max_total_tokens - s->tokens) / s->o.max_tokens;
+    return fit < n ? (int)fit : n;
 }
 
 static int begin_wave(aim_search *s, int n, aim_error *err)
 {
     int code = aim__round_begin(s, n, err);
-    return code ? code : aim__round_branch(s, NULL, n, round_tokens(s, n, 0), err);
+    return code ? code : aim__round_branch(s, NULL, n, round_tokens(s, 0), err);
 }
 
 static int begin(aim_search *s, aim_error *err)
@@ -55,16 +56,9 @@ static int begin(aim_search *s, aim_error *err)
 static int go_on(aim_search *s, int open, aim_error *err)
 {
     int code = aim__round_begin(s, open, err);
-    bool spent = aim__round_share(s, open) == 0;
-    for (int i = 0; code == 0 && i < s->n_slots; i++) {
-        aim__slot *c = s->slots[i];
-        if (!aim__candidate_open(c))
-            continue;
-        if (spent)
-            aim__round_cut_off(s, c);
-        else
-            aim__round_go_on(s, c, round_tokens(s, open, c->c.n_tokens));
-    }
+    for (int i = 0; code == 0 && i < s->n_slots; i++)
+        if (aim__candidate_open(s->slots[i]))
+            aim__round_go_on(s, s->slots[i], round_tokens(s, s->slots[i]->c.n_tokens));
     return code;
 }
 

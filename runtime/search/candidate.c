@@ -68,6 +68,7 @@ static aim__slot *new_slot(int number)
     c->c.reward = NAN;
     c->c.score = NAN;
     c->group = -1;
+    c->scored_text = -1;
     return c;
 }
 

@@ -22,6 +22,7 @@ runtime_libsearch_a_SOURCES = \
 	runtime/search/early_stop.c \
 	runtime/search/rank.c \
 	runtime/search/round.c \
+	runtime/search/scored_text.c \
 	runtime/search/search.c runtime/search/search.h \
 	runtime/search/search_impl.h \
 	runtime/search/search_options.c \

@@ -12,9 +12,9 @@ int aim__round_begin(aim_search *s, int candidates, aim_error *err)
 {
     s->n_work = s->next_work = 0;
     size_t room = 2 * (size_t)candidates;
-    return aim_grow(&s->work, &s->work_room, room, sizeof *s->work)
-               ? 0
-               : aim_fail_nomem(err, "the work of a search");
+    bool good = aim_grow(&s->work, &s->work_room, room, sizeof *s->work) &&
+                aim__texts_reserve(s, candidates);
+    return good ? 0 : aim_fail_nomem(err, "the work of a search");
 }
 
 int aim__round_share(const aim_search *s, int candidates)
@@ -106,8 +106,19 @@ static bool wants_score(const aim_search *s, const aim__slot *c)
            (c->c.end != AIM_CANDIDATE_OPEN || (compared && !c->cut));
 }
 
+void aim__round_done(aim_search *s, aim__slot *c)
+{
+    c->stage = AIM__IDLE;
+    s->under_way--;
+}
+
+/* Somebody else's scores of the same text are its own. */
 static void wait_for_score(aim_search *s, aim__slot *c)
 {
+    if (!aim__texts_add(s, c)) {
+        aim__round_done(s, c);
+        return;
+    }
     c->stage = AIM__TO_SCORE;
     s->work[s->n_work++] = (aim_search_work){
         .task = AIM_TASK_SCORE,
@@ -116,12 +127,6 @@ static void wait_for_score(aim_search *s, aim__slot *c)
         .max_tokens = s->o.max_tokens,
         .first_step = s->o.step_rewards ? c->c.n_steps : 0,
     };
-}
-
-void aim__round_done(aim_search *s, aim__slot *c)
-{
-    c->stage = AIM__IDLE;
-    s->under_way--;
 }
 
 void aim__round_sampled(aim_search *s, aim__slot *c, enum aim_sampled how)

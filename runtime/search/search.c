@@ -5,7 +5,6 @@
 
 #include "base/alloc.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { ROUND_TOKENS = 32 }; /* where early_stop does not say */
@@ -60,6 +59,7 @@ void aim_search_free(aim_search *s)
         aim__candidate_free(s->slots[i]);
     aim_free(s->slots);
     aim_free(s->work);
+    aim__texts_free(s);
     aim_free(s->groups);
     aim_free(s->ranking);
     aim_free(s);
@@ -112,43 +112,24 @@ void aim_search_sampled(aim_search *s, int number, enum aim_sampled how)
         aim__round_sampled(s, c, how);
 }
 
-static bool add_scores(aim_candidate *c, const float *scores, int n)
-{
-    if (n <= 0)
-        return true;
-    float *grown =
-        aim_rearray(c->step_scores, (size_t)c->n_steps + (size_t)n, sizeof *c->step_scores);
-    if (!grown)
-        return false;
-    memcpy(grown + c->n_steps, scores, (size_t)n * sizeof *scores);
-    c->step_scores = grown;
-    c->n_steps += n;
-    return true;
-}
-
 bool aim_search_scored(aim_search *s, int number, const float *scores, int n)
 {
-    aim__slot *slot = find(s, number, AIM__SCORING);
-    if (!slot)
+    aim__slot *c = find(s, number, AIM__SCORING);
+    if (!c)
         return true;
-    aim_candidate *c = &slot->c;
-    if (!s->o.step_rewards)
-        c->n_steps = 0;
-    if (!add_scores(c, scores, n))
+    if (!aim__texts_scored(s, c, scores, n))
         return false;
-    c->reward = aim_aggregate(s->o.aggregation, c->step_scores, c->n_steps);
-    aim__round_done(s, slot);
+    aim__round_done(s, c);
     return true;
 }
 
 void aim_search_not_scored(aim_search *s, int number, const aim_error *why)
 {
-    aim__slot *slot = find(s, number, AIM__SCORING);
-    if (!slot)
+    aim__slot *c = find(s, number, AIM__SCORING);
+    if (!c)
         return;
-    slot->c.unscored = *why;
-    slot->c.reward = NAN;
-    aim__round_done(s, slot);
+    aim__texts_failed(s, c, why);
+    aim__round_done(s, c);
 }
 
 /* ---- decisions ------------------------------------------------------------------------ */
@@ -162,7 +143,9 @@ int aim_search_decide(aim_search *s, aim_error *err)
 {
     /* Where candidates end without more work, the next decision follows at once. */
     while (aim_search_wants_decision(s)) {
-        int code = s->strategy->decide(s, err);
+        int code = aim__texts_take_scores(s, err);
+        if (code == 0)
+            code = s->strategy->decide(s, err);
         if (code != 0) {
             s->failed = true;
             return code;

@@ -78,8 +78,10 @@ typedef struct aim_search_options {
     const aim_answer_pattern *pattern; /* NULL: the usual places; borrowed */
     aim_early_stop early;
     int max_tokens; /* of one answer */
-    /* Sampled by all candidates together, at least best_of; 0: no limit. Each round gives
-     * every open candidate an equal share of what is left. */
+    /* Sampled by all candidates together; 0: no limit. best_of_n begins none that could not
+     * come to its end: as many as the rest holds answers of max_tokens, and more when these
+     * have ended; at least n fit. best_of is the most then. A step search, of at least best_of
+     * tokens, gives every open candidate of a round an equal share of the rest. */
     int64_t max_total_tokens;
     /* Rounds of best_of_n end where the KV cache has whole blocks of so many tokens, of
      * prompt and answer together, so that nothing is computed twice. */
@@ -92,7 +94,7 @@ int aim_search_options_check(const aim_search_options *o, aim_error *err);
 enum aim_candidate_end {
     AIM_CANDIDATE_OPEN,
     AIM_CANDIDATE_STOP,     /* as a choice ends */
-    AIM_CANDIDATE_LENGTH,   /* max_tokens or max_total_tokens */
+    AIM_CANDIDATE_LENGTH,   /* max_tokens; in a step search also max_total_tokens */
     AIM_CANDIDATE_REJECTED, /* fell behind */
     AIM_CANDIDATE_UNNEEDED, /* the search was decided before */
     AIM_CANDIDATE_PRUNED,   /* a beam that others displaced, a branch not taken */
@@ -104,6 +106,9 @@ const char *aim_candidate_end_name(enum aim_candidate_end e); /* as in the API *
 typedef struct aim_candidate {
     int number; /* of its sampling seed; candidates are listed by it */
     int parent; /* the candidate whose tokens and text it begins with; -1: the prompt */
+    /* Where it is ended at the end of a segment, without what its last tokens have of a
+     * character, or of what could be the beginning of a stop string: who samples tells such
+     * text with the tokens that follow. */
     aim_buf text;
     int32_t *tokens;
     int n_tokens; /* those of the parent included */
@@ -134,7 +139,10 @@ enum aim_search_task {
                         at most to the next step separator */
     AIM_TASK_SCORE,  /* the steps of candidate `number` from first_step on are to be scored;
                         those in front of it have their scores from its parent or from an
-                        earlier round. It is complete unless its end is AIM_CANDIDATE_OPEN */
+                        earlier round. It is complete unless its end is AIM_CANDIDATE_OPEN.
+                        Each text is scored once: of candidates with the same one, as many steps
+                        to be scored and the same completeness one is handed out, whose scores,
+                        or failure, are those of all */
 };
 
 typedef struct aim_search_work {
@@ -165,8 +173,9 @@ enum aim_sampled {
 };
 /* The segment of a candidate is done. */
 void aim_search_sampled(aim_search *s, int number, enum aim_sampled how);
-/* Scores of the steps from first_step on; n is 0 if none has ended since. false when out
- * of memory. */
+/* Scores of the steps from first_step on; n is 0 if none has ended since. They must be a
+ * function of the text; candidates take them at the next decision. false when out of
+ * memory. */
 bool aim_search_scored(aim_search *s, int number, const float *scores, int n);
 /* It cannot be scored, for a reason of its own such as its length: it ranks behind all that
  * can. */

@@ -28,7 +28,20 @@ typedef struct aim__slot {
     int group;         /* of candidates with the same answer; -1: none */
     double vote;       /* its weight */
     int rank_class;    /* candidates of a lower one come first, whatever their scores */
+    int scored_text;   /* whose scores it takes when the round is complete; -1: none */
 } aim__slot;
+
+/* What the reward model reads: some text of a candidate, at some time. */
+typedef struct aim__scored_text {
+    uint64_t hash;  /* of the text and the next two */
+    int first_step; /* as of aim_search_work */
+    bool complete;
+    int number; /* the candidate that is scored, whose text begins with it */
+    size_t len;
+    float *scores; /* [n_scores], NULL before it was scored */
+    int n_scores;
+    bool failed; /* candidate `number` says why */
+} aim__scored_text;
 
 /* Candidates with the same answer. */
 typedef struct aim__group {
@@ -59,6 +72,11 @@ struct aim_search {
     int under_way; /* candidates that are not idle */
     /* Step search: which round it is, from 1 on, and the candidates begun in it. */
     int step, step_first, step_n;
+    aim__scored_text *texts; /* [n_texts] of all rounds */
+    size_t texts_room;
+    int n_texts;
+    int *places; /* [n_places], a power of two: hash table of indices into texts; -1: free */
+    size_t n_places;
     aim__group *groups;
     size_t groups_room;
     int n_groups;
@@ -90,7 +108,8 @@ aim__slot **aim__list(const aim_search *s, bool (*is)(const aim__slot *c), int *
 
 /* Begin a round in which at most so many candidates have work. 0 or AIM_ENOMEM. */
 int aim__round_begin(aim_search *s, int candidates, aim_error *err);
-/* Tokens that each of so many candidates may still sample; INT_MAX: no limit. */
+/* Step search: an equal share of the budget's rest for so many candidates, in tokens;
+ * INT_MAX: no limit. */
 int aim__round_share(const aim_search *s, int candidates);
 /* n new candidates that begin as copies of parent (NULL: of the prompt) go on for at most
  * `tokens`. 0 or AIM_ENOMEM. */
@@ -102,6 +121,21 @@ void aim__round_cut_off(aim_search *s, aim__slot *c);
 void aim__round_sampled(aim_search *s, aim__slot *c, enum aim_sampled how);
 /* It has nothing to do any more in this round. */
 void aim__round_done(aim_search *s, aim__slot *c);
+
+/* ---- scored_text.c: each text is scored once ------------------------------------------- */
+
+/* Make room for so many more texts, so that none of the calls below fails but where it says
+ * so. false when out of memory. */
+bool aim__texts_reserve(aim_search *s, int more);
+/* The candidate is to take the scores of its text. true: nobody had this text before, and
+ * this candidate is to be scored. */
+bool aim__texts_add(aim_search *s, aim__slot *c);
+/* What became of a candidate that was to be scored. false when out of memory. */
+bool aim__texts_scored(aim_search *s, const aim__slot *c, const float *scores, int n);
+void aim__texts_failed(aim_search *s, aim__slot *c, const aim_error *why);
+/* The round is complete: every candidate takes the scores of its text. 0 or AIM_ENOMEM. */
+int aim__texts_take_scores(aim_search *s, aim_error *err);
+void aim__texts_free(aim_search *s);
 
 /* ---- step_search.c: what beam and dvts share ----------------------------------------- */
 

@@ -15,12 +15,20 @@ static int check_numbers(const aim_search_options *o, aim_error *err)
     if (o->max_tokens < 1)
         return aim_fail_param(err, AIM_EINVAL, "max_tokens",
                               "max_tokens is %d: candidates need at least 1", o->max_tokens);
-    if (o->max_total_tokens != 0 && o->max_total_tokens < o->best_of)
-        return aim_fail_param(err, AIM_EINVAL, "max_total_tokens",
-                              "max_total_tokens is %lld, which is not a token for each of %d "
-                              "candidates",
-                              (long long)o->max_total_tokens, o->best_of);
     return 0;
+}
+
+/* The answers that are wanted must fit whole; of a step search a token of each. */
+static int check_budget(const aim_search_options *o, aim_error *err)
+{
+    bool whole = o->kind == AIM_SEARCH_BEST_OF_N;
+    int64_t least = whole ? (int64_t)o->n * o->max_tokens : o->best_of;
+    if (o->max_total_tokens == 0 || o->max_total_tokens >= least)
+        return 0;
+    return aim_fail_param(err, AIM_EINVAL, "max_total_tokens",
+                          "max_total_tokens is %lld, less than %s, which is %lld",
+                          (long long)o->max_total_tokens, whole ? "n times max_tokens" : "best_of",
+                          (long long)least);
 }
 
 static int check_steps(const aim_search_options *o, aim_error *err)
@@ -100,7 +108,7 @@ static int check_select(const aim_search_options *o, aim_error *err)
 int aim_search_options_check(const aim_search_options *o, aim_error *err)
 {
     static int (*const checks[])(const aim_search_options *, aim_error *) = {
-        check_numbers, check_steps, check_early_stop, check_select};
+        check_numbers, check_budget, check_steps, check_early_stop, check_select};
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         int code = checks[i](o, err);
         if (code != 0)

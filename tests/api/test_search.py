@@ -171,10 +171,17 @@ class Candidates(DaemonTest):
         self.assertEqual(grown("search_total", MODEL_ID), 1)
         self.assertEqual(grown("search_tokens_not_chosen_total", MODEL_ID),
                          sampled - listed[0]["tokens"])
-        self.assertEqual(grown("reward_time_seconds_count", REWARD_ID), 8)
+        self.assertEqual(grown("reward_time_seconds_count", REWARD_ID),
+                         len({c["text"] for c in listed}))
         line = self.daemon.events("request")[-1]
         self.assertEqual(line["candidates"], "8")
         self.assertEqual(line["reward_tokens"], str(usage["reward_tokens"]))
+
+    def test_equal_texts_are_scored_once(self):
+        one, many = (ask(self.daemon, best_of=n, select="reward", temperature=0) for n in (1, 8))
+        self.assertEqual(many["usage"]["reward_tokens"], one["usage"]["reward_tokens"])
+        self.assertEqual([c["rewards"] for c in many["candidates"]],
+                         [one["candidates"][0]["rewards"]] * 8)
 
     def test_logprobs_echo_and_ids_of_the_chosen(self):
         answer = ask(self.daemon, n=2, logprobs=2, return_token_ids=True, echo=True)
@@ -305,9 +312,17 @@ class EarlyStop(DaemonTest):
                 self.assertTrue(all_of_them[place]["text"].startswith(c["text"]), c)
 
     def test_a_budget(self):
-        stopped, _ = self.both(select="majority", max_total_tokens=160)
-        self.assertLessEqual(stopped["usage"]["completion_tokens"], 160)
-        self.assertEqual(len(stopped["candidates"]), 16)
+        """None is begun that what is left could not bring to its end."""
+        stopped, whole = self.both(select="majority", max_total_tokens=500)
+        self.assertLessEqual(stopped["usage"]["completion_tokens"], 500)
+        all_of_them = [c for _, c in sorted(by_number(whole).items())]
+        begun, rest = 0, 500
+        while fit := min(rest // body()["max_tokens"], 16 - begun):
+            rest -= sum(c["tokens"] for c in all_of_them[begun:begun + fit])
+            begun += fit
+        self.assertIn(begun, range(7, 16))
+        self.assertEqual([c["text"] for _, c in sorted(by_number(stopped).items())],
+                         [c["text"] for c in all_of_them[:begun]])
 
     def test_rounds_do_not_change_answers(self):
         rounds = ask(self.daemon, best_of=4, select="majority", logprobs=1,
@@ -421,7 +436,8 @@ REFUSED = (
     ({"early_stop": {"reject": 0.5}, "search": "beam"}, 400, "early_stop", "best_of_n"),
     ({"early_stop": {"every": 0}}, 400, "early_stop", "every"),
     ({"early_stop": {"wave": 65}}, 400, "early_stop", "wave"),
-    ({"max_total_tokens": 7}, 400, "max_total_tokens", "7"),
+    ({"max_total_tokens": 7, "search": "beam"}, 400, "max_total_tokens", "is 7"),
+    ({"max_total_tokens": 159, "n": 2}, 400, "max_total_tokens", "160"),
     ({"stream": True}, 400, "stream", "stream_candidates"),
     ({"stream_candidates": True}, 400, "stream_candidates", "stream"),
     ({"best_of": 60, "max_tokens": 400, "prompt": ["a"] * 200}, 400, "best_of", "could have"),

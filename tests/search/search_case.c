@@ -82,6 +82,11 @@ typedef struct unit {
     int number, taken;
 } unit;
 
+typedef struct handed_out {
+    aim_search_work work;
+    uint64_t text; /* digest of what is to be scored */
+} handed_out;
+
 typedef struct run {
     aim_search *search;
     simulation model;
@@ -89,7 +94,7 @@ typedef struct run {
     unit *units; /* [n_units] under way */
     size_t units_room;
     int n_units;
-    aim_search_work *round; /* [n_round] handed out since the last decision */
+    handed_out *round; /* [n_round] since the last decision */
     size_t round_room;
     int n_round;
 } run;
@@ -98,10 +103,11 @@ static void take_work(run *r)
 {
     aim_search_work w;
     while ((w = aim_search_next(r->search)).task != AIM_TASK_NONE) {
-        if (!aim_grow(&r->round, &r->round_room, (size_t)r->n_round + 1, sizeof w) ||
+        if (!aim_grow(&r->round, &r->round_room, (size_t)r->n_round + 1, sizeof *r->round) ||
             !aim_grow(&r->units, &r->units_room, (size_t)(r->n_units + w.n), sizeof(unit)))
             die("out of memory");
-        r->round[r->n_round++] = w;
+        const aim_buf *text = &aim_search_candidate(r->search, w.number)->text;
+        r->round[r->n_round++] = (handed_out){w, simulate_digest(text->data, text->len)};
         for (int i = 0; i < w.n; i++)
             r->units[r->n_units++] = (unit){w, w.number + i, 0};
     }
@@ -132,7 +138,7 @@ static void score(run *r, const unit *u)
     const aim_candidate *c = aim_search_candidate(r->search, u->number);
     if (!simulate_can_score(&r->model, c)) {
         aim_error why = {0};
-        aim_fail(&why, AIM_ECONTEXT, "candidate %d is too long", u->number);
+        aim_fail(&why, AIM_ECONTEXT, "a text of %zu bytes is too long", c->text.len);
         aim_search_not_scored(r->search, u->number, &why);
         return;
     }
@@ -161,13 +167,18 @@ static void report(run *r)
     memmove(u, u + 1, (size_t)(r->n_units - i) * sizeof *u);
 }
 
-/* Samples, then scores, each by number. */
+/* Samples by number, then scores by text: which of several candidates with the same one
+ * is scored goes by the order of reports. */
 static int by_task(const void *a, const void *b)
 {
-    const aim_search_work *x = a, *y = b;
-    if (x->task != y->task)
-        return x->task < y->task ? -1 : 1;
-    return (x->number > y->number) - (x->number < y->number);
+    const handed_out *x = a, *y = b;
+    if (x->work.task != y->work.task)
+        return x->work.task < y->work.task ? -1 : 1;
+    if (x->work.task == AIM_TASK_SAMPLE)
+        return (x->work.number > y->work.number) - (x->work.number < y->work.number);
+    if (x->text != y->text)
+        return x->text < y->text ? -1 : 1;
+    return (x->work.first_step > y->work.first_step) - (x->work.first_step < y->work.first_step);
 }
 
 static void print_round(run *r)
@@ -175,9 +186,9 @@ static void print_round(run *r)
     qsort(r->round, (size_t)r->n_round, sizeof *r->round, by_task);
     puts("round");
     for (int i = 0; i < r->n_round; i++) {
-        const aim_search_work *w = &r->round[i];
+        const aim_search_work *w = &r->round[i].work;
         if (w->task == AIM_TASK_SCORE)
-            printf("score %d %d\n", w->number, w->first_step);
+            printf("score %016" PRIx64 " %d\n", r->round[i].text, w->first_step);
         else
             printf("sample %d %d %d %d\n", w->number, w->n, w->segment_tokens, w->to_separator);
     }
@@ -199,9 +210,7 @@ static void print_candidate(const aim_candidate *c)
            c->sampled, c->n_steps);
     print_number(c->reward);
     print_number(c->score);
-    uint64_t text = 0;
-    for (size_t i = 0; i < c->text.len; i++)
-        text = simulate_hash(text, (unsigned char)c->text.data[i], 0);
+    uint64_t text = simulate_digest(c->text.data, c->text.len);
     printf(" %016" PRIx64 " %s\n", text, c->has_answer ? c->answer.data : "-");
 }
 

@@ -4,6 +4,7 @@ runtime/search is compared with. Candidates are sampled one after the other by a
 simulation (simulation.h has the same); nothing waits and nothing is shared."""
 
 import fractions
+import functools
 import math
 import re
 import struct
@@ -74,12 +75,20 @@ class Simulation:
     def can_score(self, c):
         if self.recorded is not None:
             return "scores" in self.recorded[str(c.number)]
-        return draw(self.seed + 1, c.number, len(c.text)) % 100 >= self.unscorable
+        return draw(self.seed + 1, text_digest(c.text), 0) % 100 >= self.unscorable
+
+    def text_to(self, c, step):
+        """Of its text, what goes to the end of a step."""
+        if not self.steps:
+            return c.text
+        pieces = c.text.split(self.step_end)
+        place = [i for i, piece in enumerate(pieces) if piece][step]
+        return self.step_end.join(pieces[:place + 1])
 
     def score(self, c, step):
         if self.recorded is not None:
             return float32(self.recorded[str(c.number)]["scores"][step])
-        h = draw(self.seed + 2, c.number, step if self.steps else len(c.text))
+        h = draw(self.seed + 2, text_digest(self.text_to(c, step)), 0)
         if h % 100 < self.nan:
             return NAN
         level = (h >> 8) % self.levels
@@ -196,6 +205,7 @@ class Search:
         self.model = Simulation(case["simulation"], o)
         self.scored = o.get("scored", False)
         self.all = []
+        self.scored_texts = []  # with the steps scored before, and whether they are whole
         self.lines = []
         self.ranked = []
 
@@ -203,10 +213,6 @@ class Search:
 
     def sampled(self):
         return sum(c.sampled for c in self.all)
-
-    def share(self, count):
-        budget = self.o.get("max_total_tokens", 0)
-        return (budget - self.sampled()) // count if budget else math.inf
 
     def begin(self, parent, count):
         new = [Candidate(len(self.all) + i, parent) for i in range(count)]
@@ -254,26 +260,24 @@ class Search:
     def score(self, candidates):
         if not self.scored:
             return
-        for c in sorted(candidates, key=lambda c: c.number):
-            if c.reason is not None:
-                continue
-            first = len(c.scores) if self.model.steps else 0
-            self.lines.append(f"score {c.number} {first}")
+        first_of = {c: len(c.scores) if self.model.steps else 0 for c in candidates
+                    if c.reason is None}
+        self.say_scores({(c.text, first, c.end is not None) for c, first in first_of.items()})
+        for c, first in first_of.items():
             if not self.model.can_score(c):
-                c.reason = f"candidate {c.number} is too long"
+                c.reason = f"a text of {len(c.text.encode())} bytes is too long"
                 c.reward = NAN
                 continue
             del c.scores[first:]
             c.scores += [self.model.score(c, k) for k in range(first, self.model.steps_of(c))]
             c.reward = aggregate(self.o.get("aggregation", "last"), c.scores)
 
-    def cut_off(self, candidates):
-        """The budget is spent."""
-        for c in candidates:
-            c.end = "length"
-        if self.scored and any(c.reason is None for c in candidates):
-            self.lines.append("round")
-            self.score(candidates)
+    def say_scores(self, texts):
+        """None is scored twice, in this round or a later one."""
+        new = [text for text in texts if text not in self.scored_texts]
+        self.scored_texts += new
+        self.lines += sorted(f"score {text_digest(text):016x} {first}"
+                             for text, first, whole in new)
 
     # -- votes
 
@@ -352,9 +356,9 @@ class BestOfN(Search):
             count += 1
         return count
 
-    def limit(self, c, count):
+    def limit(self, c):
         rounds = any(self.early.get(k) for k in ("vote", "reject")) or "score" in self.early
-        return min(self.share(count), self.border(c) if rounds else math.inf)
+        return self.border(c) if rounds else math.inf
 
     def decided(self):
         finished = [c for c in self.all if c.finished()]
@@ -382,16 +386,19 @@ class BestOfN(Search):
                 c.end = "rejected"
 
     def wave(self):
+        """As many as the budget can bring to their ends."""
         n = self.o["best_of"] - len(self.all)
         if self.early.get("wave"):
             n = min(n, max(self.early["wave"], self.o["n"]))
-        return n if n and self.share(n) >= 1 else 0
+        if self.o.get("max_total_tokens"):
+            rest = self.o["max_total_tokens"] - self.sampled()
+            n = min(n, rest // self.o["max_tokens"])
+        return n
 
     def one_wave(self, count):
         """Is the whole search decided?"""
-        share = self.share(count)
         new = self.begin(None, count)
-        self.run_round([(new, min(share, self.limit(new[0], count)))])
+        self.run_round([(new, self.limit(new[0]))])
         while True:
             self.find_answers()
             if self.decided():
@@ -400,11 +407,7 @@ class BestOfN(Search):
             going = [c for c in self.all if c.end is None]
             if not going:
                 return False
-            if self.share(len(going)) >= 1:
-                limits = [self.limit(c, len(going)) for c in going]
-                self.run_round([([c], limit) for c, limit in zip(going, limits)])
-            else:
-                self.cut_off(going)
+            self.run_round([([c], self.limit(c)) for c in going])
 
     def run(self):
         while self.wave():
@@ -414,6 +417,19 @@ class BestOfN(Search):
 
 
 class StepSearch(Search):
+    def share(self, count):
+        budget = self.o.get("max_total_tokens", 0)
+        return (budget - self.sampled()) // count if budget else math.inf
+
+    def cut_off(self, candidates):
+        """The budget is spent."""
+        for c in candidates:
+            c.end = "length"
+        place = len(self.lines)
+        self.score(candidates)
+        if len(self.lines) > place:
+            self.lines.insert(place, "round")
+
     def step(self, parts, number):
         """One step of all; where the budget's share cuts one, the rest of it follows."""
         one_step = number < (self.o.get("max_steps") or 40)
@@ -501,6 +517,7 @@ SEARCHES = {"best_of_n": BestOfN, "beam": Beam, "dvts": Dvts}
 
 # ---- the same lines as search_case prints --------------------------------------------------
 
+@functools.lru_cache(maxsize=None)
 def text_digest(text):
     h = 0
     for byte in text.encode():

@@ -118,12 +118,32 @@ int simulate_steps(const simulation *m, const aim_candidate *c)
     return n + (c->end != AIM_CANDIDATE_OPEN && text[0] != '\0');
 }
 
+/* Bytes of the text to the end of a step; of all of it, if it is scored as one. */
+static size_t step_bytes(const simulation *m, const aim_candidate *c, int step)
+{
+    const char *text = c->text.len ? c->text.data : "", *end;
+    while (m->steps && (end = strstr(text, m->step_end))) {
+        if (end > text && step-- == 0)
+            return (size_t)(end - c->text.data);
+        text = end + strlen(m->step_end);
+    }
+    return c->text.len;
+}
+
+uint64_t simulate_digest(const char *text, size_t len)
+{
+    uint64_t h = 0;
+    for (size_t i = 0; i < len; i++)
+        h = simulate_hash(h, (unsigned char)text[i], 0);
+    return h;
+}
+
 bool simulate_can_score(const simulation *m, const aim_candidate *c)
 {
     if (m->recorded)
         return json_is_array(json_object_get(record(m, c), "scores"));
-    uint64_t h = simulate_hash(m->seed + 1, (uint64_t)c->number, c->text.len);
-    return (int)(h % 100) >= m->unscorable;
+    uint64_t text = simulate_digest(c->text.data, c->text.len);
+    return (int)(simulate_hash(m->seed + 1, text, 0) % 100) >= m->unscorable;
 }
 
 float simulate_score(const simulation *m, const aim_candidate *c, int step)
@@ -132,8 +152,8 @@ float simulate_score(const simulation *m, const aim_candidate *c, int step)
         const json_t *scores = json_object_get(record(m, c), "scores");
         return (float)json_number_value(json_array_get(scores, (size_t)step));
     }
-    uint64_t place = m->steps ? (uint64_t)step : c->text.len;
-    uint64_t h = simulate_hash(m->seed + 2, (uint64_t)c->number, place);
+    uint64_t text = simulate_digest(c->text.data, step_bytes(m, c, step));
+    uint64_t h = simulate_hash(m->seed + 2, text, 0);
     if ((int)(h % 100) < m->nan)
         return NAN;
     int level = (int)((h >> 8) % (uint64_t)m->levels);

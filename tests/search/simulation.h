@@ -13,12 +13,13 @@ typedef struct simulation {
     /* Of 100 tokens so many end the answer, end a step, write a number. */
     int stop, separator, number;
     int levels; /* of values: few of them tie often */
-    /* Of 100 candidates so many cannot be scored; of 100 scores so many are not numbers. */
+    /* Of 100 texts so many cannot be scored; of 100 scores so many are not numbers. */
     int unscorable, nan;
     bool raw, steps;
     const char *step_end;   /* the text between steps */
     const json_t *words;    /* numbers */
-    const json_t *recorded; /* by number of candidate; NULL: drawn */
+    const json_t *recorded; /* by number of candidate, equal texts with equal scores; NULL:
+                               drawn */
 } simulation;
 
 /* Borrows from json, which must be good. */
@@ -40,5 +41,6 @@ bool simulate_can_score(const simulation *m, const aim_candidate *c);
 float simulate_score(const simulation *m, const aim_candidate *c, int step);
 
 uint64_t simulate_hash(uint64_t seed, uint64_t a, uint64_t b);
+uint64_t simulate_digest(const char *text, size_t len);
 
 #endif

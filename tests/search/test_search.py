@@ -76,7 +76,8 @@ class Draw:
                    "max_tokens": r.choice([1, 8, 25]), "prompt_tokens": r.randrange(40),
                    "block_tokens": r.choice([0, 1, 4, 16])}
         if r.random() < 0.3:
-            options["max_total_tokens"] = r.randint(best_of, 12 * best_of)
+            options["max_total_tokens"] = options["max_tokens"] * r.randint(
+                options["n"], best_of) + r.randrange(30)
         return options
 
     def early_stop(self, o):

@@ -504,6 +504,11 @@ START_TEST(candidates_share_the_tokens)
         read_text(CHAT("'best_of': 8, 'max_tokens': 13, 'max_total_tokens': 99"), H, &r, &err),
         AIM_OK);
     aimd_request_fini(&r);
+    /* Of a budget each of the two that are wanted. */
+    ck_assert_int_eq(read_text(CHAT("'best_of': 8, 'n': 2, 'max_total_tokens': 11"), H, &r, &err),
+                     AIM_OK);
+    ck_assert_int_eq(r.prompts[0].max_tokens, 5);
+    aimd_request_fini(&r);
 }
 END_TEST
 

@@ -105,8 +105,17 @@ static const struct {
     {"best_of", "n, which is 0", {.best_of = 2, .max_tokens = 1}},
     {"max_tokens", "max_tokens is 0", {.best_of = 2, .n = 1}},
     {"max_total_tokens",
-     "a token for each of 4",
-     {.best_of = 4, .n = 1, .max_tokens = 9, .max_total_tokens = 3}},
+     "n times max_tokens, which is 27",
+     {.best_of = 4, .n = 3, .max_tokens = 9, .max_total_tokens = 26}},
+    {"max_total_tokens",
+     "best_of, which is 4",
+     {.best_of = 4,
+      .n = 1,
+      .max_tokens = 9,
+      .kind = AIM_SEARCH_BEAM,
+      .beam_width = 2,
+      .scored = true,
+      .max_total_tokens = 3}},
     {"max_total_tokens",
      "max_total_tokens is -1",
      {.best_of = 4, .n = 1, .max_tokens = 9, .max_total_tokens = -1}},
@@ -365,6 +374,187 @@ START_TEST(a_score_of_the_whole_text_replaces_that_of_less)
     decide(s);
     ck_assert_int_eq(winner(s)->n_steps, 1);
     ck_assert_double_eq(winner(s)->reward, 0.25);
+    aim_search_free(s);
+}
+END_TEST
+
+/* ---- equal texts --------------------------------------------------------------------- */
+
+static void stop_all(aim_search *s, int n, const char *text)
+{
+    for (int i = 0; i < n; i++)
+        sample(s, i, text, AIM_SAMPLED_STOP);
+}
+
+static aim_search_options scored_best_of(int n)
+{
+    aim_search_options o = best_of(n);
+    o.select = AIM_SELECT_REWARD;
+    o.scored = o.step_rewards = true;
+    return o;
+}
+
+START_TEST(a_text_is_scored_once)
+{
+    aim_search_options o = scored_best_of(5);
+    o.early.wave = 4;
+    aim_search *s = new_search(&o);
+    expect_sample(s, 0, 4);
+    sample(s, 2, "a", AIM_SAMPLED_STOP);
+    sample(s, 1, "a", AIM_SAMPLED_STOP);
+    expect_score(s, 2, 0);
+    sample(s, 3, "ab", AIM_SAMPLED_STOP);
+    score(s, 2, 0.5F);
+    sample(s, 0, "a", AIM_SAMPLED_STOP);
+    expect_score(s, 3, 0);
+    expect_nothing(s);
+    ck_assert(!aim_search_wants_decision(s));
+    score(s, 3, 0.25F);
+    decide(s);
+    /* Nor in a later round. */
+    expect_sample(s, 4, 1);
+    sample(s, 4, "ab", AIM_SAMPLED_STOP);
+    expect_nothing(s);
+    decide(s);
+    ck_assert_int_eq(winner(s)->number, 0);
+    static const double rewards[] = {0.5, 0.5, 0.5, 0.25, 0.25};
+    for (int i = 0; i < 5; i++) {
+        ck_assert_double_eq(aim_search_candidate(s, i)->reward, rewards[i]);
+        ck_assert_int_eq(aim_search_candidate(s, i)->n_steps, 1);
+    }
+    aim_search_free(s);
+}
+END_TEST
+
+START_TEST(equal_texts_fail_together)
+{
+    aim_search_options o = scored_best_of(3);
+    aim_search *s = new_search(&o);
+    expect_sample(s, 0, 3);
+    stop_all(s, 2, "a");
+    expect_score(s, 0, 0);
+    aim_error why = {0};
+    aim_fail(&why, AIM_ECONTEXT, "too long");
+    aim_search_not_scored(s, 0, &why);
+    sample(s, 2, "b", AIM_SAMPLED_STOP);
+    expect_score(s, 2, 0);
+    score(s, 2, 0.5F);
+    decide(s);
+    ck_assert_int_eq(winner(s)->number, 2);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_str_eq(aim_search_candidate(s, i)->unscored.text, "too long");
+        ck_assert(isnan(aim_search_candidate(s, i)->reward));
+    }
+    aim_search_free(s);
+}
+END_TEST
+
+/* As the end of an answer a text may have one step more than as its beginning. */
+START_TEST(a_text_that_goes_on_is_another)
+{
+    aim_search_options o = scored_best_of(2);
+    o.early = (aim_early_stop){.reject = 0.5, .every = 1};
+    aim_search *s = new_search(&o);
+    expect_sample(s, 0, 2);
+    sample(s, 0, "a", AIM_SAMPLED_SEGMENT);
+    sample(s, 1, "a", AIM_SAMPLED_STOP);
+    expect_score(s, 0, 0);
+    expect_score(s, 1, 0);
+    ck_assert(aim_search_scored(s, 0, NULL, 0));
+    score(s, 1, 0.5F);
+    decide(s);
+    expect_sample(s, 0, 1);
+    sample(s, 0, "", AIM_SAMPLED_STOP);
+    expect_nothing(s);
+    decide(s);
+    ck_assert_double_eq(aim_search_candidate(s, 0)->reward, 0.5);
+    aim_search_free(s);
+}
+END_TEST
+
+/* In a table of texts most of which were pruned. */
+START_TEST(each_round_of_beams_has_new_texts)
+{
+    aim_search_options o = steps_of(AIM_SEARCH_BEAM, 2, 2);
+    aim_search *s = new_search(&o);
+    for (int first = 0; first < 40; first += 2) {
+        expect_sample(s, first, 2);
+        sample(s, first, "a\n\n", AIM_SAMPLED_SEGMENT);
+        sample(s, first + 1, "a\n\n", AIM_SAMPLED_SEGMENT);
+        expect_score(s, first, first / 2);
+        expect_nothing(s);
+        score(s, first, 0.5F);
+        decide(s);
+    }
+    aim_search_free(s);
+}
+END_TEST
+
+START_TEST(many_candidates_of_few_texts)
+{
+    aim_search_options o = scored_best_of(AIM_MAX_BEST_OF);
+    aim_search *s = new_search(&o);
+    expect_sample(s, 0, AIM_MAX_BEST_OF);
+    char text[16];
+    for (int i = 0; i < AIM_MAX_BEST_OF; i++) {
+        snprintf(text, sizeof text, "%d", i % 1000);
+        sample(s, i, text, AIM_SAMPLED_STOP);
+    }
+    for (int i = 0; i < 1000; i++)
+        expect_score(s, i, 0);
+    expect_nothing(s);
+    for (int i = 0; i < 1000; i++)
+        score(s, i, (float)i);
+    decide(s);
+    ck_assert_int_eq(winner(s)->number, 999);
+    for (int i = 0; i < AIM_MAX_BEST_OF; i++)
+        ck_assert_double_eq(aim_search_candidate(s, i)->reward, i % 1000);
+    aim_search_free(s);
+}
+END_TEST
+
+/* ---- a budget for whole answers ------------------------------------------------------ */
+
+START_TEST(no_candidate_is_begun_that_the_budget_could_not_end)
+{
+    aim_search_options o = best_of(4);
+    o.max_tokens = 3;
+    o.max_total_tokens = 8;
+    aim_search *s = new_search(&o);
+    expect_sample(s, 0, 2);
+    expect_nothing(s);
+    sample(s, 0, "a", AIM_SAMPLED_STOP);
+    sample(s, 1, "b", AIM_SAMPLED_STOP);
+    decide(s);
+    /* What they did not use is there for two more. */
+    expect_sample(s, 2, 2);
+    say(s, 2, "c");
+    say(s, 2, "c");
+    sample(s, 2, "c", AIM_SAMPLED_LENGTH);
+    sample(s, 3, "d", AIM_SAMPLED_STOP);
+    decide(s);
+    ck_assert(aim_search_is_over(s));
+    ck_assert_int_eq(aim_search_tokens(s), 6);
+    aim_search_free(s);
+}
+END_TEST
+
+START_TEST(a_spent_budget_ends_with_what_there_is)
+{
+    aim_search_options o = best_of(AIM_MAX_BEST_OF);
+    o.n = 2;
+    o.max_tokens = 2;
+    o.max_total_tokens = 5;
+    o.early.wave = 1;
+    aim_search *s = new_search(&o);
+    expect_sample(s, 0, 2);
+    for (int i = 0; i < 2; i++) {
+        say(s, i, "a");
+        sample(s, i, "a", AIM_SAMPLED_LENGTH);
+    }
+    decide(s);
+    ck_assert(aim_search_is_over(s));
+    ck_assert_int_eq(aim_search_count(s), 2);
     aim_search_free(s);
 }
 END_TEST
@@ -707,6 +897,13 @@ int main(void)
     tcase_add_test(tc, an_empty_segment_is_an_end);
     tcase_add_test(tc, what_nobody_asked_for_is_ignored);
     tcase_add_test(tc, a_score_of_the_whole_text_replaces_that_of_less);
+    tcase_add_test(tc, a_text_is_scored_once);
+    tcase_add_test(tc, equal_texts_fail_together);
+    tcase_add_test(tc, a_text_that_goes_on_is_another);
+    tcase_add_test(tc, each_round_of_beams_has_new_texts);
+    tcase_add_test(tc, many_candidates_of_few_texts);
+    tcase_add_test(tc, no_candidate_is_begun_that_the_budget_could_not_end);
+    tcase_add_test(tc, a_spent_budget_ends_with_what_there_is);
     tcase_add_loop_test(tc, a_choice_by_reward_fails_without_any, 0, 2);
     tcase_add_test(tc, others_choose_without_rewards);
     tcase_add_test(tc, one_that_can_be_scored_is_enough);
