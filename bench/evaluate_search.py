@@ -157,8 +157,8 @@ def write_results(folder, results, n_problems):
     with open(path(".json"), "w", encoding="utf-8") as f:
         f.write("[\n" + ",\n".join(json.dumps(r) for r in results) + "\n]\n")
     with open(path(".md"), "w", encoding="utf-8") as f:
-        f.write(search_page.page(results, n_problems, JUDGE_SEED + 1,
-                                 [(of, s.words) for of, s in search_cost.SETTINGS]))
+        f.write(search_page.page(results, n_problems, search_requests.CHECK_EVERY,
+                                 JUDGE_SEED + 1, [(of, s.words) for of, s in search_cost.SETTINGS]))
     with open(path(".svg"), "w", encoding="utf-8") as f:
         f.write(search_figure.draw([(g.name, [r for r in results if r["of"] == g.name])
                                     for g in GENERATORS]))

@@ -24,13 +24,14 @@ model, in int8. Every single figure is in [test-time-compute.json](test-time-com
 Figures are percent of problems solved: the mean over chips or seeds and its standard error.
 One problem of one chip is {step:.2f} points. Candidate j is the same sample whatever N is,
 so best of 4 is the beginning of best of 16. Which candidate is chosen was computed by the
-model in Python in `tests/search`, from the candidates of one request of 32; for ten of the
-problems, every N and every way to choose, the daemon was asked as well, and chose the same.
+model in Python in `tests/search`, from the candidates of one request of 32; for one problem
+in {check_every}, every N and every way to choose, the daemon was asked as well: it must put all
+candidates in the same order, or no page is written.
 
 {headline}
 
 - **Votes win, this judge does not.** Majority and weighted votes rise with N and level off
-  at 16 to 32. What weights add to plain votes is within their errors.
+  near 16. What weights add to plain votes is within their errors.
 - **The highest reward falls with N**: the more candidates, the likelier is one among them
   that a weak judge wrongly believes. A perfect judge would find the dashed curve: there is
   that much to gain from a better one.
@@ -41,9 +42,9 @@ problems, every N and every way to choose, the daemon was asked as well, and cho
 
 ## Gain
 What best of {gain_at} solves beyond a single answer at this temperature (the mean of all 32
-candidates), in points. The first error is that of
-the mean over chips or seeds; the second one that of the mean over problems, which is what
-another set of problems would change. Pairs of the same chip and problem are compared.
+candidates), in points. The first error is that of the mean over chips or seeds; the second
+one that of the mean over problems, which is what another set of problems would change.
+Pairs of the same chip and problem are compared.
 
 {gains}
 
@@ -77,7 +78,10 @@ Medians of turns that all ways take in one run, in milliseconds and over a singl
 prompts of about 256 tokens that no cache knows, answers of 64 tokens. The generator is a
 chip (pcm-hermes, 8 conductance bits), the reward model digital (int8). Tokens and KV blocks
 (16 tokens each; the most that sequences held at a time) were counted in a turn of their own.
-Time is this machine's, and moves with what else runs there; the ratios less so.
+Requests at once find the prompt in the prefix cache too, as soon as the first of them has
+computed it, so they hold hardly more blocks than one request does; without sharing it would
+be 16 times those of one answer. Time is this machine's, and moves with what else runs there;
+the ratios less so.
 
 {costs}
 """
@@ -193,11 +197,11 @@ def cost_table(results, of, words):
     return "\n".join(lines)
 
 
-def page(results, n_problems, first_judge, settings):
+def page(results, n_problems, check_every, first_judge, settings):
     """settings: pairs of a cost measurement and words for its models."""
     runs = len(results[0]["percent"])
     return PAGE.format(
-        chips=runs, headline=headline(results), step=100 / n_problems, gain_at=GAIN_AT, gains=gain_table(results),
+        chips=runs, check_every=check_every, headline=headline(results), step=100 / n_problems, gain_at=GAIN_AT, gains=gain_table(results),
         curves="\n\n".join(curve_table(results, of) for of in CURVES),
         judge_seeds=f"{first_judge} to {first_judge + runs - 1}", judged=judged_table(results),
         steps=step_table(results), early=early_table(results),

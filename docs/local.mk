@@ -22,4 +22,7 @@ nobase_dist_doc_DATA = \
 	docs/research.md \
 	docs/scaling.json \
 	docs/scaling.md \
-	docs/scaling.svg
+	docs/scaling.svg \
+	docs/test-time-compute.json \
+	docs/test-time-compute.md \
+	docs/test-time-compute.svg
