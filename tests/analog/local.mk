@@ -11,5 +11,7 @@ tests_tile_vectors_SOURCES = \
 	tests/analog/weight_vectors.c
 tests_tile_vectors_LDADD = $(ANALOG_LIBS) runtime/libbase.a $(JANSSON_LIBS) \
 	$(PTHREAD_LIBS) -lm
+if !TSAN
 TESTS += tests/analog/test_tile_vectors.py
+endif
 EXTRA_DIST += tests/analog/test_tile_vectors.py tests/data/analog

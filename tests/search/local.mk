@@ -7,5 +7,7 @@ tests_search_case_SOURCES = \
 	tests/search/simulation.c tests/search/simulation.h
 tests_search_case_LDADD = runtime/libsearch.a runtime/libtext.a runtime/libbase.a \
 	$(JANSSON_LIBS) $(PCRE2_LIBS) $(UTF8PROC_LIBS) $(PTHREAD_LIBS) -lm
+if !TSAN
 TESTS += tests/search/test_search.py
+endif
 EXTRA_DIST += tests/search/test_search.py tests/search/search_model.py tests/data/search

@@ -10,14 +10,12 @@ THREADED_TESTS = \
 	tests/unit/test_engine \
 	tests/unit/test_engine_step \
 	tests/unit/test_matmul_f32 \
-	tests/unit/test_memory_plan \
 	tests/unit/test_metrics \
 	tests/unit/test_model \
 	tests/unit/test_pool \
 	tests/unit/test_probe \
 	tests/unit/test_scores \
 	tests/unit/test_segments \
-	tests/unit/test_switches \
 	tests/unit/test_tokenizers
 # Those of results that must be the same bits on every CPU: runtests runs them for Arm
 # under emulation.
@@ -41,10 +39,11 @@ ARM_TESTS = \
 	tests/unit/test_tensor \
 	tests/unit/test_tile_kernels
 if HAVE_CHECK
-check_PROGRAMS += $(UNIT_TESTS)
 if TSAN
+check_PROGRAMS += $(THREADED_TESTS)
 TESTS += $(THREADED_TESTS)
 else
+check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 endif
 endif
