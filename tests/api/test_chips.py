@@ -23,7 +23,7 @@ from harness import (MODEL, MODEL_ID, PROMPT, TOP, Daemon, in_parallel, join_com
 # ThreadSanitizer is many times slower, and what it is for shows in little work.
 THREADS_ONLY = sanitized("thread")
 OPTIONS = argparse.Namespace(clients=6 if THREADS_ONLY else 12 if sanitized() else 32,
-                             seconds=8.0 if sanitized() else 12.0)
+                             seconds=6.0)
 PROFILES = os.path.join(TOP, "conf", "profiles")
 DRIFTS = "pcm-aihwkit"  # a profile under which age matters
 CHIPS = "/v1/chips"

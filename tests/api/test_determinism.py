@@ -42,6 +42,7 @@ def requests():
 
 REQUESTS = requests()
 CROWDS = (8,) if harness.sanitized() else (8, 32)
+CHUNKS = ("7",) if harness.sanitized() else ("1", "7", "64")
 
 
 def choices_bytes(body):
@@ -128,7 +129,7 @@ class Determinism:
                 self.check(alone(daemon), f"{threads} threads")
 
     def test_prefill_chunks(self):
-        for chunk in ("1", "7", "64"):
+        for chunk in CHUNKS:
             with self.start("--prefill-chunk", chunk) as daemon:
                 self.check(alone(daemon), f"prefill chunk {chunk}")
 
@@ -155,6 +156,7 @@ class Int8(Determinism, unittest.TestCase):
     backend = "int8"
     small_cache = str(40 * 24576)
 
+    @unittest.skipIf(harness.sanitized(), "test_model runs them all for less")
     def test_kernels(self):
         for name in ("portable", "avx2", "avxvnni", "avx512vnni"):
             with self.subTest(kernels=name):

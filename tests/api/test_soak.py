@@ -16,7 +16,7 @@ import unittest
 import harness
 from harness import (MODEL_ID, Daemon, in_parallel, join_completion_stream, parse_stream)
 
-OPTIONS = argparse.Namespace(clients=16, seconds=8.0, seed=1)
+OPTIONS = argparse.Namespace(clients=16, seconds=5.0, seed=1)
 URL = "/v1/completions"
 
 
