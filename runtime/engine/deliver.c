@@ -120,7 +120,8 @@ static size_t read_token(aim_sequence *q, aim_event *e)
 
 /* ---- does it interrupt the answer? --------------------------------------------- */
 
-/* The token's text is that of q->held from this byte on. */
+/* The token's text is that of q->held from this byte on. What completed a separator begins
+ * no other. */
 static bool completes_separator(aim_sequence *q, size_t from)
 {
     char *separator = q->group->request->separator;
@@ -129,18 +130,27 @@ static bool completes_separator(aim_sequence *q, size_t from)
     if (!separator)
         return false;
     aim_buf_append(segment, q->held.data + from, q->held.len - from);
-    if (segment->failed || aim__stop_find(segment->data, segment->len, &separator, 1, &at) >= 0)
+    if (segment->failed)
+        return false;
+    if (aim__stop_find(segment->data, segment->len, &separator, 1, &at) >= 0) {
+        aim_buf_clear(segment);
         return true;
+    }
     size_t end = aim__stop_holdback(segment->data, segment->len, &separator, 1);
     aim_buf_consume(segment, segment->len - end);
     return false;
 }
 
-static bool completes_segment(aim_sequence *q, size_t from)
+/* Interrupt an answer that goes on. */
+static void check_segment(aim_sequence *q, size_t from, aim_event *e)
 {
     const aim_request *r = q->group->request;
+    bool separator = completes_separator(q, from);
     bool last = r->segment_tokens > 0 && q->n_tokens - r->n_tokens >= r->segment_tokens;
-    return completes_separator(q, from) || last;
+    if (e->finish != AIM_FINISH_NONE || !(separator || last))
+        return;
+    e->finish = AIM_FINISH_SEGMENT;
+    e->at_separator = separator;
 }
 
 static bool take_text(aim_sequence *q, aim_event *e)
@@ -148,9 +158,9 @@ static bool take_text(aim_sequence *q, aim_event *e)
     size_t before = q->held.len, n = read_token(q, e);
     if (q->held.failed)
         return false;
-    if (completes_segment(q, before) && e->finish == AIM_FINISH_NONE)
-        e->finish = AIM_FINISH_SEGMENT;
-    if (q->segment.failed || !aim__event_set_text(e, q->held.data, n))
+    check_segment(q, before, e);
+    size_t held = e->finish == AIM_FINISH_SEGMENT ? q->held.len - n : 0;
+    if (q->segment.failed || !aim__event_set_text(e, q->held.data, n, held))
         return false;
     aim_buf_consume(&q->held, n);
     return true;
@@ -179,16 +189,19 @@ void aim__deliver_token(aim_scheduler *s, const aim_hf_config *config, aim_seque
 /* ---- the start ----------------------------------------------------------------- */
 
 /* Read again what was answered before, without telling it: text that was held back then
- * is held back now. false without memory. */
+ * is held back now, and so is the beginning of a separator. false without memory. */
 static bool recall_answer(aim_sequence *q)
 {
     const aim_request *r = q->group->request;
     for (q->n_tokens = aim__request_prompt(r); q->n_tokens < r->n_tokens;) {
         aim_event e = {.token = q->tokens[q->n_tokens++]};
-        size_t told = read_token(q, &e);
+        size_t before = q->held.len, told = read_token(q, &e);
+        if (q->held.failed)
+            return false;
+        completes_separator(q, before);
         aim_buf_consume(&q->held, told);
     }
-    return !q->held.failed;
+    return !q->segment.failed;
 }
 
 static bool prepare(aim_group *g)

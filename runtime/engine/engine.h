@@ -42,8 +42,7 @@ enum aim_finish {
     AIM_FINISH_STOP,
     AIM_FINISH_LENGTH,
     AIM_FINISH_ABORT,
-    AIM_FINISH_SEGMENT, /* interrupted where aim_request.segment_tokens or .separator has it;
-                           text that a stop string could begin in is not told yet */
+    AIM_FINISH_SEGMENT, /* interrupted where aim_request.segment_tokens or .separator has it */
 };
 
 enum { AIM_MAX_SCORE_IDS = 16 };
@@ -77,12 +76,14 @@ typedef struct aim_request {
      * its rows are read with the noise of each candidate. */
     int n_answered;
     /* Interrupt the answer (AIM_FINISH_SEGMENT) after so many new tokens, 0: never, and
-     * at the new token that completes this text, NULL: never. It is looked for in what the
-     * text gains by new tokens, which is told as it is. The engine frees it. */
+     * at the new token that completes this text, NULL: never. It is looked for in the whole
+     * answer, so that it may begin in tokens made before, but not in text that completed it
+     * already. The text is told as it is. The engine frees it. */
     int segment_tokens;
     char *separator;
     /* Work that belongs to a request which was let in before: it takes no place in the
-     * queue, be it full, and starts before what waits there that is not urgent. */
+     * queue, be it full, and starts before what waits there that is not urgent, of which
+     * one is let in now and then. */
     bool urgent;
     /* Wanted of these positions of tokens, ascending: the model's outputs. max_tokens is
      * then 0 and prompt_logprobs -1. NULL: none. The engine frees it. */
@@ -118,6 +119,12 @@ typedef struct aim_event {
     bool hidden_token; /* an end-of-sequence or stop token: it has no text */
     char *text;        /* newly certain text, may be "" (owned by the event) */
     size_t text_len;
+    /* With AIM_FINISH_SEGMENT: was it the separator? And text behind `text` that is held
+     * back because a stop string could begin with it: the answer's as it stands, told
+     * when the answer goes on if it still is. A character that is not whole is no text. */
+    bool at_separator;
+    char *held; /* owned by the event */
+    size_t held_len;
     float logprob; /* of the token, if logprobs >= 0 */
     int rank;
     int n_top;
@@ -182,6 +189,9 @@ void aim_engine_cancel(aim_engine *e, void *user);
 void aim_engine_pause(aim_engine *e, void *user, bool paused);
 
 int aim_engine_max_context(const aim_engine *e);
+/* The largest n of a request with these tokens that submit takes: what may run at once and
+ * what the KV cache holds at once. 0 if not even one candidate fits. */
+int aim_engine_most_candidates(const aim_engine *e, int n_tokens, int n_answered, int max_tokens);
 
 enum { AIM_BATCH_BUCKETS = 16 };
 typedef struct aim_engine_stats {

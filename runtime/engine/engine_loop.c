@@ -97,6 +97,7 @@ static bool read_messages(aim_engine *e, bool idle)
         bool stop = e->stop;
         pthread_mutex_unlock(&e->lock);
         for (size_t i = 0; i < n; i++) {
+            apply_to(e, e->scheduler.urgent.head, &signals[i]);
             apply_to(e, e->scheduler.waiting.head, &signals[i]);
             apply_to(e, e->scheduler.live.head, &signals[i]);
         }
@@ -191,6 +192,7 @@ void *aim__engine_main(void *arg)
         hang_if_asked(e);
         idle = !run_step(e);
     }
+    cancel_all(e, e->scheduler.urgent.head);
     cancel_all(e, e->scheduler.waiting.head);
     cancel_all(e, e->scheduler.live.head);
     aim__scheduler_sweep(&e->scheduler);

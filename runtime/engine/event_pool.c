@@ -124,24 +124,38 @@ aim_event *aim__event_pool_take(aim_event_pool *p)
     return &e->event;
 }
 
-bool aim__event_set_text(aim_event *event, const char *text, size_t n)
+static bool make_room(pooled *e, size_t room)
+{
+    if (room <= e->text_room)
+        return true;
+    char *own = aim_malloc(room);
+    if (!own)
+        return false;
+    if (e->text_apart)
+        aim_free(e->text);
+    e->text = own;
+    e->text_room = room;
+    e->text_apart = true;
+    return true;
+}
+
+static char *put_string(char *to, const char *text, size_t n)
+{
+    memcpy(to, text, n);
+    to[n] = '\0';
+    return to;
+}
+
+bool aim__event_set_text(aim_event *event, const char *text, size_t n, size_t held)
 {
     pooled *e = (pooled *)event;
-    if (n >= e->text_room) {
-        size_t room;
-        char *own = aim_add(n, 1, &room) ? aim_malloc(room) : NULL;
-        if (!own)
-            return false;
-        if (e->text_apart)
-            aim_free(e->text);
-        e->text = own;
-        e->text_room = room;
-        e->text_apart = true;
-    }
-    memcpy(e->text, text, n);
-    e->text[n] = '\0';
-    event->text = e->text;
+    size_t room;
+    if (!aim_add(n, held, &room) || !aim_add(room, 2, &room) || !make_room(e, room))
+        return false;
+    event->text = put_string(e->text, text, n);
     event->text_len = n;
+    event->held = put_string(e->text + n + 1, text + n, held);
+    event->held_len = held;
     return true;
 }
 

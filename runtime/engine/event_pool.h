@@ -23,8 +23,9 @@ void aim__event_pool_free(aim_event_pool *p);
 
 /* Engine thread. Zeroed but for `top`; NULL without memory. */
 aim_event *aim__event_pool_take(aim_event_pool *p);
-/* Sets text, a copy of n bytes, and text_len. Engine thread; false without memory. */
-bool aim__event_set_text(aim_event *e, const char *text, size_t n);
+/* Sets text, a copy of n bytes, and held, of the so many that follow. Engine thread; false
+ * without memory. */
+bool aim__event_set_text(aim_event *e, const char *text, size_t n, size_t held);
 /* What aim_event_free does with an event of a pool. Any thread. */
 void aim__event_give_back(aim_event *e);
 

@@ -28,22 +28,16 @@ void aim__scheduler_init(aim_scheduler *s, const aim_engine_config *config,
                          const aim_hf_config *model, aim_kv_cache *kv, int score_rows)
 {
     *s = (aim_scheduler){.config = config, .model = model, .kv = kv, .score_rows = score_rows};
+    s->urgent.tail = &s->urgent.head;
     s->waiting.tail = &s->waiting.head;
     s->live.tail = &s->live.head;
     s->running.tail = &s->running.head;
     s->preempted.tail = &s->preempted.head;
 }
 
-/* Urgent groups wait in front of all others. */
 void aim__scheduler_add(aim_scheduler *s, aim_group *g)
 {
-    aim_group **at = g->request->urgent ? &s->waiting.head : s->waiting.tail;
-    while (*at && (*at)->request->urgent)
-        at = &(*at)->next;
-    g->next = *at;
-    *at = g;
-    if (!g->next)
-        s->waiting.tail = &g->next;
+    push_group(g->request->urgent ? &s->urgent : &s->waiting, g);
 }
 
 /* ---- preemption ---------------------------------------------------------- */
@@ -151,10 +145,28 @@ static bool can_start(aim_scheduler *s, const aim_group *g)
            make_room(s, g->request->n_tokens);
 }
 
+/* So many urgent groups start in a row while others wait: searches, whose rounds are
+ * urgent, get on, and those that came to wait besides do so too. */
+enum { URGENT_IN_A_ROW = 3 };
+
+/* The list whose head is the next group, or is empty because all are. */
+static aim_group_list *next_list(aim_scheduler *s)
+{
+    bool turn = s->waiting.head && s->passed >= URGENT_IN_A_ROW;
+    return s->urgent.head && !turn ? &s->urgent : &s->waiting;
+}
+
+static aim_group *take_next(aim_scheduler *s)
+{
+    aim_group_list *l = next_list(s);
+    s->passed = l == &s->urgent && s->waiting.head ? s->passed + 1 : 0;
+    return pop_group(l);
+}
+
 /* The first sequence of the next group, or NULL if that could not start. */
 static aim_sequence *start_next(aim_scheduler *s, uint64_t now_ns, aim_start_fn *start, void *arg)
 {
-    aim_group *g = pop_group(&s->waiting);
+    aim_group *g = take_next(s);
     aim_sequence *leader = &g->sequences[0];
     push_group(&s->live, g);
     s->slots_used += g->request->n;
@@ -283,8 +295,8 @@ int aim__scheduler_plan(aim_scheduler *s, uint64_t now_ns, aim_start_fn *start, 
     resume_preempted(s);
     budget b = {s->config->max_batch_tokens, prefill_rows(s), s->score_rows};
     plan_running(s, &b);
-    while (s->waiting.head && !*first_to_resume(s) && has_room(&b) &&
-           can_start(s, s->waiting.head)) {
+    for (const aim_group *g;
+         (g = next_list(s)->head) && !*first_to_resume(s) && has_room(&b) && can_start(s, g);) {
         aim_sequence *leader = start_next(s, now_ns, start, arg);
         if (leader)
             plan_one(s, leader, &b);
@@ -351,6 +363,7 @@ void aim__scheduler_sweep(aim_scheduler *s)
 {
     sweep_sequences(&s->running);
     sweep_sequences(&s->preempted);
+    sweep_groups(&s->urgent);
     sweep_groups(&s->waiting);
     sweep_groups(&s->live);
 }
@@ -373,10 +386,15 @@ int aim__scheduler_paused(const aim_scheduler *s)
     return count_sequences(&s->running, true) + count_sequences(&s->preempted, true);
 }
 
-int aim__scheduler_waiting(const aim_scheduler *s)
+static int count_groups(const aim_group_list *l)
 {
     int n = 0;
-    for (const aim_group *g = s->waiting.head; g; g = g->next)
+    for (const aim_group *g = l->head; g; g = g->next)
         n++;
     return n;
+}
+
+int aim__scheduler_waiting(const aim_scheduler *s)
+{
+    return count_groups(&s->urgent) + count_groups(&s->waiting);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scheduler.h - who takes part in the next step. Engine thread only.
  *
- * Groups wait in order of arrival, urgent ones first. A group starts when a slot for each of its
- * candidates and the blocks of its prompt are there. Running sequences are served oldest
+ * Groups wait in order of arrival, urgent ones apart from the others and in front of them, but
+ * for one in a few. A group starts when a slot for each of its candidates and the blocks of
+ * its prompt are there. Running sequences are served oldest
  * first: one row each while decoding, and together at most prefill_chunk prompt rows a
  * step, and beside decoding sequences as many as pace.h has it, so that a long prompt
  * does not hold up the answers of others. When blocks run out, a sequence whose reader is
@@ -28,7 +29,9 @@ typedef struct aim_scheduler {
     const aim_hf_config *model;
     aim_kv_cache *kv;
     int score_rows;              /* prompt rows a step can score */
-    aim_group_list waiting;      /* not started */
+    aim_group_list urgent;       /* not started */
+    aim_group_list waiting;      /* not started, not urgent */
+    int passed;                  /* urgent groups that started since one waits that is not */
     aim_group_list live;         /* started, not over */
     aim_sequence_list running;   /* oldest first */
     aim_sequence_list preempted; /* oldest first */

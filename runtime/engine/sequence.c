@@ -131,7 +131,7 @@ static bool scores_allocate(aim_group *g)
 bool aim__group_allocate(aim_group *g)
 {
     const aim_request *r = g->request;
-    g->events = aim__event_pool_new(r->n, text_room(g) + 1, r->logprobs > 0 ? r->logprobs : 0);
+    g->events = aim__event_pool_new(r->n, text_room(g) + 2, r->logprobs > 0 ? r->logprobs : 0);
     bool ok = g->events && prompt_logprobs_allocate(g) && scores_allocate(g);
     for (int i = 0; ok && i < r->n; i++)
         ok = sequence_allocate(&g->sequences[i], r);

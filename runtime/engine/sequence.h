@@ -42,7 +42,7 @@ struct aim_sequence {
     bool long_rope; /* rows are computed as aim_decoder_long_rope has it */
     aim_detok detok;
     aim_buf held;    /* text that a stop string could still begin in */
-    aim_buf segment; /* end of the segment's text that the separator could begin with */
+    aim_buf segment; /* end of the text that the separator could begin with */
     aim_event *last; /* kept ready, so that the end is told even without memory */
     /* The step being made: */
     int step_rows; /* rows from position `computed` on, 0: none */

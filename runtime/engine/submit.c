@@ -12,7 +12,7 @@ int aim_engine_check_room(aim_engine *e, int requests, aim_error *err)
     int queued = e->queued;
     pthread_mutex_unlock(&e->lock);
     if (queued + requests > e->config.max_queue)
-        return aim_fail(err, AIM_EBUSY, "the queue is full: %d requests wait", queued);
+        return aim_fail(err, AIM_EBUSY, "the queue is full (%d waiting)", queued);
     return AIM_OK;
 }
 
@@ -26,13 +26,27 @@ int aim__check_tokens(const int32_t *tokens, int n, int vocab, aim_error *err)
 }
 
 /* Shared blocks, and for each candidate its tail and a private copy of the block where
- * both meet. */
-static bool fits_cache(const aim_engine *e, const aim_request *r)
+ * both meet. answered: tokens at the end of n_tokens that are of the answer. */
+static int64_t most_in_cache(const aim_engine *e, int n_tokens, int answered, int longest)
 {
     bool read_noise = aim_decoder_has_read_noise(e->decoder);
-    int shared = (read_noise ? aim__request_prompt(r) : r->n_tokens) / AIM_KV_BLOCK;
-    int64_t tail = aim_kv_blocks_for(aim__request_max_tokens(r)) - shared;
-    return shared + r->n * tail <= e->config.kv_blocks;
+    int shared = (read_noise ? n_tokens - answered : n_tokens) / AIM_KV_BLOCK;
+    int64_t tail = aim_kv_blocks_for(longest) - shared, rest = e->config.kv_blocks - shared;
+    if (rest < 0)
+        return 0;
+    return tail > 0 ? rest / tail : INT32_MAX;
+}
+
+static bool fits_cache(const aim_engine *e, const aim_request *r)
+{
+    return r->n <= most_in_cache(e, r->n_tokens, r->n_answered, aim__request_max_tokens(r));
+}
+
+int aim_engine_most_candidates(const aim_engine *e, int n_tokens, int n_answered, int max_tokens)
+{
+    aim_request r = {.n_tokens = n_tokens, .n_answered = n_answered, .max_tokens = max_tokens};
+    int64_t most = most_in_cache(e, n_tokens, n_answered, aim__request_max_tokens(&r));
+    return most < e->config.max_sequences ? (int)most : e->config.max_sequences;
 }
 
 /* What an answer that was interrupted goes on from, and where it is interrupted next. */
@@ -184,7 +198,7 @@ static int enqueue(aim_engine *e, aim_group *groups, aim_error *err)
         return aim_fail(err, AIM_EUNAVAILABLE, "the engine is stopping");
     bool queued = groups->submission->queued;
     if (queued && e->queued >= e->config.max_queue)
-        return aim_fail(err, AIM_EBUSY, "the queue is full: %d requests wait", e->queued);
+        return aim_fail(err, AIM_EBUSY, "the queue is full (%d waiting)", e->queued);
     e->queued += queued;
     groups->submission->serial = ++e->serial;
     *e->incoming_tail = groups;

@@ -68,6 +68,9 @@ static void on_event(aim_event *e)
     }
     if (e->finish != AIM_FINISH_NONE) {
         a->finish = e->finish;
+        a->at_separator = e->at_separator;
+        aim_buf_clear(&a->held);
+        aim_buf_append(&a->held, e->held, e->held_len);
         a->stop_string = e->stop_string;
         a->stop_id = e->stop_id;
         c->ended++;
@@ -112,6 +115,7 @@ void client_free(client *c)
     for (int i = 0; i < MAX_CANDIDATES; i++) {
         ck_assert_int_eq(c->answers[i].events_after_end, 0);
         aim_buf_free(&c->answers[i].text);
+        aim_buf_free(&c->answers[i].held);
         aim_buf_free(&c->answers[i].trace);
         aim_ids_free(&c->answers[i].ids);
     }

@@ -18,6 +18,8 @@ typedef struct answer {
     aim_ids ids;
     int tokens, events_after_end;
     enum aim_finish finish;
+    bool at_separator;
+    aim_buf held; /* at the end of the segment */
     int stop_string, stop_id;
 } answer;
 

@@ -84,14 +84,22 @@ static void make_continued(const aim_model *m, aim_request *r)
     r->max_tokens = 60;
 }
 
+/* As make_greedy, with stop strings that often could begin and never do. */
+static void make_held(const aim_model *m, aim_request *r)
+{
+    make_greedy(m, r);
+    add_stop(r, "\nQuestion:");
+    add_stop(r, " = nobody");
+}
+
 static void (*const kinds[])(const aim_model *m, aim_request *r) = {
-    make_greedy, make_sampled, make_stopped, make_bytes, make_continued};
-enum { KINDS = sizeof kinds / sizeof kinds[0] };
+    make_greedy, make_sampled, make_stopped, make_bytes, make_continued, make_held};
+enum { KINDS = 5, HELD = KINDS }; /* the last is for a test of its own */
 
 static aim_request *request_of(const aim_model *m, client *c, int kind)
 {
     char *prompt, *greedy;
-    problem(kind, &prompt, &greedy);
+    problem(kind % KINDS, &prompt, &greedy);
     aim_request *r = new_request(m, c, prompt);
     r->seed = 70 + (uint64_t)kind;
     r->first_candidate = 3 + kind;
@@ -240,28 +248,78 @@ START_TEST(segments_are_steps)
 }
 END_TEST
 
-/* Text that the segment before ended with is not looked at, and a token may complete a
- * separator and go on. */
-START_TEST(separators_are_of_one_segment)
+/* A token may complete a separator and go on. */
+START_TEST(segments_end_with_a_token)
 {
     static client c;
     aim_model_options o = options();
     aim_model *m = open_model(&o);
-    static const struct {
-        struct cut cut;
-        const char *text;
-    } steps[] = {
-        {{0, "St"}, "Step"},
-        {{0, "ep 1: "},
-         "Step 1: 3 * 15 = 45\nStep 2: 5 * 10 = 50\nStep 3: 45 + 50 = 95\nStep 4: "
-         "100 - 95 = 5\nAnswer: 5"},
-    };
-    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
-        next_segment(m, &c, 0, &steps[i].cut);
+    static const struct cut st = {0, "St"};
+    static const char *const texts[] = {"Step", "Step 1: 3 * 15 = 45\nStep"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        next_segment(m, &c, 0, &st);
         wait_end(&c);
-        ck_assert_str_eq(c.answers[0].text.data, steps[i].text);
+        ck_assert_str_eq(c.answers[0].text.data, texts[i]);
     }
     client_free(&c);
+    close_model(m);
+}
+END_TEST
+
+/* A separator is seen wherever segments end for their length, and text that completed
+ * one is no part of the next. */
+START_TEST(separators_go_across_segments)
+{
+    static const struct cut mixed[] = {{1, "\n"},        {1, "0\nStep 3: 4"}, {2, " = 45\nS"},
+                                       {3, "ep 2: 5 *"}, {1, "\nStep"},       {7, "Answer: "}};
+    static client c;
+    const struct cut *cut = &mixed[_i];
+    aim_model_options o = options();
+    aim_model *m = open_model(&o);
+    size_t step = 0; /* where it begins */
+    int seen = 0;
+    while (!is_over(&c)) {
+        next_segment(m, &c, 0, cut);
+        wait_end(&c);
+        const aim_buf *text = &c.answers[0].text;
+        bool complete = strstr(text->data + step, cut->separator) != NULL;
+        ck_assert_msg(is_over(&c) || c.answers[0].at_separator == complete, "%s", text->data);
+        step = complete ? text->len : step;
+        seen += complete;
+    }
+    ck_assert_int_gt(seen, 0);
+    client_free(&c);
+    close_model(m);
+}
+END_TEST
+
+/* What of the text is there at the end of a segment does not depend on stop strings that
+ * never come. */
+START_TEST(held_text_is_told_at_borders)
+{
+    static client plain, stopped;
+    static const struct cut cut[] = {{0, "\n"}, {5, NULL}};
+    aim_model_options o = options();
+    aim_model *m = open_model(&o);
+    size_t held = 0;
+    while (!is_over(&plain)) {
+        next_segment(m, &plain, 0, &cut[_i]);
+        next_segment(m, &stopped, HELD, &cut[_i]);
+        wait_end(&plain);
+        wait_end(&stopped);
+        aim_buf all = AIM_BUF_INIT;
+        const answer *a = &stopped.answers[0];
+        aim_buf_append(&all, a->text.data, a->text.len);
+        aim_buf_append(&all, a->held.data, a->held.len);
+        ck_assert_str_eq(all.data, plain.answers[0].text.data);
+        ck_assert_uint_eq(plain.answers[0].held.len, 0);
+        ck_assert_int_eq(a->finish, plain.answers[0].finish);
+        held += a->held.len;
+        aim_buf_free(&all);
+    }
+    ck_assert_uint_gt(held, 3);
+    client_free(&plain);
+    client_free(&stopped);
     close_model(m);
 }
 END_TEST
@@ -436,6 +494,38 @@ START_TEST(urgent_requests_go_first)
 }
 END_TEST
 
+START_TEST(urgent_requests_let_others_in)
+{
+    enum { URGENT = 7, OTHERS = 2 };
+    static client running, urgent[URGENT], others[OTHERS];
+    static const int turns[OTHERS] = {3, 6}; /* urgent ones that go before */
+    aim_model_options o = options();
+    o.engine.max_sequences = 1;
+    aim_model *m = open_model(&o);
+    aim_request *r = new_request(m, &running, "ten");
+    r->sampling.ignore_eos = true;
+    r->max_tokens = 400;
+    submit(m, &running, r);
+    while (tokens_of(&running) == 0)
+        ;
+    for (int i = 0; i < OTHERS; i++)
+        ck_assert_int_eq(submit_code(m, &others[i], "one", false), AIM_OK);
+    for (int i = 0; i < URGENT; i++)
+        ck_assert_int_eq(submit_code(m, &urgent[i], "two", true), AIM_OK);
+    aim_engine_cancel(m->engine, &running);
+    wait_end(&urgent[URGENT - 1]);
+    for (int i = 0; i < OTHERS; i++) {
+        ck_assert_int_gt(others[i].order, urgent[turns[i] - 1].order);
+        ck_assert_int_lt(others[i].order, urgent[turns[i]].order);
+        client_free(&others[i]);
+    }
+    for (int i = 0; i < URGENT; i++)
+        client_free(&urgent[i]);
+    client_free(&running);
+    close_model(m);
+}
+END_TEST
+
 START_TEST(cancelled_urgent_requests_give_no_place_back)
 {
     static client running, urgent;
@@ -507,11 +597,14 @@ int main(void)
     tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, interrupted_answers_are_those_of_one_piece, 0, SUBJECTS * WAYS);
     tcase_add_test(tc, segments_are_steps);
-    tcase_add_test(tc, separators_are_of_one_segment);
+    tcase_add_test(tc, segments_end_with_a_token);
+    tcase_add_loop_test(tc, separators_go_across_segments, 0, 6);
+    tcase_add_loop_test(tc, held_text_is_told_at_borders, 0, 2);
     tcase_add_test(tc, ends_win_over_segments);
     tcase_add_loop_test(tc, children_are_what_each_is_alone, 0, SUBJECTS * WAYS);
     tcase_add_loop_test(tc, children_have_noise_of_their_own, 0, 2);
     tcase_add_test(tc, urgent_requests_go_first);
+    tcase_add_test(tc, urgent_requests_let_others_in);
     tcase_add_test(tc, cancelled_urgent_requests_give_no_place_back);
     tcase_add_test(tc, what_cannot_be_is_refused);
     suite_add_tcase(s, tc);
