@@ -16,10 +16,9 @@ static void on_decided(uv_work_t *work, int status)
     if (aimd__job_is_live(job) && run->error.code != AIM_OK) {
         aimd__job_fail(job, &run->error, aimd_error_code(&run->error, AIMD_READY));
     } else if (aimd__job_is_live(job)) {
+        run->has_pruned = true;
         aimd__search_tell_ends(run);
         aimd__search_drive(run);
-        if (aimd__job_is_live(job))
-            aimd__search_drop_pruned(run);
     }
     aimd__job_settle(job);
 }
@@ -43,6 +42,15 @@ static bool may_go_on(const aimd_search_run *run)
     return aimd__job_is_live(run->job) && !run->deciding && !run->job->paused;
 }
 
+/* Who was pruned is forgotten only here: until all has begun, which a slow reader may put
+ * off, there are candidates still to begin as copies of them. */
+static void drop_pruned(aimd_search_run *run)
+{
+    if (run->has_pruned)
+        aimd__search_drop_pruned(run);
+    run->has_pruned = false;
+}
+
 void aimd__search_drive(aimd_search_run *run)
 {
     aimd_job *job = run->job;
@@ -61,7 +69,10 @@ void aimd__search_drive(aimd_search_run *run)
     aimd_request_list_free(&list);
     if (may_go_on(run) && err.code != AIM_OK)
         aimd__job_fail(job, &err, aimd_error_code(&err, AIMD_DRAINING));
-    else if (may_go_on(run) && aim_search_wants_decision(run->search))
+    if (!may_go_on(run))
+        return;
+    drop_pruned(run);
+    if (aim_search_wants_decision(run->search))
         begin_decision(run);
 }
 

@@ -27,7 +27,8 @@ typedef struct aimd_search_run {
     aim_search *search;
     aimd_search_candidate **candidates; /* [n_candidates] by number; NULL: pruned */
     size_t n_candidates, room;
-    bool begun; /* its prompt has been computed */
+    bool begun;      /* its prompt has been computed */
+    bool has_pruned; /* since the last decision, and they have not been forgotten yet */
     /* A worker has the search, and nobody else may touch it: */
     bool deciding;
     uv_work_t work;

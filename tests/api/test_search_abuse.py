@@ -15,6 +15,7 @@ from harness import (MODEL, MODEL_ID, PROMPT, TOP, Daemon, DaemonTest, in_parall
 
 URL = "/v1/completions"
 REWARD, REWARD_ID = MODEL + "-prm", MODEL_ID + "-prm"
+STREAM_BUFFER = 64 << 10  # bytes above which who writes a stream waits for its reader
 PROFILES = os.path.join(TOP, "conf", "profiles")
 # What a search may be, each with more than one round but the first.
 SEARCHES = (
@@ -97,6 +98,22 @@ class Readers(unittest.TestCase):
             self.assertEqual([c["text"] for c in join_completion_stream(chunks)],
                              [c["text"] for c in whole["choices"]])
             daemon.wait_idle()
+
+    def test_falls_behind_at_a_decision(self):
+        """The ends of all that a step prunes are more than a stream holds: the next step
+        begins, as copies of what was kept, when the reader has caught up."""
+        fields = {"best_of": 256, "search": "beam", "n": 3}
+        with Daemon("--reward-model", REWARD, "--max-best-of", "256") as daemon:
+            whole = daemon.post(URL, body(**fields)).json()
+            answer = daemon.post(URL, body(**fields, stream=True, stream_candidates=True),
+                                 headers={"X-Request-Id": "x" * 128})
+            chunks = parse_stream(answer.body)
+            self.assertEqual([c for c in chunks if "error" in c], [])
+            self.assertEqual([c["text"] for c in join_completion_stream(chunks)],
+                             [c["text"] for c in whole["choices"]])
+            pruned = [json.dumps(c) for c in chunks
+                      if "candidate" in c and c["candidate"]["finish_reason"] == "pruned"]
+            self.assertGreater(sum(map(len, pruned[:192])), STREAM_BUFFER)
 
     def test_leaves(self):
         """That the daemon ends well proves that nothing of the request is left."""
