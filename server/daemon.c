@@ -163,6 +163,7 @@ void aimd_daemon_model_ready(aimd_daemon *d, aimd_model *m)
 {
     const aim_memory_plan *plan = &m->plan;
     aimd_log_ranges(m);
+    aimd_log_reward(m);
     atomic_store_explicit(&m->ready, true, memory_order_release);
     aimd_metrics_add_model(d->metrics, m->id);
     aimd_gauge(d->metrics, AIMD_M_LOAD_SECONDS, m->id, m->load_seconds);

@@ -85,3 +85,12 @@ void aimd_log_ranges(const aimd_model *m)
                  AIMD_INT("layers", f.missing_ranges), AIMD_STR("input_ranges", f.input_ranges),
                  AIMD_STR("advice", advice_on_ranges(&m->options)));
 }
+
+void aimd_log_reward(const aimd_model *m)
+{
+    const aim_reward *r = m->reward;
+    if (r)
+        aimd_log(AIMD_LOG_INFO, "reward_model", AIMD_STR("model", m->id),
+                 AIMD_STR("layout", aim_reward_layout_name(aim_reward_layout_of(r))),
+                 AIMD_STR("step_separator", aim_reward_separator(r)));
+}

@@ -21,4 +21,7 @@ void aimd_log_loaded(const aimd_model *m);
 /* Warn if layers that should have fixed input ranges have none. */
 void aimd_log_ranges(const aimd_model *m);
 
+/* How a reward model reads answers; nothing of a generator. */
+void aimd_log_reward(const aimd_model *m);
+
 #endif

@@ -160,11 +160,13 @@ static int check_reward(const aimd_model *m, const char *id, aim_error *err)
 {
     aim_error cause = {0};
     if (!m && !id)
-        return aim_fail_param(err, AIM_ENOTFOUND, "reward_model", "There is no reward model.");
+        return aim_fail_param(err, AIM_ENOTFOUND, "reward_model",
+                              "There is no reward model. A server has one by --reward-model DIR, "
+                              "or by a model section with role = reward.");
     if (!m)
         return aim_fail_param(err, AIM_ENOTFOUND, "reward_model",
                               "The reward model `%.200s` does not exist.", id);
-    if (!aimd_is_reward(&m->options))
+    if (!aimd_is_reward(&m->options) && !atomic_load(&m->failed))
         return aim_fail_param(err, AIM_EINVAL, "reward_model",
                               "The model `%s` is not a reward model: its role is generator.",
                               m->id);

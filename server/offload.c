@@ -161,6 +161,8 @@ static int check_role(const aimd_offload *o, aim_error *err)
 {
     const aimd_model *m = o->model;
     bool scores = aimd_is_reward(&m->options);
+    if (atomic_load(&m->failed)) /* why says more, and its role may not be known */
+        return AIM_OK;
     if (scores && (o->route & AIMD_GENERATE_BODIES))
         return aim_fail_param(err, AIM_EINVAL, "model",
                               "The model `%s` is a reward model: it scores answers, for example by "

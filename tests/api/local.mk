@@ -16,13 +16,11 @@ THREADED_API_TESTS = \
 	tests/api/test_soak.py \
 	tests/api/test_stream.py \
 	tests/api/test_systemd.py
-# runtests sets it to nothing where a build has seen these tests already.
 if TSAN
-RUN_API_TESTS = $(THREADED_API_TESTS)
+TESTS += $(THREADED_API_TESTS)
 else
-RUN_API_TESTS = $(API_TESTS)
+TESTS += $(API_TESTS)
 endif
-TESTS += $(RUN_API_TESTS)
 EXTRA_DIST += $(API_TESTS)
 
 # The HTTP listener alone, with a toy application behind it.

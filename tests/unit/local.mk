@@ -38,6 +38,25 @@ ARM_TESTS = \
 	tests/unit/test_switches \
 	tests/unit/test_tensor \
 	tests/unit/test_tile_kernels
+# Those of the files that a package of the sources must have: runtests runs them, with
+# scripts of the same kind, in what make distcheck unpacks.
+PACKAGE_TESTS = $(TREE_TESTS) man/check_tables.sh \
+	tests/analog/test_tile_vectors.py \
+	tests/fuzz/replay.sh \
+	tests/search/test_search.py \
+	tests/unit/test_analog_checkpoint \
+	tests/unit/test_answer \
+	tests/unit/test_answer_extract \
+	tests/unit/test_chat_fixtures \
+	tests/unit/test_chat_template \
+	tests/unit/test_families \
+	tests/unit/test_head_config \
+	tests/unit/test_pretokenizer \
+	tests/unit/test_profile \
+	tests/unit/test_reward \
+	tests/unit/test_score_head \
+	tests/unit/test_tokenizers \
+	tests/unit/test_torch
 if HAVE_CHECK
 if TSAN
 check_PROGRAMS += $(THREADED_TESTS)
