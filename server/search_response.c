@@ -52,7 +52,7 @@ static void write_candidate(aim_buf *out, const aimd_search_run *run, const aim_
     aim_buf_printf(out, ",\"tokens\":%d,\"finish_reason\":", c->n_tokens);
     aimd_json_cstring(out, aim_candidate_end_name(c->end));
     aim_buf_puts(out, ",\"error\":");
-    aimd_json_cstring(out, c->unscored.code != AIM_OK ? c->unscored.text : NULL);
+    aimd_json_cstring(out, c->unscored ? c->unscored->text : NULL);
     aim_buf_puts(out, "}");
 }
 

@@ -122,6 +122,16 @@ static int submit(layout *l, aim_error *err)
     return AIM_OK;
 }
 
+/* For a reason of the candidate alone. */
+static void leave_unscored(aimd_search_run *run, int number, const aim_error *why)
+{
+    aim_error err = {0};
+    if (aim_search_not_scored(run->search, number, why))
+        return;
+    aim_fail_nomem(&err, "scores");
+    fail_scoring(run, &err);
+}
+
 static void take_layout(layout *l)
 {
     aimd_search_run *run = l->run;
@@ -131,7 +141,7 @@ static void take_layout(layout *l)
     else if (err.code == AIM_OK && !aim_search_scored(run->search, l->number, NULL, 0))
         aim_fail_nomem(&err, "scores");
     if (is_own_fault(err.code))
-        aim_search_not_scored(run->search, l->number, &err);
+        leave_unscored(run, l->number, &err);
     else if (err.code != AIM_OK)
         fail_scoring(run, &err);
     aimd__search_drive(run);

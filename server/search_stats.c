@@ -21,7 +21,7 @@ static void count_candidate(const aimd_job *job, const aim_candidate *c, tally *
     aimd_count(job->offload.daemon->metrics, AIMD_M_SEARCH_CANDIDATES, job->model->id,
                aim_candidate_end_name(c->end), 1);
     t->stopped_early |= c->end == AIM_CANDIDATE_UNNEEDED;
-    t->unscored += c->unscored.code != AIM_OK;
+    t->unscored += c->unscored != NULL;
 }
 
 /* A step search may choose the same one several times. */

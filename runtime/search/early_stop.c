@@ -52,14 +52,33 @@ static void leaders(const aim_search *s, double *most, double *second)
 }
 
 /* A vote weighs at most one. */
-static bool vote_decided(const aim_search *s)
+static bool vote_certain(const aim_search *s)
 {
     double most, second;
     leaders(s, &most, &second);
     int to_come = s->o.best_of - s->n_slots + aim__count(s, aim__candidate_open);
-    if (most - second > to_come)
-        return true;
-    return s->o.early.vote < 1 && aim__lead_probability((int)most, (int)second) >= s->o.early.vote;
+    return most - second > to_come;
+}
+
+/* Votes are draws in order of the candidates' numbers: in order of their ends short answers
+ * would be drawn first. */
+static void count_draws(aim_search *s)
+{
+    for (int i = 0; i < s->n_groups; i++)
+        s->groups[i].sum = 0;
+    for (int i = 0; i < s->n_slots && !aim__candidate_open(s->slots[i]); i++)
+        if (s->slots[i]->group >= 0)
+            s->groups[s->slots[i]->group].sum++;
+}
+
+static bool vote_likely(aim_search *s)
+{
+    if (s->o.early.vote >= 1)
+        return false;
+    double most, second;
+    count_draws(s);
+    leaders(s, &most, &second);
+    return aim__lead_probability((int)most, (int)second) >= s->o.early.vote;
 }
 
 /* ---- a reward that is high enough --------------------------------------------------- */
@@ -82,7 +101,7 @@ int aim__early_decided(aim_search *s, bool *decided, aim_error *err)
         int code = aim__count_votes(s, err);
         if (code != 0)
             return code;
-        *decided = vote_decided(s);
+        *decided = vote_certain(s) || vote_likely(s);
     }
     *decided |= e->has_score && score_reached(s);
     return 0;
@@ -95,9 +114,25 @@ static bool in_the_race(const aim__slot *c)
     return c->c.end != AIM_CANDIDATE_REJECTED;
 }
 
+static bool has_old_score(const aim__slot *c)
+{
+    return aim__candidate_open(c) && !c->scored_anew && !c->c.unscored;
+}
+
+/* Has every open candidate that can be scored a further step since the last time? Those that
+ * were the best of many by one step would else be compared by it again, and halved again. */
+static bool may_compare(aim_search *s)
+{
+    if (aim__count(s, has_old_score) > 0)
+        return false;
+    for (int i = 0; i < s->n_slots; i++)
+        s->slots[i]->scored_anew = false;
+    return true;
+}
+
 int aim__early_reject(aim_search *s, aim_error *err)
 {
-    if (s->o.early.reject <= 0)
+    if (s->o.early.reject <= 0 || !may_compare(s))
         return 0;
     int n;
     aim__slot **list = aim__list(s, in_the_race, &n);

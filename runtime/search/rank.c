@@ -72,7 +72,7 @@ static int by_rank(const void *a, const void *b)
 }
 
 /* Nobody can be compared by a reward, and it was tried. */
-static int no_rewards(const aim_error *why, aim_error *err)
+static int could_not_be_scored(const aim_error *why, aim_error *err)
 {
     return aim_fail_param(err, why->code, why->param, "no candidate could be scored: %.460s",
                           why->text);
@@ -87,10 +87,14 @@ int aim__need_rewards(const aim_search *s, aim_error *err)
             continue;
         if (!isnan(c->c.reward))
             return 0;
-        if (!why && c->c.unscored.code != AIM_OK)
-            why = &c->c.unscored;
+        if (!why)
+            why = c->c.unscored;
     }
-    return why ? no_rewards(why, err) : 0;
+    if (why)
+        return could_not_be_scored(why, err);
+    if (aim__count(s, aim__candidate_open) > 0)
+        return 0; /* a step to be scored may come */
+    return aim_fail(err, AIM_EINVAL, "no candidate has a step that could be scored");
 }
 
 static int list_ranking(aim_search *s, aim__slot **list, int n, aim_error *err)

@@ -102,7 +102,7 @@ static bool is_empty(const aim_search *s, const aim__slot *c)
 static bool wants_score(const aim_search *s, const aim__slot *c)
 {
     bool compared = is_step_search(s) || s->o.early.reject > 0;
-    return s->o.scored && c->c.unscored.code == AIM_OK &&
+    return s->o.scored && !c->c.unscored &&
            (c->c.end != AIM_CANDIDATE_OPEN || (compared && !c->cut));
 }
 

@@ -108,10 +108,14 @@ bool aim__texts_scored(aim_search *s, const aim__slot *c, const float *scores, i
     return true;
 }
 
-void aim__texts_failed(aim_search *s, aim__slot *c, const aim_error *why)
+bool aim__texts_failed(aim_search *s, const aim__slot *c, const aim_error *why)
 {
-    c->c.unscored = *why;
-    s->texts[c->scored_text].failed = true;
+    aim_error *failed = aim_calloc(1, sizeof *failed);
+    if (!failed)
+        return false;
+    *failed = *why;
+    s->texts[c->scored_text].failed = failed;
+    return true;
 }
 
 static bool add_scores(aim_candidate *c, const aim__scored_text *t)
@@ -128,10 +132,11 @@ static bool add_scores(aim_candidate *c, const aim__scored_text *t)
     return true;
 }
 
-static bool take_scores(const aim_search *s, aim_candidate *c, const aim__scored_text *t)
+static bool take_scores(const aim_search *s, aim__slot *slot, const aim__scored_text *t)
 {
+    aim_candidate *c = &slot->c;
     if (t->failed) {
-        c->unscored = s->slots[t->number]->c.unscored;
+        c->unscored = t->failed;
         c->reward = NAN;
         return true;
     }
@@ -139,6 +144,7 @@ static bool take_scores(const aim_search *s, aim_candidate *c, const aim__scored
         c->n_steps = 0;
     if (!add_scores(c, t))
         return false;
+    slot->scored_anew |= t->n_scores > 0;
     c->reward = aim_aggregate(s->o.aggregation, c->step_scores, c->n_steps);
     return true;
 }
@@ -147,7 +153,7 @@ int aim__texts_take_scores(aim_search *s, aim_error *err)
 {
     for (int i = 0; i < s->n_slots; i++) {
         aim__slot *c = s->slots[i];
-        if (c->scored_text >= 0 && !take_scores(s, &c->c, &s->texts[c->scored_text]))
+        if (c->scored_text >= 0 && !take_scores(s, c, &s->texts[c->scored_text]))
             return aim_fail_nomem(err, "the scores of a search");
         c->scored_text = -1;
     }
@@ -156,8 +162,10 @@ int aim__texts_take_scores(aim_search *s, aim_error *err)
 
 void aim__texts_free(aim_search *s)
 {
-    for (int i = 0; i < s->n_texts; i++)
+    for (int i = 0; i < s->n_texts; i++) {
         aim_free(s->texts[i].scores);
+        aim_free(s->texts[i].failed);
+    }
     aim_free(s->texts);
     aim_free(s->places);
 }

@@ -123,13 +123,15 @@ bool aim_search_scored(aim_search *s, int number, const float *scores, int n)
     return true;
 }
 
-void aim_search_not_scored(aim_search *s, int number, const aim_error *why)
+bool aim_search_not_scored(aim_search *s, int number, const aim_error *why)
 {
     aim__slot *c = find(s, number, AIM__SCORING);
     if (!c)
-        return;
-    aim__texts_failed(s, c, why);
+        return true;
+    if (!aim__texts_failed(s, c, why))
+        return false;
     aim__round_done(s, c);
+    return true;
 }
 
 /* ---- decisions ------------------------------------------------------------------------ */

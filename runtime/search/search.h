@@ -8,7 +8,10 @@
  *   best_of_n  N candidates, each on its own. With early stopping or a token budget in
  *              rounds of some tokens, else in one.
  *   beam       rounds of one step; of N beams the N / width best go on, each with width
- *              continuations (Snell et al. 2024; search-and-learn).
+ *              continuations (Snell et al. 2024; search-and-learn). The children of one
+ *              parent have consecutive numbers where search-and-learn replicates all parents
+ *              in turn: each has as many there, but ties, which go by number, fall
+ *              differently.
  *   dvts       N / width separate trees, each of which goes on with its best step
  *              (Beeching et al. 2024). */
 #ifndef AIM_SEARCH_SEARCH_H
@@ -31,8 +34,9 @@ enum aim_select {
     AIM_SELECT_REWARD,         /* aggregated reward */
     AIM_SELECT_MAJORITY,       /* votes for the answer, one a candidate */
     AIM_SELECT_WEIGHTED,       /* votes for the answer, weighted by reward */
-    AIM_SELECT_SELF_CERTAINTY, /* Borda votes: of m candidates with an answer the r-th most
-                                  certain gives (m - r + 1)^0.5 (Kang et al. 2025) */
+    AIM_SELECT_SELF_CERTAINTY, /* Borda votes: of m candidates that have finished the r-th most
+                                  certain gives (m - r + 1)^0.5; those without an answer rank
+                                  last and give none (Kang et al. 2025) */
 };
 #define AIM_SELECT_NAMES "logprob|reward|majority|weighted|self_certainty"
 int aim_select_find(const char *name); /* -1: none */
@@ -42,13 +46,16 @@ int aim_select_find(const char *name); /* -1: none */
 typedef struct aim_early_stop {
     /* Majority and weighted: when no candidate that has not finished could change the
      * winning answer. Below 1 (and above 0.5; majority alone), also when the answer leads
-     * with this probability (Adaptive-Consistency, Aggarwal et al. 2023). */
+     * with this probability (Adaptive-Consistency, Aggarwal et al. 2023). That takes votes
+     * for draws one after the other, and who ends first has a short answer: only those of
+     * candidates 0 to k count, as far as all of them have ended. */
     double vote;
     double score; /* with has_score: when a finished candidate's reward is at least this */
     bool has_score;
     /* Below 1: of M candidates that were not rejected each round keeps the (1 - reject) M,
-     * rounded, with the highest rewards, but at least n. Who has finished or has no reward
-     * yet stays (speculative rejection, Sun et al. 2024). */
+     * rounded, with the highest rewards, but at least n. Who has finished or cannot be
+     * scored stays (speculative rejection, Sun et al. 2024). A round in which an open
+     * candidate has no further step scored since the last time rejects nobody. */
     double reject;
     int every; /* tokens of a round at least; 0: 32 */
     int wave;  /* candidates begun together, the next when they are done; 0: all. At
@@ -57,8 +64,7 @@ typedef struct aim_early_stop {
 
 enum {
     AIM_MAX_BEST_OF = 4096,
-    AIM_SEARCH_STEPS = 40, /* of max_steps, where it is 0 */
-    AIM_MAX_SEARCH_STEPS = 10000,
+    AIM_SEARCH_STEPS = 40, /* the most */
 };
 
 typedef struct aim_search_options {
@@ -66,8 +72,8 @@ typedef struct aim_search_options {
     int best_of;    /* N */
     int n;          /* wanted in the end, at most N */
     int beam_width; /* beam and dvts: divides N */
-    int max_steps;  /* beam and dvts: rounds; the last goes to the end of the answer. 0: the
-                       usual number */
+    int max_steps;  /* beam and dvts: rounds; the last goes to the end of the answer. 0:
+                       AIM_SEARCH_STEPS */
     enum aim_select select;
     bool scored;       /* candidates are scored by a reward model */
     bool step_rewards; /* step by step (aim_reward_has_steps); else one score for the whole
@@ -119,7 +125,8 @@ typedef struct aim_candidate {
     float *step_scores; /* [n_steps], NULL before it was scored */
     int n_steps;
     double reward;             /* aggregated; NaN: not scored, or without a step */
-    aim_error unscored;        /* why it has no reward, code AIM_OK if nothing went wrong */
+    const aim_error *unscored; /* why it cannot be scored, NULL if it can; lives as long as
+                                  the search */
     aim_buf answer, canonical; /* found at its end; has_answer says whether */
     bool has_answer;
     double score; /* what it was ranked by, at the end of the search; NaN: none */
@@ -178,15 +185,15 @@ void aim_search_sampled(aim_search *s, int number, enum aim_sampled how);
  * memory. */
 bool aim_search_scored(aim_search *s, int number, const float *scores, int n);
 /* It cannot be scored, for a reason of its own such as its length: it ranks behind all that
- * can. */
-void aim_search_not_scored(aim_search *s, int number, const aim_error *why);
+ * can. false when out of memory. */
+bool aim_search_not_scored(aim_search *s, int number, const aim_error *why);
 
 /* Is a round complete, so that aim_search_decide is to be called? */
 bool aim_search_wants_decision(const aim_search *s);
 /* Find answers, compare, and choose who goes on or that all is over. May take a while:
  * any thread, while nobody else calls anything of this search. 0, AIM_ENOMEM, or the
- * reason why no candidate has a reward where the choice needs one; after a failure there
- * is nothing more to do and no ranking. */
+ * reason why no candidate has a reward where the choice needs one, AIM_EINVAL if none has a
+ * step; after a failure there is nothing more to do and no ranking. */
 int aim_search_decide(aim_search *s, aim_error *err);
 
 /* ---- the end -------------------------------------------------------------------- */

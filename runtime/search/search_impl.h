@@ -29,6 +29,7 @@ typedef struct aim__slot {
     double vote;       /* its weight */
     int rank_class;    /* candidates of a lower one come first, whatever their scores */
     int scored_text;   /* whose scores it takes when the round is complete; -1: none */
+    bool scored_anew;  /* a further step has a score since candidates were last compared */
 } aim__slot;
 
 /* What the reward model reads: some text of a candidate, at some time. */
@@ -40,7 +41,7 @@ typedef struct aim__scored_text {
     size_t len;
     float *scores; /* [n_scores], NULL before it was scored */
     int n_scores;
-    bool failed; /* candidate `number` says why */
+    aim_error *failed; /* why it cannot be scored; NULL: it can */
 } aim__scored_text;
 
 /* Candidates with the same answer. */
@@ -132,7 +133,7 @@ bool aim__texts_reserve(aim_search *s, int more);
 bool aim__texts_add(aim_search *s, aim__slot *c);
 /* What became of a candidate that was to be scored. false when out of memory. */
 bool aim__texts_scored(aim_search *s, const aim__slot *c, const float *scores, int n);
-void aim__texts_failed(aim_search *s, aim__slot *c, const aim_error *why);
+bool aim__texts_failed(aim_search *s, const aim__slot *c, const aim_error *why);
 /* The round is complete: every candidate takes the scores of its text. 0 or AIM_ENOMEM. */
 int aim__texts_take_scores(aim_search *s, aim_error *err);
 void aim__texts_free(aim_search *s);
@@ -175,7 +176,7 @@ int aim__compare(double a, double b, const aim__slot *x, const aim__slot *y);
 void aim__sort_by_reward(aim__slot **c, int n);
 void aim__sort_by_number(aim__slot **c, int n);
 /* Fails if none of those that finished (in a step search, or go on) has a reward, and one of
- * them for a reason. */
+ * them for a reason or no candidate goes on. */
 int aim__need_rewards(const aim_search *s, aim_error *err);
 /* All is over: rank those who are left. 0 or the reason of the failure. */
 int aim__finish(aim_search *s, aim_error *err);
@@ -186,7 +187,8 @@ int aim__finish(aim_search *s, aim_error *err);
 bool aim__early_rounds(const aim_early_stop *e);
 /* After aim__find_answers: is it decided who wins? 0 or AIM_ENOMEM. */
 int aim__early_decided(aim_search *s, bool *decided, aim_error *err);
-/* End the open candidates that have fallen behind. 0 or AIM_ENOMEM. */
+/* End the open candidates that have fallen behind, if they have new steps to be compared by.
+ * 0 or AIM_ENOMEM. */
 int aim__early_reject(aim_search *s, aim_error *err);
 /* The probability that the answer with `most` votes stays ahead of that with `second`,
  * most >= second >= 0: the integral of x^most (1-x)^second from 1/2 to 1 over that from 0

@@ -41,9 +41,9 @@ static int check_steps(const aim_search_options *o, aim_error *err)
         return aim_fail_param(err, AIM_EINVAL, "beam_width",
                               "best_of is %d, not a multiple of beam_width, which is %d",
                               o->best_of, o->beam_width);
-    if (o->max_steps < 0 || o->max_steps > AIM_MAX_SEARCH_STEPS)
+    if (o->max_steps < 0 || o->max_steps > AIM_SEARCH_STEPS)
         return aim_fail_param(err, AIM_EINVAL, "search", "%d steps are not 1 to %d", o->max_steps,
-                              AIM_MAX_SEARCH_STEPS);
+                              AIM_SEARCH_STEPS);
     return 0;
 }
 

@@ -112,16 +112,17 @@ static int by_certainty(const void *a, const void *b)
     return aim__compare(certainty(&x->c), certainty(&y->c), x, y);
 }
 
-/* Borda votes: the more certain, the more. */
+/* Borda votes: the more certain, the more. Those without an answer rank last, below
+ * all votes that count. */
 static int weigh_by_certainty(aim_search *s, aim_error *err)
 {
-    int n;
+    int n, finished = aim__count(s, aim__candidate_finished);
     aim__slot **list = aim__list(s, has_vote, &n);
     if (!list)
         return aim_fail_nomem(err, "the votes of candidates");
     qsort(list, (size_t)n, sizeof(aim__slot *), by_certainty);
     for (int rank = 1; rank <= n; rank++)
-        list[rank - 1]->vote = sqrt(n - rank + 1);
+        list[rank - 1]->vote = sqrt(finished - rank + 1);
     aim_free(list);
     return 0;
 }

@@ -139,7 +139,8 @@ static void score(run *r, const unit *u)
     if (!simulate_can_score(&r->model, c)) {
         aim_error why = {0};
         aim_fail(&why, AIM_ECONTEXT, "a text of %zu bytes is too long", c->text.len);
-        aim_search_not_scored(r->search, u->number, &why);
+        if (!aim_search_not_scored(r->search, u->number, &why))
+            die("out of memory");
         return;
     }
     int first = u->work.first_step, n = simulate_steps(&r->model, c) - first;

@@ -5,6 +5,7 @@ simulation (simulation.h has the same); nothing waits and nothing is shared."""
 
 import fractions
 import functools
+import itertools
 import math
 import re
 import struct
@@ -131,6 +132,7 @@ class Candidate:
         self.scores = list(parent.scores) if parent else []
         self.reward = parent.reward if parent else NAN
         self.reason = parent.reason if parent else None
+        self.scored_anew = False
         self.sampled = 0
         self.end = None
         self.answer = None
@@ -269,7 +271,9 @@ class Search:
                 c.reward = NAN
                 continue
             del c.scores[first:]
-            c.scores += [self.model.score(c, k) for k in range(first, self.model.steps_of(c))]
+            new = [self.model.score(c, k) for k in range(first, self.model.steps_of(c))]
+            c.scores += new
+            c.scored_anew = c.scored_anew or bool(new)
             c.reward = aggregate(self.o.get("aggregation", "last"), c.scores)
 
     def say_scores(self, texts):
@@ -293,7 +297,8 @@ class Search:
         """Sums by answer; candidates vote in order of their numbers."""
         voters = [c for c in self.all if c.finished() and c.answer is not None]
         if self.o["select"] == "self_certainty":
-            ranks = best_first(voters, lambda c: c.mean(2))
+            finished = [c for c in self.all if c.finished()]
+            ranks = best_first(finished, lambda c: NAN if c.answer is None else c.mean(2))
             weights = {c.number: math.sqrt(len(ranks) - i) for i, c in enumerate(ranks)}
         else:
             weights = {c.number: self.weight(c) for c in voters}
@@ -315,7 +320,9 @@ class Search:
         if all(math.isnan(c.reward) for c in candidates):
             for c in candidates:
                 if c.reason is not None:
-                    raise NoRewards(c.reason)
+                    raise NoRewards(f"ECONTEXT: no candidate could be scored: {c.reason}")
+            if all(c.end is not None for c in candidates):
+                raise NoRewards("EINVAL: no candidate has a step that could be scored")
 
     def finish(self, candidates):
         """Rank those that a search ends with."""
@@ -373,12 +380,23 @@ class BestOfN(Search):
         first, second = max(first, 0), max(second, 0)
         if first - second > self.o["best_of"] - sum(c.end is not None for c in self.all):
             return True
-        return vote < 1 and lead_probability(int(first), int(second)) >= vote
+        return vote < 1 and lead_probability(*self.draws()) >= vote
+
+    def draws(self):
+        """The two highest counts of answers among the candidates in front of the first that
+        has not ended."""
+        ended = list(itertools.takewhile(lambda c: c.end is not None, self.all))
+        keys = [c.key for c in ended if c.finished() and c.answer is not None]
+        counts = sorted((keys.count(key) for key in set(keys)), reverse=True)
+        return (counts + [0, 0])[:2]
 
     def reject(self):
         share = self.early.get("reject", 0)
-        if not share:
+        going = [c for c in self.all if c.end is None and c.reason is None]
+        if not share or not all(c.scored_anew for c in going):
             return
+        for c in self.all:
+            c.scored_anew = False
         race = best_first([c for c in self.all if c.end != "rejected"], lambda c: c.reward)
         keep = max(math.floor((1 - share) * len(race) + 0.5), self.o["n"])
         for c in race[keep:]:
@@ -541,7 +559,7 @@ def run(case):
     try:
         search.run()
     except NoRewards as why:
-        return search.lines + [f"failed ECONTEXT: no candidate could be scored: {why}"]
+        return search.lines + [f"failed {why}"]
     total = getattr(search, "total", None)
     if total is None:
         search.count, search.total = len(search.all), search.sampled()

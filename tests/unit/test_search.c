@@ -138,14 +138,14 @@ static const struct {
      "which is 0",
      {.best_of = 4, .n = 1, .max_tokens = 1, .kind = AIM_SEARCH_BEAM, .scored = true}},
     {"search",
-     "10001 steps",
+     "41 steps",
      {.best_of = 4,
       .n = 1,
       .max_tokens = 1,
       .kind = AIM_SEARCH_BEAM,
       .beam_width = 2,
       .scored = true,
-      .max_steps = 10001}},
+      .max_steps = AIM_SEARCH_STEPS + 1}},
     {"early_stop",
      "best_of_n",
      {.best_of = 4,
@@ -442,7 +442,7 @@ START_TEST(equal_texts_fail_together)
     decide(s);
     ck_assert_int_eq(winner(s)->number, 2);
     for (int i = 0; i < 2; i++) {
-        ck_assert_str_eq(aim_search_candidate(s, i)->unscored.text, "too long");
+        ck_assert_str_eq(aim_search_candidate(s, i)->unscored->text, "too long");
         ck_assert(isnan(aim_search_candidate(s, i)->reward));
     }
     aim_search_free(s);
@@ -610,7 +610,7 @@ START_TEST(others_choose_without_rewards)
     fail_to_score(s, 1);
     decide(s);
     ck_assert_int_eq(winner(s)->number, 0);
-    ck_assert_str_eq(winner(s)->unscored.text, "too long: 0");
+    ck_assert_str_eq(winner(s)->unscored->text, "too long: 0");
     ck_assert(isnan(winner(s)->reward));
     aim_search_free(s);
 }
@@ -645,6 +645,46 @@ START_TEST(a_step_search_fails_without_any)
     fail_to_score(s, 1);
     aim_error err = {0};
     ck_assert_int_eq(aim_search_decide(s, &err), AIM_ECONTEXT);
+    aim_search_free(s);
+}
+END_TEST
+
+static const struct {
+    enum aim_search_kind kind;
+    enum aim_select select;
+} need_steps[] = {
+    {AIM_SEARCH_BEST_OF_N, AIM_SELECT_REWARD},
+    {AIM_SEARCH_BEST_OF_N, AIM_SELECT_WEIGHTED},
+    {AIM_SEARCH_BEAM, AIM_SELECT_LOGPROB},
+    {AIM_SEARCH_DVTS, AIM_SELECT_MAJORITY},
+};
+
+START_TEST(a_choice_by_reward_fails_without_steps)
+{
+    aim_search_options o = steps_of(need_steps[_i].kind, 1, 1);
+    o.select = need_steps[_i].select;
+    aim_search *s = new_search(&o);
+    expect_sample(s, 0, 1);
+    sample(s, 0, "", AIM_SAMPLED_STOP);
+    expect_score(s, 0, 0);
+    ck_assert(aim_search_scored(s, 0, NULL, 0));
+    aim_error err = {0};
+    ck_assert_int_eq(aim_search_decide(s, &err), AIM_EINVAL);
+    ck_assert_str_eq(err.text, "no candidate has a step that could be scored");
+    aim_search_free(s);
+}
+END_TEST
+
+START_TEST(a_step_search_waits_for_the_first_step)
+{
+    aim_search_options o = steps_of(AIM_SEARCH_BEAM + _i, 1, 1);
+    aim_search *s = new_search(&o);
+    expect_sample(s, 0, 1);
+    sample(s, 0, "\n\n", AIM_SAMPLED_SEGMENT);
+    expect_score(s, 0, 0);
+    ck_assert(aim_search_scored(s, 0, NULL, 0));
+    decide(s);
+    expect_sample(s, 1, 1);
     aim_search_free(s);
 }
 END_TEST
@@ -774,6 +814,107 @@ START_TEST(the_probability_of_a_lead)
 }
 END_TEST
 
+/* ---- early stopping --------------------------------------------------------------------- */
+
+static void go_on(aim_search *s, int n, const char *text)
+{
+    for (int i = 0; i < n; i++) {
+        aim_search_work w = aim_search_next(s);
+        ck_assert_int_eq(w.task, AIM_TASK_SAMPLE);
+        sample(s, w.number, text, AIM_SAMPLED_SEGMENT);
+    }
+}
+
+/* Votes of those who end first do not count before those of lower numbers. */
+START_TEST(a_likely_vote_is_of_draws_in_order)
+{
+    aim_search_options o = best_of(16);
+    o.select = AIM_SELECT_MAJORITY;
+    o.early = (aim_early_stop){.vote = 0.95, .every = 1};
+    aim_search *s = new_search(&o);
+    expect_sample(s, 0, 16);
+    for (int i = 0; i < 16; i++)
+        sample(s, i, " 7", i == 0 || i > 8 ? AIM_SAMPLED_SEGMENT : AIM_SAMPLED_STOP);
+    decide(s);
+    ck_assert(!aim_search_is_over(s));
+    expect_sample(s, 0, 1);
+    sample(s, 0, " 8", AIM_SAMPLED_STOP);
+    go_on(s, 7, " 7");
+    decide(s);
+    /* 8 once, 7 eight times. */
+    ck_assert_int_eq(winner(s)->number, 1);
+    ck_assert_int_eq(aim_search_candidate(s, 9)->end, AIM_CANDIDATE_UNNEEDED);
+    aim_search_free(s);
+}
+END_TEST
+
+/* Scores of those that are asked for, of which `without` has no new step. */
+static void score_all(aim_search *s, int n, int without)
+{
+    for (int i = 0; i < n; i++) {
+        aim_search_work w = aim_search_next(s);
+        ck_assert_int_eq(w.task, AIM_TASK_SCORE);
+        float x = (float)w.number;
+        ck_assert(aim_search_scored(s, w.number, &x, w.number != without));
+    }
+}
+
+static int count_rejected(const aim_search *s)
+{
+    int n = 0;
+    for (int i = 0; i < aim_search_count(s); i++)
+        n += aim_search_candidate(s, i)->end == AIM_CANDIDATE_REJECTED;
+    return n;
+}
+
+START_TEST(nobody_is_rejected_on_old_scores)
+{
+    aim_search_options o = scored_best_of(4);
+    o.early = (aim_early_stop){.reject = 0.5, .every = 1};
+    aim_search *s = new_search(&o);
+    expect_sample(s, 0, 4);
+    const char *texts[] = {"a\n", "b\n", "c\n", "d\n"};
+    for (int i = 0; i < 4; i++)
+        sample(s, i, texts[i], AIM_SAMPLED_SEGMENT);
+    score_all(s, 4, 3);
+    decide(s);
+    ck_assert_int_eq(count_rejected(s), 0); /* the last has no step yet */
+    go_on(s, 4, "x\n");
+    score_all(s, 4, 0);
+    decide(s);
+    ck_assert_int_eq(count_rejected(s), 2); /* the first has the step that it had before */
+    go_on(s, 2, "x\n");
+    score_all(s, 2, 2);
+    decide(s);
+    ck_assert_int_eq(count_rejected(s), 2); /* nothing new of 2 */
+    go_on(s, 2, "x\n");
+    score_all(s, 2, 3);
+    decide(s);
+    ck_assert_int_eq(count_rejected(s), 3);
+    aim_search_free(s);
+}
+END_TEST
+
+START_TEST(who_cannot_be_scored_is_not_waited_for)
+{
+    aim_search_options o = scored_best_of(3);
+    o.early = (aim_early_stop){.reject = 0.7, .every = 1};
+    aim_search *s = new_search(&o);
+    expect_sample(s, 0, 3);
+    sample(s, 0, "a\n", AIM_SAMPLED_SEGMENT);
+    sample(s, 1, "b\n", AIM_SAMPLED_SEGMENT);
+    sample(s, 2, "c\n", AIM_SAMPLED_SEGMENT);
+    score_all(s, 2, -1);
+    expect_score(s, 2, 0);
+    fail_to_score(s, 2);
+    decide(s);
+    ck_assert_int_eq(count_rejected(s), 1);
+    ck_assert_int_eq(aim_search_candidate(s, 0)->end, AIM_CANDIDATE_REJECTED);
+    ck_assert_int_eq(aim_search_candidate(s, 2)->end, AIM_CANDIDATE_OPEN);
+    aim_search_free(s);
+}
+END_TEST
+
 /* ---- large ones ----------------------------------------------------------------------------- */
 
 START_TEST(as_many_candidates_as_there_may_be)
@@ -795,24 +936,47 @@ START_TEST(as_many_candidates_as_there_may_be)
 }
 END_TEST
 
+/* What all of a round sample and their rewards, which rise with their numbers. */
+static void sample_beams(aim_search *s, int round, bool last)
+{
+    char text[32];
+    aim_search_work w;
+    while ((w = aim_search_next(s)).task == AIM_TASK_SAMPLE) {
+        ck_assert(w.to_separator == !last);
+        for (int i = w.number; i < w.number + w.n; i++) {
+            snprintf(text, sizeof text, "%d\n\n", i);
+            sample(s, i, text, last ? AIM_SAMPLED_STOP : AIM_SAMPLED_SEGMENT);
+        }
+    }
+    for (; w.task == AIM_TASK_SCORE; w = aim_search_next(s)) {
+        ck_assert_int_eq(w.first_step, round);
+        score(s, w.number, (float)w.number);
+    }
+    ck_assert_int_eq(w.task, AIM_TASK_NONE);
+}
+
 START_TEST(as_many_steps_as_there_may_be)
 {
-    aim_search_options o = steps_of(AIM_SEARCH_DVTS, 1, 1);
-    o.max_steps = AIM_MAX_SEARCH_STEPS;
-    o.max_tokens = 1 << 20;
-    o.aggregation = AIM_AGGREGATE_MEAN;
+    enum { BEAMS = 64, ALL = BEAMS * AIM_SEARCH_STEPS };
+    aim_search_options o = steps_of(AIM_SEARCH_BEAM, BEAMS, 4);
+    o.n = BEAMS;
     aim_search *s = new_search(&o);
-    for (int step = 0; step < AIM_MAX_SEARCH_STEPS; step++) {
-        bool last = step == AIM_MAX_SEARCH_STEPS - 1;
-        expect_sample(s, step, 1);
-        sample(s, step, last ? "7" : "\n", last ? AIM_SAMPLED_STOP : AIM_SAMPLED_SEGMENT);
-        expect_score(s, step, step);
-        score(s, step, 0.5F);
+    for (int round = 0; round < AIM_SEARCH_STEPS; round++) {
+        ck_assert_int_eq(aim_search_count(s), (round + 1) * BEAMS);
+        sample_beams(s, round, round == AIM_SEARCH_STEPS - 1);
         decide(s);
     }
-    ck_assert_int_eq(winner(s)->n_steps, AIM_MAX_SEARCH_STEPS);
-    ck_assert_int_eq(winner(s)->number, AIM_MAX_SEARCH_STEPS - 1);
-    ck_assert_str_eq(winner(s)->answer.data, "7");
+    int n;
+    const aim_candidate *const *ranking = aim_search_ranking(s, &n);
+    ck_assert_int_eq(n, BEAMS);
+    for (int i = 0; i < BEAMS; i++) {
+        ck_assert_int_eq(ranking[i]->number, ALL - 1 - i);
+        ck_assert_int_eq(ranking[i]->n_steps, AIM_SEARCH_STEPS);
+        /* Of the beams before, the last sixteen go on. */
+        ck_assert_int_eq(ranking[i]->parent, ALL - BEAMS - 1 - i / 4);
+    }
+    for (int i = 0; i < ALL - BEAMS; i++)
+        ck_assert_int_eq(aim_search_candidate(s, i)->end, AIM_CANDIDATE_PRUNED);
     aim_search_free(s);
 }
 END_TEST
@@ -908,11 +1072,17 @@ int main(void)
     tcase_add_test(tc, others_choose_without_rewards);
     tcase_add_test(tc, one_that_can_be_scored_is_enough);
     tcase_add_loop_test(tc, a_step_search_fails_without_any, 0, 2);
+    tcase_add_loop_test(tc, a_choice_by_reward_fails_without_steps, 0,
+                        sizeof need_steps / sizeof *need_steps);
+    tcase_add_loop_test(tc, a_step_search_waits_for_the_first_step, 0, 2);
     tcase_add_test(tc, children_begin_as_copies_and_parents_are_forgotten);
     tcase_add_test(tc, a_step_without_text_is_an_end);
     tcase_add_test(tc, the_last_step_goes_to_the_end);
     tcase_add_test(tc, a_budget_cuts_steps);
     tcase_add_test(tc, the_probability_of_a_lead);
+    tcase_add_test(tc, a_likely_vote_is_of_draws_in_order);
+    tcase_add_test(tc, nobody_is_rejected_on_old_scores);
+    tcase_add_test(tc, who_cannot_be_scored_is_not_waited_for);
     tcase_add_test(tc, as_many_candidates_as_there_may_be);
     tcase_add_test(tc, as_many_steps_as_there_may_be);
     tcase_add_test(tc, an_answer_of_100_kilobytes);
