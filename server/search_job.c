@@ -116,11 +116,12 @@ static void take_prompt(aimd_job *job, aimd_search_run *run, const aim_event *e)
         aimd__job_fail(job, &err, NULL);
 }
 
-static enum aim_sampled how_sampled(enum aim_finish finish)
+static enum aim_sampled how_sampled(const aim_event *e)
 {
-    return finish == AIM_FINISH_STOP     ? AIM_SAMPLED_STOP
-           : finish == AIM_FINISH_LENGTH ? AIM_SAMPLED_LENGTH
-                                         : AIM_SAMPLED_SEGMENT;
+    return e->finish == AIM_FINISH_STOP     ? AIM_SAMPLED_STOP
+           : e->finish == AIM_FINISH_LENGTH ? AIM_SAMPLED_LENGTH
+           : e->at_separator                ? AIM_SAMPLED_STEP
+                                            : AIM_SAMPLED_SEGMENT;
 }
 
 static int add_token(aimd_job *job, aimd_search_run *run, aimd_search_candidate *c,
@@ -129,7 +130,8 @@ static int add_token(aimd_job *job, aimd_search_run *run, aimd_search_candidate 
     aimd__job_count_token(job, &c->last_token_ns, c->resumed, e);
     c->resumed = false;
     if (!aim_search_token(run->search, e->candidate, e->token, e->text, e->text_len,
-                          (double)e->logprob, (double)e->certainty))
+                          (double)e->logprob, (double)e->certainty) ||
+        !aim_search_held(run->search, e->candidate, e->held, e->held_len))
         return aim_fail_nomem(err, "candidates");
     return AIM_OK;
 }
@@ -150,7 +152,7 @@ static void take_step(aimd_job *job, aimd_search_run *run, const aim_event *e)
     aimd__search_tell_token(run, e);
     if (!aimd__job_is_live(job) || e->finish == AIM_FINISH_NONE)
         return;
-    aim_search_sampled(run->search, e->candidate, how_sampled(e->finish));
+    aim_search_sampled(run->search, e->candidate, how_sampled(e));
     aimd__search_drive(run);
 }
 
@@ -165,6 +167,16 @@ void aimd__search_take(aimd_job *job, const aim_event *e)
 
 /* ---- the end --------------------------------------------------------------------- */
 
+/* Where a candidate ended between two segments, text that was held back is told now. */
+static bool copy_choice(aimd_choice *to, const aimd_choice *from, const aim_candidate *found)
+{
+    bool whole = aimd_choice_copy(to, from);
+    const aim_buf *text = &found->text;
+    if (whole && found->held > 0)
+        aim_buf_append(&to->text, text->data + text->len - found->held, found->held);
+    return whole && !to->text.failed;
+}
+
 static int choose(aimd_search_run *run, aim_error *err)
 {
     aimd_job *job = run->job;
@@ -175,7 +187,7 @@ static int choose(aimd_search_run *run, aim_error *err)
     for (int j = 0; j < n; j++) {
         int index = run->prompt * n + j;
         const aimd_search_candidate *c = aimd__search_candidate(run, ranking[j]->number);
-        if (!aimd_choice_copy(&job->choices[index], &c->choice))
+        if (!copy_choice(&job->choices[index], &c->choice, ranking[j]))
             return aim_fail_nomem(err, "response");
         job->choices[index].index = index;
         /* Whatever cut it short. A tree may end with an answer that would have gone on. */

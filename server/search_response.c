@@ -127,6 +127,7 @@ void aimd__search_tell_ends(aimd_search_run *run)
         if (!mine || mine->told_end || c->end == AIM_CANDIDATE_OPEN)
             continue;
         mine->told_end = true;
-        tell(run, c, "", 0, aim_candidate_end_name(c->end));
+        const char *held = c->held > 0 ? c->text.data + c->text.len - c->held : "";
+        tell(run, c, held, c->held, aim_candidate_end_name(c->end));
     }
 }

@@ -55,6 +55,7 @@ static bool copy(aim_candidate *to, const aim_candidate *from)
     to->certainty_sum = from->certainty_sum;
     to->reward = from->reward;
     to->unscored = from->unscored;
+    to->held = from->held;
     return copy_tokens(to, from) && copy_text(&to->text, &from->text) && copy_scores(to, from);
 }
 
@@ -95,6 +96,7 @@ static void forget(aim_candidate *c)
     aim_free(c->step_scores);
     c->tokens = NULL;
     c->step_scores = NULL;
+    c->held = 0;
     c->n_tokens = c->n_steps = 0;
     c->tokens_room = 0;
     c->has_answer = false;

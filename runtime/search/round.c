@@ -11,6 +11,7 @@
 int aim__round_begin(aim_search *s, int candidates, aim_error *err)
 {
     s->n_work = s->next_work = 0;
+    s->round_texts = s->n_texts;
     size_t room = 2 * (size_t)candidates;
     bool good = aim_grow(&s->work, &s->work_room, room, sizeof *s->work) &&
                 aim__texts_reserve(s, candidates);
@@ -26,9 +27,20 @@ int aim__round_share(const aim_search *s, int candidates)
     return share < INT_MAX ? (int)share : INT_MAX;
 }
 
+/* Text that was held back comes again with the tokens that follow. */
+static void drop_held(aim_candidate *c)
+{
+    if (c->held == 0)
+        return;
+    c->text.len -= c->held;
+    c->text.data[c->text.len] = '\0';
+    c->held = 0;
+}
+
 /* Sample up to `tokens`, which may be more than its answer can have. */
 static void wait_for_sample(aim_search *s, aim__slot *c, int tokens)
 {
+    drop_held(&c->c);
     c->stage = AIM__TO_SAMPLE;
     c->segment = tokens < s->o.max_tokens - c->c.n_tokens ? tokens : 0;
     c->segment_taken = 0;
@@ -83,14 +95,6 @@ static enum aim_candidate_end end_of(const aim_search *s, const aim__slot *c, en
     return AIM_CANDIDATE_OPEN;
 }
 
-/* Was it the number of tokens that ended the segment, and not the end of a step? */
-static bool is_cut(const aim_search *s, const aim__slot *c)
-{
-    bool whole_answer = s->step >= s->o.max_steps;
-    return is_step_search(s) &&
-           (whole_answer || (c->segment > 0 && c->segment_taken >= c->segment));
-}
-
 /* Segments without a token, or steps without text, could follow each other without end. */
 static bool is_empty(const aim_search *s, const aim__slot *c)
 {
@@ -132,7 +136,7 @@ static void wait_for_score(aim_search *s, aim__slot *c)
 void aim__round_sampled(aim_search *s, aim__slot *c, enum aim_sampled how)
 {
     c->c.end = end_of(s, c, how);
-    c->cut = aim__candidate_open(c) && is_cut(s, c);
+    c->cut = aim__candidate_open(c) && is_step_search(s) && how == AIM_SAMPLED_SEGMENT;
     if (aim__candidate_open(c) && is_empty(s, c))
         c->c.end = AIM_CANDIDATE_STOP;
     if (wants_score(s, c))

@@ -34,8 +34,13 @@ static aim__scored_text text_of(const aim_search *s, const aim_candidate *c)
     return t;
 }
 
-/* Texts only grow, so that what a candidate had when it was scored is still where its text
- * begins; of pruned ones nothing is left. */
+/* Of candidates that went on since a round before the text may be another: what was held
+ * back can be the beginning of a stop string. Of pruned ones nothing is left. */
+static bool is_lasting(const aim_search *s, int text)
+{
+    return s->texts[text].complete || text >= s->round_texts;
+}
+
 static bool same(const aim_search *s, const aim__scored_text *a, const aim__scored_text *b)
 {
     if (a->hash != b->hash || a->len != b->len || a->first_step != b->first_step ||
@@ -50,7 +55,8 @@ static bool same(const aim_search *s, const aim__scored_text *a, const aim__scor
 static int *find_place(const aim_search *s, const aim__scored_text *t)
 {
     size_t mask = s->n_places - 1, i = (size_t)t->hash & mask;
-    while (s->places[i] >= 0 && !same(s, &s->texts[s->places[i]], t))
+    while (s->places[i] >= 0 &&
+           !(is_lasting(s, s->places[i]) && same(s, &s->texts[s->places[i]], t)))
         i = (i + 1) & mask;
     return &s->places[i];
 }

@@ -105,6 +105,18 @@ bool aim_search_token(aim_search *s, int number, int32_t token, const char *text
     return true;
 }
 
+bool aim_search_held(aim_search *s, int number, const char *text, size_t len)
+{
+    aim__slot *slot = find(s, number, AIM__SAMPLING);
+    if (!slot || len == 0)
+        return true;
+    aim_buf_append(&slot->c.text, text, len);
+    if (slot->c.text.failed)
+        return false;
+    slot->c.held += len;
+    return true;
+}
+
 void aim_search_sampled(aim_search *s, int number, enum aim_sampled how)
 {
     aim__slot *c = find(s, number, AIM__SAMPLING);

@@ -113,9 +113,9 @@ typedef struct aim_candidate {
     int number; /* of its sampling seed; candidates are listed by it */
     int parent; /* the candidate whose tokens and text it begins with; -1: the prompt */
     /* Where it is ended at the end of a segment, without what its last tokens have of a
-     * character, or of what could be the beginning of a stop string: who samples tells such
-     * text with the tokens that follow. */
+     * character. */
     aim_buf text;
+    size_t held; /* so many bytes of it, the last ones, were told by aim_search_held */
     int32_t *tokens;
     int n_tokens; /* those of the parent included */
     size_t tokens_room;
@@ -173,8 +173,13 @@ aim_search_work aim_search_next(aim_search *s);
  * log-probability and, for self_certainty, its certainty. false when out of memory. */
 bool aim_search_token(aim_search *s, int number, int32_t token, const char *text, size_t len,
                       double logprob, double certainty);
+/* The segment that ends here has this text besides, which a stop string could begin with: of
+ * the next segment's tokens, whose text it is if none does. The candidate has it for as long
+ * as it stays where it is. false when out of memory. */
+bool aim_search_held(aim_search *s, int number, const char *text, size_t len);
 enum aim_sampled {
-    AIM_SAMPLED_SEGMENT, /* could go on */
+    AIM_SAMPLED_SEGMENT, /* it has segment_tokens and could go on */
+    AIM_SAMPLED_STEP,    /* at a step separator, and could go on */
     AIM_SAMPLED_STOP,
     AIM_SAMPLED_LENGTH,
 };

@@ -76,7 +76,8 @@ struct aim_search {
     aim__scored_text *texts; /* [n_texts] of all rounds */
     size_t texts_room;
     int n_texts;
-    int *places; /* [n_places], a power of two: hash table of indices into texts; -1: free */
+    int round_texts; /* of them, those of earlier rounds */
+    int *places;     /* [n_places], a power of two: hash table of indices into texts; -1: free */
     size_t n_places;
     aim__group *groups;
     size_t groups_room;

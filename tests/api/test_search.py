@@ -263,6 +263,22 @@ class Steps(DaemonTest):
 
 
 @without_threads
+class StopStrings(DaemonTest):
+    """Text that one could begin with is held back; where a step ends it is text all the same."""
+    args = WITH_REWARDS
+    NEVER = ["\nQuestion: nobody", " nobody", "=nobody"]
+
+    def test_one_that_never_comes_changes_nothing(self):
+        for fields in ({"search": "beam"}, {"search": "dvts", "prompt": PROMPTS[2]},
+                       {"search": "beam", "max_total_tokens": 150},
+                       {"search": "dvts", "max_total_tokens": 97, "n": 3},
+                       {"select": "reward", "early_stop": {"reject": 0.5, "every": 8}}):
+            with self.subTest(**fields):
+                self.assertEqual(told(ask(self.daemon, stop=self.NEVER, **fields)),
+                                 told(ask(self.daemon, **fields)))
+
+
+@without_threads
 class EarlyStop(DaemonTest):
     args = WITH_REWARDS
 
@@ -390,11 +406,13 @@ class Streams(DaemonTest):
 
     def test_candidates_as_they_come(self):
         self.check_candidates(URL, lambda c: c["text"], lambda c: c["choices"][0]["text"],
-                              best_of=8, early_stop={"reject": 0.5, "every": 8})
+                              best_of=8, early_stop={"reject": 0.5, "every": 8},
+                              stop=StopStrings.NEVER)
 
     def test_candidates_of_a_step_search(self):
         self.check_candidates(URL, lambda c: c["text"], lambda c: c["choices"][0]["text"],
-                              best_of=4, search="beam", beam_width=2, select="reward")
+                              best_of=4, search="beam", beam_width=2, select="reward",
+                              stop=StopStrings.NEVER, max_total_tokens=70)
 
     def test_candidates_of_a_chat(self):
         messages = [{"role": "user", "content": "2 + 3?"}]

@@ -121,14 +121,14 @@ static bool sample(run *r, unit *u)
     if (!aim_search_token(r->search, u->number, 7, t.text, strlen(t.text), t.logprob, t.certainty))
         die("out of memory");
     u->taken++;
-    bool border = u->taken == u->work.segment_tokens ||
-                  (u->work.to_separator && simulated_step_end(&r->model, t.text));
+    bool step = u->work.to_separator && simulated_step_end(&r->model, t.text);
     bool full = c->n_tokens == u->work.max_tokens;
-    if (!t.stop && !full && !border)
+    if (!t.stop && !full && !step && u->taken != u->work.segment_tokens)
         return false;
     aim_search_sampled(r->search, u->number,
                        t.stop ? AIM_SAMPLED_STOP
                        : full ? AIM_SAMPLED_LENGTH
+                       : step ? AIM_SAMPLED_STEP
                               : AIM_SAMPLED_SEGMENT);
     return true;
 }

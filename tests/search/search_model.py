@@ -253,7 +253,7 @@ class Search:
             elif len(c.tokens) == self.o["max_tokens"]:
                 c.end = "length"
             step_done = one_step and text.endswith(self.model.step_end)
-            c.cut = c.end is None and taken == limit
+            c.cut = c.end is None and not step_done and taken == limit
             if c.end or step_done or c.cut:
                 break
         compared = (searching and not c.cut) or self.early.get("reject", 0) > 0
@@ -277,9 +277,9 @@ class Search:
             c.reward = aggregate(self.o.get("aggregation", "last"), c.scores)
 
     def say_scores(self, texts):
-        """None is scored twice, in this round or a later one."""
+        """None is scored twice in a round, and no whole one in a later round either."""
         new = [text for text in texts if text not in self.scored_texts]
-        self.scored_texts += new
+        self.scored_texts += [text for text in new if text[2]]
         self.lines += sorted(f"score {text_digest(text):016x} {first}"
                              for text, first, whole in new)
 

@@ -362,7 +362,7 @@ START_TEST(a_score_of_the_whole_text_replaces_that_of_less)
     o.step_rewards = false;
     aim_search *s = new_search(&o);
     expect_sample(s, 0, 1);
-    sample(s, 0, "a\n\n", AIM_SAMPLED_SEGMENT);
+    sample(s, 0, "a\n\n", AIM_SAMPLED_STEP);
     expect_score(s, 0, 0);
     score(s, 0, 0.5F);
     decide(s);
@@ -479,8 +479,8 @@ START_TEST(each_round_of_beams_has_new_texts)
     aim_search *s = new_search(&o);
     for (int first = 0; first < 40; first += 2) {
         expect_sample(s, first, 2);
-        sample(s, first, "a\n\n", AIM_SAMPLED_SEGMENT);
-        sample(s, first + 1, "a\n\n", AIM_SAMPLED_SEGMENT);
+        sample(s, first, "a\n\n", AIM_SAMPLED_STEP);
+        sample(s, first + 1, "a\n\n", AIM_SAMPLED_STEP);
         expect_score(s, first, first / 2);
         expect_nothing(s);
         score(s, first, 0.5F);
@@ -637,8 +637,8 @@ START_TEST(a_step_search_fails_without_any)
     o.select = AIM_SELECT_LOGPROB;
     aim_search *s = new_search(&o);
     expect_sample(s, 0, 2);
-    sample(s, 0, "a\n\n", AIM_SAMPLED_SEGMENT);
-    sample(s, 1, "b\n\n", AIM_SAMPLED_SEGMENT);
+    sample(s, 0, "a\n\n", AIM_SAMPLED_STEP);
+    sample(s, 1, "b\n\n", AIM_SAMPLED_STEP);
     expect_score(s, 0, 0);
     expect_score(s, 1, 0);
     fail_to_score(s, 0);
@@ -680,7 +680,7 @@ START_TEST(a_step_search_waits_for_the_first_step)
     aim_search_options o = steps_of(AIM_SEARCH_BEAM + _i, 1, 1);
     aim_search *s = new_search(&o);
     expect_sample(s, 0, 1);
-    sample(s, 0, "\n\n", AIM_SAMPLED_SEGMENT);
+    sample(s, 0, "\n\n", AIM_SAMPLED_STEP);
     expect_score(s, 0, 0);
     ck_assert(aim_search_scored(s, 0, NULL, 0));
     decide(s);
@@ -697,8 +697,8 @@ START_TEST(children_begin_as_copies_and_parents_are_forgotten)
     aim_search *s = new_search(&o);
     aim_search_work w = aim_search_next(s);
     ck_assert(w.to_separator);
-    sample(s, 0, "a\n\n", AIM_SAMPLED_SEGMENT);
-    sample(s, 1, "b\n\n", AIM_SAMPLED_SEGMENT);
+    sample(s, 0, "a\n\n", AIM_SAMPLED_STEP);
+    sample(s, 1, "b\n\n", AIM_SAMPLED_STEP);
     expect_score(s, 0, 0);
     expect_score(s, 1, 0);
     score(s, 0, 0.25F);
@@ -731,7 +731,7 @@ START_TEST(a_step_without_text_is_an_end)
     aim_search_options o = steps_of(AIM_SEARCH_BEAM, 2, 2);
     aim_search *s = new_search(&o);
     expect_sample(s, 0, 2);
-    sample(s, 0, "", AIM_SAMPLED_SEGMENT);
+    sample(s, 0, "", AIM_SAMPLED_STEP);
     sample(s, 1, "b", AIM_SAMPLED_STOP);
     expect_score(s, 0, 0);
     expect_score(s, 1, 0);
@@ -750,7 +750,7 @@ START_TEST(the_last_step_goes_to_the_end)
     o.max_steps = 2;
     aim_search *s = new_search(&o);
     ck_assert(aim_search_next(s).to_separator);
-    sample(s, 0, "a\n\n", AIM_SAMPLED_SEGMENT);
+    sample(s, 0, "a\n\n", AIM_SAMPLED_STEP);
     expect_score(s, 0, 0);
     score(s, 0, 0.5F);
     decide(s);
@@ -768,7 +768,7 @@ START_TEST(a_budget_cuts_steps)
     o.max_total_tokens = 7;
     aim_search *s = new_search(&o);
     ck_assert_int_eq(aim_search_next(s).segment_tokens, 3);
-    sample(s, 1, "b\n\n", AIM_SAMPLED_SEGMENT);
+    sample(s, 1, "b\n\n", AIM_SAMPLED_STEP);
     expect_score(s, 1, 0);
     score(s, 1, 0.5F);
     say(s, 0, "a");
@@ -780,7 +780,7 @@ START_TEST(a_budget_cuts_steps)
     ck_assert_int_eq(w.segment_tokens, 3);
     ck_assert(w.to_separator);
     say(s, 0, "a");
-    sample(s, 0, "\n\n", AIM_SAMPLED_SEGMENT);
+    sample(s, 0, "\n\n", AIM_SAMPLED_STEP);
     expect_score(s, 0, 0);
     score(s, 0, 0.25F);
     /* One token is left for two: the better one ends as it is. */
@@ -791,6 +791,123 @@ START_TEST(a_budget_cuts_steps)
     decide(s);
     ck_assert_int_eq(winner(s)->number, 1);
     ck_assert_int_eq(aim_search_tokens(s), 6);
+    aim_search_free(s);
+}
+END_TEST
+
+/* A step that ends with the last token of its share is a step. */
+START_TEST(a_step_may_take_its_whole_share)
+{
+    aim_search_options o = steps_of(AIM_SEARCH_BEAM, 2, 2);
+    o.max_total_tokens = 4;
+    aim_search *s = new_search(&o);
+    ck_assert_int_eq(aim_search_next(s).segment_tokens, 2);
+    for (int i = 0; i < 2; i++) {
+        say(s, i, "a");
+        sample(s, i, i == 0 ? "\n\n" : "b", i == 0 ? AIM_SAMPLED_STEP : AIM_SAMPLED_SEGMENT);
+    }
+    expect_score(s, 0, 0);
+    expect_nothing(s);
+    aim_search_free(s);
+}
+END_TEST
+
+/* ---- text that is held back ----------------------------------------------------------- */
+
+static void hold(aim_search *s, int number, const char *text)
+{
+    ck_assert(aim_search_held(s, number, text, strlen(text)));
+}
+
+static void expect_text(const aim_search *s, int number, const char *text)
+{
+    ck_assert_str_eq(aim_search_candidate(s, number)->text.data, text);
+}
+
+/* It is the text's until more of the answer is sampled, by whomever. */
+START_TEST(held_text_belongs_to_a_step)
+{
+    aim_search_options o = steps_of((enum aim_search_kind)_i, 2, 2);
+    o.n = 2;
+    aim_search *s = new_search(&o);
+    expect_sample(s, 0, 2);
+    for (int i = 0; i < 2; i++) {
+        say(s, i, i == 0 ? "a" : "b");
+        hold(s, i, "\n\n");
+        aim_search_sampled(s, i, AIM_SAMPLED_STEP);
+        expect_score(s, i, 0);
+        score(s, i, i == 0 ? 0.75F : 0.25F);
+    }
+    expect_text(s, 0, "a\n\n");
+    decide(s);
+    expect_sample(s, 2, 2);
+    for (int i = 2; i < 4; i++)
+        expect_text(s, i, "a");
+    sample(s, 2, "", AIM_SAMPLED_STOP); /* "\n\n" was the stop string's */
+    sample(s, 3, "\n\nc", AIM_SAMPLED_STOP);
+    expect_text(s, 2, "a");
+    expect_text(s, 3, "a\n\nc");
+    aim_search_free(s);
+}
+END_TEST
+
+/* A step that has no text but what was there before is still an end. */
+START_TEST(held_text_is_not_counted_twice)
+{
+    aim_search_options o = steps_of(AIM_SEARCH_BEAM, 1, 1);
+    aim_search *s = new_search(&o);
+    for (int i = 0; i < 2; i++) {
+        expect_sample(s, i, 1);
+        say(s, i, i == 0 ? "a" : "");
+        hold(s, i, "\n\n");
+        aim_search_sampled(s, i, AIM_SAMPLED_STEP);
+        ck_assert_int_eq(aim_search_candidate(s, i)->end,
+                         i == 0 ? AIM_CANDIDATE_OPEN : AIM_CANDIDATE_STOP);
+        expect_score(s, i, i);
+        score(s, i, 0.5F);
+        decide(s);
+    }
+    ck_assert_uint_eq(winner(s)->held, 2);
+    expect_text(s, 1, "a\n\n");
+    aim_search_free(s);
+}
+END_TEST
+
+/* Of one that is ended where it stands, for each reason there is. */
+static const struct {
+    enum aim_search_kind kind;
+    aim_early_stop early;
+    int max_total_tokens;
+    enum aim_candidate_end end;
+} ends_between[] = {
+    {AIM_SEARCH_BEST_OF_N, {.reject = 0.5, .every = 1}, 0, AIM_CANDIDATE_REJECTED},
+    {AIM_SEARCH_BEST_OF_N,
+     {.score = 0.5, .has_score = true, .every = 1},
+     0,
+     AIM_CANDIDATE_UNNEEDED},
+    {AIM_SEARCH_BEAM, .max_total_tokens = 3, .end = AIM_CANDIDATE_LENGTH},
+    {AIM_SEARCH_DVTS, .end = AIM_CANDIDATE_STOP},
+};
+
+START_TEST(held_text_stays_at_the_end)
+{
+    aim_search_options o = steps_of(ends_between[_i].kind, 2, 2);
+    o.early = ends_between[_i].early;
+    o.max_total_tokens = ends_between[_i].max_total_tokens;
+    aim_search *s = new_search(&o);
+    bool reject = o.early.reject > 0;
+    expect_sample(s, 0, 2);
+    sample(s, 0, "b", AIM_SAMPLED_STOP);
+    say(s, 1, "\\box");
+    hold(s, 1, "ed{7}");
+    aim_search_sampled(s, 1,
+                       o.kind == AIM_SEARCH_BEST_OF_N ? AIM_SAMPLED_SEGMENT : AIM_SAMPLED_STEP);
+    for (aim_search_work w; (w = aim_search_next(s)).task == AIM_TASK_SCORE;)
+        score(s, w.number, w.number == 1 && !reject ? 0.75F : 0.5F + (float)reject / 4);
+    decide(s);
+    ck_assert_int_eq(aim_search_candidate(s, 1)->end, ends_between[_i].end);
+    ck_assert_uint_eq(aim_search_candidate(s, 1)->held, 5);
+    expect_text(s, 1, "\\boxed{7}");
     aim_search_free(s);
 }
 END_TEST
@@ -945,7 +1062,7 @@ static void sample_beams(aim_search *s, int round, bool last)
         ck_assert(w.to_separator == !last);
         for (int i = w.number; i < w.number + w.n; i++) {
             snprintf(text, sizeof text, "%d\n\n", i);
-            sample(s, i, text, last ? AIM_SAMPLED_STOP : AIM_SAMPLED_SEGMENT);
+            sample(s, i, text, last ? AIM_SAMPLED_STOP : AIM_SAMPLED_STEP);
         }
     }
     for (; w.task == AIM_TASK_SCORE; w = aim_search_next(s)) {
@@ -1014,8 +1131,9 @@ static bool run_to_the_end(const aim_search_options *o)
         const char *text = s->step > 1 ? "\\boxed{7}\n\n" : "a\n\n";
         for (int i = w.number; good && i < w.number + w.n; i++)
             if (w.task == AIM_TASK_SAMPLE) {
-                good = aim_search_token(s, i, 1, text, strlen(text), -1, 1);
-                aim_search_sampled(s, i, s->step > 2 ? AIM_SAMPLED_STOP : AIM_SAMPLED_SEGMENT);
+                good = aim_search_token(s, i, 1, text, strlen(text), -1, 1) &&
+                       aim_search_held(s, i, "and more than there is room for", 31);
+                aim_search_sampled(s, i, s->step > 2 ? AIM_SAMPLED_STOP : AIM_SAMPLED_STEP);
             } else if (w.task == AIM_TASK_SCORE) {
                 good = aim_search_scored(s, i, &(float){0.5F}, 1);
             }
@@ -1079,6 +1197,10 @@ int main(void)
     tcase_add_test(tc, a_step_without_text_is_an_end);
     tcase_add_test(tc, the_last_step_goes_to_the_end);
     tcase_add_test(tc, a_budget_cuts_steps);
+    tcase_add_test(tc, a_step_may_take_its_whole_share);
+    tcase_add_loop_test(tc, held_text_belongs_to_a_step, AIM_SEARCH_BEAM, AIM_SEARCH_DVTS + 1);
+    tcase_add_test(tc, held_text_is_not_counted_twice);
+    tcase_add_loop_test(tc, held_text_stays_at_the_end, 0, 4);
     tcase_add_test(tc, the_probability_of_a_lead);
     tcase_add_test(tc, a_likely_vote_is_of_draws_in_order);
     tcase_add_test(tc, nobody_is_rejected_on_old_scores);
