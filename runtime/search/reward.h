@@ -78,11 +78,14 @@ void aim_reward_input_free(aim_reward_input *in);
 enum { AIM_MAX_REWARD_STEPS = 16384 }; /* of one answer */
 
 /* Lay out one answer. A step has no white space around it, and what is empty then is none,
- * but for AIM_REWARD_SKYWORK. complete: it has ended; of an unfinished one the text behind
- * the last separator is not a step yet, but layouts of outcome rewards score what there is.
- * Special-token text in question and answer stays text. Any thread. Errors: AIM_ENOMEM,
- * AIM_EINVAL for text that is not UTF-8 or whose steps the tokenizer does not keep apart,
- * AIM_ETOOLARGE (more steps than AIM_MAX_REWARD_STEPS). On failure *out is empty. */
+ * but for AIM_REWARD_SKYWORK. The published code of AIM_REWARD_QWEN puts the tag in the place
+ * of each separator and takes nothing else away; here its steps are as all others: equal
+ * for answers whose steps have neither white space around them nor nothing in them. complete: it
+ * has ended; of an unfinished one the text behind the last separator is not a step yet, but layouts
+ * of outcome rewards score what there is. Special-token text in question and answer stays text. Any
+ * thread. Errors: AIM_ENOMEM, AIM_EINVAL for text that is not UTF-8 or whose steps the tokenizer
+ * does not keep apart, AIM_ETOOLARGE (more steps than AIM_MAX_REWARD_STEPS). On failure *out is
+ * empty. */
 int aim_reward_lay_out(const aim_reward *r, const char *question, size_t question_len,
                        const char *answer, size_t answer_len, bool complete, aim_reward_input *out,
                        aim_error *err);

@@ -16,11 +16,15 @@
 enum {
     AIM_MAX_ANSWER_PATTERN = 1024, /* bytes of a pattern */
     AIM_MAX_ANSWER = 4096,         /* bytes of an answer; longer ones are none */
+    AIM_MAX_ANSWER_SEARCH = 32768, /* bytes at the end of a text that a pattern sees */
 };
 
 /* A regular expression that finds the answer: the last match that is not empty counts,
  * its first group if one took part in it, else the whole of it. The language is PCRE2's
- * with Unicode; "^" and "$" mean the ends of the text, of a line with (?m).
+ * with Unicode; "^" and "$" mean the ends of the text, of a line with (?m). Of a long text
+ * the last AIM_MAX_ANSWER_SEARCH bytes are all there is to it. A search that would take
+ * more than some 50 ms is given up: patterns that try very many ways, or repeat what they
+ * have found to fail, find nothing in long texts.
  * Threading: immutable once compiled. */
 typedef struct aim_answer_pattern aim_answer_pattern;
 /* Compile; NULL with AIM_EINVAL and the reason if it is not valid, or AIM_ENOMEM. */
@@ -35,11 +39,13 @@ void aim_answer_pattern_free(aim_answer_pattern *p); /* NULL is fine */
  *   closed; of a last "boxed" without a brace, the text up to a dollar sign;
  * - the rest of the sentence, at most of the line, behind the last "he answer is", and
  *   then behind the last "final answer is"; a colon may stand between;
- * - the last number -?\d*\.?\d+, with commas only where they set thousands apart.
+ * - the last number -?\d*\.?\d+, with commas only where they set thousands apart, or the
+ *   plain fraction -?\d+ / \d+ whose divisor that number is ("Answer: 1/2").
  * Of these one colon in front, one period and then one slash behind are left out.
  * false: there is none (nothing is appended), it is empty or longer than AIM_MAX_ANSWER,
  * or no memory (out->failed), or the pattern ran into its limits. These are counts of
- * work and bytes, no times: the same text always gives the same answer. */
+ * work and bytes, no times: the same text always gives the same answer. A pattern that ran
+ * into its limits cannot be told from one that did not match. */
 bool aim_answer_extract(const char *text, size_t len, const aim_answer_pattern *p, aim_buf *out);
 
 /* Append the canonical form of an answer to *out: two answers are the same if and only

@@ -128,11 +128,42 @@ static size_t number_end(struct aim__slice x, size_t i)
     return n > 0 ? end : i;
 }
 
+/* Blanks of one line at i. */
+static size_t spaces_at(struct aim__slice x, size_t i)
+{
+    size_t end = i;
+    while (end < x.len && (x.s[end] == ' ' || x.s[end] == '\t'))
+        end++;
+    return end - i;
+}
+
+/* Where the plain fraction a/b of digits that starts at i ends, i if there is none: of
+ * "1/2/2020", "3/4.5" and "and/1" nothing is one. */
+static size_t fraction_end(struct aim__slice x, size_t i)
+{
+    size_t start = i + (x.s[i] == '-'), slash = start + digits_at(x, start);
+    if (slash == start || (i > 0 && (x.s[i - 1] == '/' || x.s[i - 1] == '.')))
+        return i;
+    slash += spaces_at(x, slash);
+    if (slash == x.len || x.s[slash] != '/')
+        return i;
+    size_t divisor = slash + 1 + spaces_at(x, slash + 1), end = divisor + digits_at(x, divisor);
+    if (end == divisor || number_end(x, divisor) != end || (end < x.len && x.s[end] == '/'))
+        return i;
+    return end;
+}
+
+static size_t value_end(struct aim__slice x, size_t i)
+{
+    size_t end = fraction_end(x, i);
+    return end > i ? end : number_end(x, i);
+}
+
 static bool last_number(struct aim__slice text, struct aim__slice *found)
 {
     bool any = false;
     for (size_t i = 0; i < text.len;) {
-        size_t end = number_end(text, i);
+        size_t end = value_end(text, i);
         if (end > i) {
             *found = (struct aim__slice){text.s + i, end - i};
             any = true;
@@ -169,14 +200,14 @@ static struct aim__slice tidy(struct aim__slice x)
 
 bool aim_answer_extract(const char *text, size_t len, const aim_answer_pattern *p, aim_buf *out)
 {
-    struct aim__slice all = {text, len}, found;
-    bool any = false, no_memory = false;
-    if (len > 0)
-        any = p ? aim__answer_match(p, all, &found, &no_memory) : in_usual_places(all, &found);
-    out->failed |= no_memory;
-    if (!any)
+    struct aim__slice all = {text, len}, found = {0};
+    struct aim__answer_match match = {0};
+    if (len > 0 && p)
+        match = aim__answer_match(p, all);
+    out->failed |= match.no_memory;
+    if (p ? !match.any : len == 0 || !in_usual_places(all, &found))
         return false;
-    found = p ? trim(found) : tidy(found);
+    found = p ? trim(match.found) : tidy(found);
     if (found.len == 0 || found.len > AIM_MAX_ANSWER)
         return false;
     aim_buf_append(out, found.s, found.len);

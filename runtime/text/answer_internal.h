@@ -6,9 +6,19 @@
 #include "text/answer.h"
 #include "text/chat_slice.h"
 
-/* What the last match of the pattern in text, len >= 1, means (a part of text). false:
- * there is none, a limit was hit, or *no_memory. */
-bool aim__answer_match(const aim_answer_pattern *p, struct aim__slice text,
-                       struct aim__slice *found, bool *no_memory);
+#include <stdint.h>
+
+enum { AIM__ANSWER_WORK = 1 << 23 }; /* units of work that a search may take, some 5 ns each */
+
+struct aim__answer_match {
+    bool any;
+    struct aim__slice found; /* if any: a part of the text */
+    bool gave_up;            /* the pattern ran into its limits */
+    bool no_memory;
+    uint64_t work; /* at most AIM__ANSWER_WORK */
+};
+
+/* What the last match of the pattern at the end of a text, len >= 1, means. */
+struct aim__answer_match aim__answer_match(const aim_answer_pattern *p, struct aim__slice text);
 
 #endif

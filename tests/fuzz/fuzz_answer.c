@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers: one is a part of its text, and the canonical form of a form is that form. Up to
- * the first line end the input is a pattern, if it compiles; the rest is the text. */
+ * the first line end the input is a pattern, if it compiles; the rest is the text. No pattern takes
+ * more work than it may. */
 #include "config.h" /* memmem */
 
 #include "tests/fuzz/fuzz.h"
 
 #include "base/alloc.h"
-#include "text/answer.h"
+#include "text/answer_internal.h"
 
 #include <string.h>
 
@@ -34,13 +35,44 @@ static void check_extraction(const char *text, size_t len, const aim_answer_patt
     aim_buf_free(&answer);
 }
 
+/* Whatever the pattern, the work is counted, and ends where it gives up. */
+static void check_work(const char *text, size_t len, const aim_answer_pattern *p)
+{
+    if (len == 0)
+        return;
+    struct aim__answer_match m = aim__answer_match(p, (struct aim__slice){text, len});
+    FUZZ_EXPECT(!m.no_memory && m.work <= AIM__ANSWER_WORK);
+    FUZZ_EXPECT(!m.any || !m.gave_up);
+}
+
+/* The same over and over, behind a letter that is not there: ways that all fail. */
+static void check_repeated(const char *pattern, size_t n, const char *text, size_t len)
+{
+    aim_error err = {0};
+    aim_buf many = AIM_BUF_INIT;
+    aim_buf_puts(&many, "(?:y");
+    while (many.len + n + 2 <= AIM_MAX_ANSWER_PATTERN) {
+        aim_buf_puts(&many, "|");
+        aim_buf_append(&many, pattern, n);
+    }
+    aim_buf_puts(&many, ")");
+    aim_answer_pattern *p = aim_answer_pattern_new(many.data, many.len, &err);
+    if (p)
+        check_work(text, len, p);
+    aim_answer_pattern_free(p);
+    aim_buf_free(&many);
+}
+
 static void check_pattern(const char *pattern, size_t n, const char *text, size_t len)
 {
     aim_error err = {0};
     aim_answer_pattern *p = aim_answer_pattern_new(pattern, n, &err);
     FUZZ_EXPECT((p != NULL) == (err.code == AIM_OK) && (p || err.text[0]));
-    if (p)
+    if (p) {
         check_extraction(text, len, p);
+        check_work(text, len, p);
+        check_repeated(pattern, n, text, len);
+    }
     aim_answer_pattern_free(p);
 }
 

@@ -4,7 +4,7 @@
 #include "tests/unit/text_fixture.h"
 
 #include "base/alloc.h"
-#include "text/answer.h"
+#include "text/answer_internal.h"
 
 static aim_answer_pattern *compile(const char *pattern)
 {
@@ -166,6 +166,11 @@ static const char *const slow[] = {
     "(.)(?=.*\\1[bc])",    "(?>a+)(?<=b)",
 };
 
+/* Ways that fail after a pass through the text, in which PCRE2 makes no callout. */
+static const char *const silent[] = {
+    "|\\X{60000}", "|a{60000}", "|[^\n]{60000}+", "|\\pL{60000}", "|(?<=a{60000})a", "|(a+)\\1b",
+};
+
 /* A hundred kilobytes on which these patterns would take for ever, and always the same
  * outcome: no answer. */
 START_TEST(slow_pattern_ends)
@@ -181,6 +186,41 @@ START_TEST(slow_pattern_ends)
     aim_buf_free(&got);
     aim_answer_pattern_free(p);
     free(text);
+}
+END_TEST
+
+/* As many of them as a pattern holds are given up, where the work is up to its limit. */
+START_TEST(silent_work_is_counted)
+{
+    static char text[AIM_MAX_ANSWER_SEARCH];
+    aim_buf pattern = AIM_BUF_INIT;
+    memset(text, 'a', sizeof text);
+    aim_buf_puts(&pattern, "(?:y");
+    while (pattern.len + strlen(silent[_i]) < AIM_MAX_ANSWER_PATTERN)
+        aim_buf_puts(&pattern, silent[_i]);
+    aim_buf_puts(&pattern, ")");
+    aim_answer_pattern *p = compile(pattern.data);
+    struct aim__answer_match m = aim__answer_match(p, (struct aim__slice){text, sizeof text});
+    ck_assert(m.gave_up && !m.any && !m.no_memory);
+    ck_assert_uint_eq(m.work, AIM__ANSWER_WORK);
+    aim_answer_pattern_free(p);
+    aim_buf_free(&pattern);
+}
+END_TEST
+
+START_TEST(only_the_end_is_searched)
+{
+    static char text[AIM_MAX_ANSWER_SEARCH + 8];
+    memset(text, 'a', sizeof text);
+    memcpy(text, "xxxxxxxxx", 9);
+    aim_answer_pattern *p = compile("x+");
+    aim_buf got = AIM_BUF_INIT;
+    ck_assert(aim_answer_extract(text, sizeof text, p, &got));
+    ck_assert_str_eq(got.data, "x");
+    text[8] = 'a';
+    ck_assert(!aim_answer_extract(text, sizeof text, p, &got));
+    aim_buf_free(&got);
+    aim_answer_pattern_free(p);
 }
 END_TEST
 
@@ -245,6 +285,8 @@ static Suite *extract_suite(void)
     tcase_add_loop_test(patterns, pattern_is_refused, 0, COUNT(refusals));
     tcase_add_test(patterns, pattern_has_a_limit);
     tcase_add_loop_test(patterns, slow_pattern_ends, 0, COUNT(slow));
+    tcase_add_loop_test(patterns, silent_work_is_counted, 0, COUNT(silent));
+    tcase_add_test(patterns, only_the_end_is_searched);
     tcase_add_test(patterns, broken_text_is_searched);
     tcase_add_test(patterns, every_allocation_may_fail);
     tcase_set_timeout(patterns, 120);

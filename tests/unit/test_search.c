@@ -1101,19 +1101,23 @@ END_TEST
 START_TEST(an_answer_of_100_kilobytes)
 {
     enum { LONG = 100000 };
-    aim_search_options o = best_of(2);
+    aim_search_options o = best_of(3);
     o.select = AIM_SELECT_MAJORITY;
     aim_search *s = new_search(&o);
-    expect_sample(s, 0, 2);
+    expect_sample(s, 0, 3);
     static char text[LONG + 1];
     memset(text, 'x', LONG);
     sample(s, 0, text, AIM_SAMPLED_STOP);
     memset(text, '7', LONG);
     sample(s, 1, text, AIM_SAMPLED_STOP);
+    static const char box[] = " \\boxed{7}";
+    memcpy(text + LONG - strlen(box), box, strlen(box));
+    sample(s, 2, text, AIM_SAMPLED_STOP);
     decide(s);
     ck_assert(!aim_search_candidate(s, 0)->has_answer);
     ck_assert(!aim_search_candidate(s, 1)->has_answer);
-    ck_assert_int_eq(winner(s)->number, 0);
+    ck_assert_int_eq(winner(s)->number, 2);
+    ck_assert_str_eq(winner(s)->answer.data, "7");
     aim_search_free(s);
 }
 END_TEST
