@@ -46,7 +46,6 @@ EARLY_STOPPING = [
     ("reward, half rejected every 16 tokens", "reward", {"reject": 0.5, "every": 16}),
 ]
 STEP_SEARCHES = ["beam", "dvts"]
-STEP_SELECTS = ["reward", "weighted"]
 STEP_SIZES = [4, 16]
 
 
@@ -100,8 +99,8 @@ def requests(daemon, tasks, runs, of, kinds):
 
 def step_search(daemon, tasks, runs, of):
     yield from requests(daemon, tasks, runs, of, [
-        (search, {"search": search, "best_of": n, "select": select})
-        for n in STEP_SIZES for select in STEP_SELECTS for search in STEP_SEARCHES])
+        (search, {"search": search, "best_of": n, "select": "reward"})
+        for n in STEP_SIZES for search in STEP_SEARCHES])
 
 
 def early_stopping(daemon, tasks, runs, of):

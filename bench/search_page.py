@@ -64,12 +64,16 @@ chip of its own (pcm-hermes as above, seeds {judge_seeds}).
 
 ## Step by step
 `beam` and `dvts` with `beam_width` 4, a step is a line, on the same chips, beside best of N.
-Tokens are the mean of a problem: those sampled, and those that the reward model read.
+Tokens are the mean of a problem: those sampled, and those that the reward model read (equal
+texts once). Step searches ask the judge after every step, so they end as near to the best
+judged answer, and as far from the right one, as their judge takes them.
 
 {steps}
 
 ## Stopping early
-Best of 16 on the same chips, stopped by `early_stop`.
+Best of 16 on the same chips, stopped by `early_stop`. A vote that is certain cannot change
+any answer; one that is 95 % sure hardly does. Rejection follows the judge, and with a weak
+one costs what votes had gained.
 
 {early}
 
