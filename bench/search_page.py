@@ -25,8 +25,8 @@ Figures are percent of problems solved: the mean over chips or seeds and its sta
 One problem of one chip is {step:.2f} points. Candidate j is the same sample whatever N is,
 so best of 4 is the beginning of best of 16. Which candidate is chosen was computed by the
 model in Python in `tests/search`, from the candidates of one request of 32; for one problem
-in {check_every}, every N and every way to choose, the daemon was asked as well: it must put all
-candidates in the same order, or no page is written.
+in {check_every}, every N and every way to choose, the daemon was asked as well: it must put
+all candidates in the same order, or no page is written.
 
 {headline}
 
