@@ -216,7 +216,7 @@ START_TEST(interrupted_answers_are_those_of_one_piece)
     aim_engine_stats st;
     aim_engine_get_stats(m->engine, &st);
     ck_assert_int_eq(st.prefix_hits > 0, by->prefix_cache);
-    if (by->kv_blocks && !TSAN)
+    if (by->kv_blocks && on == subjects && !TSAN) /* slow models might take turns by chance */
         ck_assert_uint_gt(st.preemptions, 0);
     close_model(m);
     for (int i = 0; i < n_kinds; i++)
