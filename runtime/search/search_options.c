@@ -53,14 +53,14 @@ static int check_vote(const aim_search_options *o, aim_error *err)
     if (p == 0)
         return 0;
     if (!(p > 0.5 && p <= 1))
-        return aim_fail_param(err, AIM_EINVAL, "early_stop",
-                              "early_stop: vote is %g, not above 0.5 and at most 1", p);
+        return aim_fail_param(err, AIM_EINVAL, "early_stop.vote",
+                              "early_stop.vote is %g, not above 0.5 and at most 1", p);
     if (o->select != AIM_SELECT_MAJORITY && o->select != AIM_SELECT_WEIGHTED)
-        return aim_fail_param(err, AIM_EINVAL, "early_stop",
-                              "early_stop: vote needs select majority or weighted");
+        return aim_fail_param(err, AIM_EINVAL, "early_stop.vote",
+                              "early_stop.vote needs select majority or weighted");
     if (o->select == AIM_SELECT_WEIGHTED && p < 1)
-        return aim_fail_param(err, AIM_EINVAL, "early_stop",
-                              "early_stop: vote below 1 needs select majority");
+        return aim_fail_param(err, AIM_EINVAL, "early_stop.vote",
+                              "early_stop.vote below 1 needs select majority");
     return 0;
 }
 
@@ -68,13 +68,14 @@ static int check_rewards(const aim_search_options *o, aim_error *err)
 {
     const aim_early_stop *e = &o->early;
     if (e->has_score && !isfinite(e->score))
-        return aim_fail_param(err, AIM_EINVAL, "early_stop", "early_stop: score is not a number");
+        return aim_fail_param(err, AIM_EINVAL, "early_stop.score",
+                              "early_stop.score is not a number");
     if (!(e->reject >= 0 && e->reject < 1))
-        return aim_fail_param(err, AIM_EINVAL, "early_stop",
-                              "early_stop: reject is %g, not a share below 1", e->reject);
+        return aim_fail_param(err, AIM_EINVAL, "early_stop.reject",
+                              "early_stop.reject is %g, not a share below 1", e->reject);
     if ((e->has_score || e->reject > 0) && !o->scored)
         return aim_fail_param(err, AIM_EINVAL, "early_stop",
-                              "early_stop: score and reject need a reward model");
+                              "early_stop.score and early_stop.reject need a reward model");
     return 0;
 }
 
@@ -85,7 +86,8 @@ static int check_early_stop(const aim_search_options *o, aim_error *err)
     if (any && o->kind != AIM_SEARCH_BEST_OF_N)
         return aim_fail_param(err, AIM_EINVAL, "early_stop", "early_stop needs search best_of_n");
     if (e->every < 0 || e->wave < 0)
-        return aim_fail_param(err, AIM_EINVAL, "early_stop",
+        return aim_fail_param(err, AIM_EINVAL,
+                              e->every < 0 ? "early_stop.every" : "early_stop.wave",
                               "early_stop: every and wave are not below 0");
     int code = check_vote(o, err);
     return code ? code : check_rewards(o, err);
@@ -98,8 +100,8 @@ static int check_select(const aim_search_options *o, aim_error *err)
         return aim_fail_param(err, AIM_EINVAL, "select", "select %s needs a reward model",
                               how->name);
     if (how->votes && o->early.vote > 0 && how->rewards && o->raw_rewards)
-        return aim_fail_param(err, AIM_EINVAL, "early_stop",
-                              "early_stop: vote with select %s needs a reward model whose scores "
+        return aim_fail_param(err, AIM_EINVAL, "early_stop.vote",
+                              "early_stop.vote with select %s needs a reward model whose scores "
                               "are probabilities",
                               how->name);
     return 0;
