@@ -117,6 +117,7 @@ server_libserver_a_SOURCES = \
 	server/score_input.c \
 	server/score_job.c \
 	server/score_job.h \
+	server/search_early_stop.c \
 	server/search_job.c \
 	server/search_job.h \
 	server/search_prepare.c \
@@ -128,6 +129,7 @@ server_libserver_a_SOURCES = \
 	server/search_sample.c \
 	server/search_score.c \
 	server/search_stats.c \
+	server/search_tokens.c \
 	server/usage.c \
 	server/usage.h \
 	server/utf8.c \

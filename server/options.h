@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { AIMD_MAX_SEPARATOR_BYTES = 64 };
+
 /* What requests for several candidates to choose from have where they do not say. */
 typedef struct aimd_search_defaults {
     int best_of;
@@ -19,7 +21,7 @@ typedef struct aimd_search_defaults {
     char *reward_model;                /* id; NULL: the first one */
     char *reward_aggregation, *search; /* of AIM_AGGREGATION_NAMES and AIM_SEARCH_NAMES */
     int beam_width;
-    char *step_separator; /* NULL: the reward model's */
+    char *step_separator; /* of 1 to AIMD_MAX_SEPARATOR_BYTES; NULL: the reward model's */
     char *answer_pattern; /* NULL: the usual places */
 } aimd_search_defaults;
 

@@ -70,6 +70,16 @@ static int check_search(const aimd_options *o, const aimd_model_options *m, aim_
     return aim_fail_param(err, cause.code, cause.param, "model %.128s: %s", m->id, cause.text);
 }
 
+static int check_separator(const aimd_model_options *m, aim_error *err)
+{
+    const char *text = m->search.step_separator;
+    if (!text || (*text && strlen(text) <= AIMD_MAX_SEPARATOR_BYTES))
+        return 0;
+    return aim_fail_param(err, AIM_EINVAL, "step_separator",
+                          "model %.128s: step_separator has %zu bytes; it must have 1 to %d", m->id,
+                          strlen(text), AIMD_MAX_SEPARATOR_BYTES);
+}
+
 static int check_pattern(const aimd_model_options *m, aim_error *err)
 {
     const char *text = m->search.answer_pattern;
@@ -79,8 +89,8 @@ static int check_pattern(const aimd_model_options *m, aim_error *err)
     aim_answer_pattern *pattern = aim_answer_pattern_new(text, strlen(text), &cause);
     aim_answer_pattern_free(pattern);
     return pattern ? 0
-                   : aim_fail_param(err, cause.code, "answer_pattern",
-                                    "model %.128s: answer_pattern: %s", m->id, cause.text);
+                   : aim_fail_param(err, cause.code, "answer_pattern", "model %.128s: %s", m->id,
+                                    cause.text);
 }
 
 int aimd__options_check_roles(const aimd_options *o, aim_error *err)
@@ -93,6 +103,8 @@ int aimd__options_check_roles(const aimd_options *o, aim_error *err)
         rc = check_reward_model(o, m, err);
         if (rc == 0)
             rc = check_search(o, m, err);
+        if (rc == 0)
+            rc = check_separator(m, err);
         if (rc == 0)
             rc = check_pattern(m, err);
     }

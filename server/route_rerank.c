@@ -23,13 +23,13 @@ static int keep_texts(aimd_score_job *job, const aimd_texts *answers, aim_error 
 
 static int read_rerank(aimd_score_job *job, const aimd_body *b, aim_error *err)
 {
-    static const char *const query[] = {"query", NULL}, *const documents[] = {"documents", NULL};
+    static const char *const query[] = {"query", NULL};
     aimd_texts question, answers;
     int code = aimd_texts_read(b->json, query, &question, err);
     if (!code && json_is_array(question.value))
         code = aim_fail_param(err, AIM_EINVAL, "query", "query must be a string");
     if (!code)
-        code = aimd_texts_read(b->json, documents, &answers, err);
+        code = aimd_documents_read(b->json, "documents", &answers, err);
     if (!code)
         code = aimd_score_lay_out_all(job, &question, &answers, err);
     return !code && b->params.return_documents ? keep_texts(job, &answers, err) : code;

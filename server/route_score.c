@@ -5,12 +5,23 @@
 #include "server/json_out.h"
 #include "server/routes.h"
 
+/* /rerank has query: here it would be an unknown field, and queries missing. */
+static int check_names(const json_t *body, aim_error *err)
+{
+    if (!json_object_get(body, "query"))
+        return AIM_OK;
+    return aim_fail_param(err, AIM_EINVAL, "query",
+                          "query is a field of /rerank: here it is queries");
+}
+
 static int read_score(aimd_score_job *job, const aimd_body *b, aim_error *err)
 {
     static const char *const queries[] = {"queries", "text_1", "data_1", NULL};
     static const char *const documents[] = {"documents", "items", "text_2", "data_2", NULL};
     aimd_texts questions, answers;
-    int code = aimd_texts_read(b->json, queries, &questions, err);
+    int code = check_names(b->json, err);
+    if (!code)
+        code = aimd_texts_read(b->json, queries, &questions, err);
     if (!code)
         code = aimd_texts_read(b->json, documents, &answers, err);
     if (code)

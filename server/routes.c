@@ -37,6 +37,7 @@ const aimd_route aimd_routes[] = {
     {"POST", "/v1/score", GENERATES, aimd_post_score},
     {"POST", "/score", GENERATES, aimd_post_score},
     {"POST", "/v1/rerank", GENERATES, aimd_post_rerank},
+    {"POST", "/v2/rerank", GENERATES, aimd_post_rerank},
     {"POST", "/rerank", GENERATES, aimd_post_rerank},
     {"POST", "/pooling", GENERATES, aimd_post_pooling},
     {"GET", "/v1/chips", CHIPS, aimd_get_chips},

@@ -8,46 +8,73 @@
 
 /* ---- texts of a body ----------------------------------------------------- */
 
-static const json_t *find_field(const json_t *body, const char *const names[], const char **found)
+/* The field under the one of its names that the body has; a second one would be a text that
+ * nobody reads. */
+static int find_field(const json_t *body, const char *const names[], aimd_texts *t, aim_error *err)
 {
+    t->field = names[0];
     for (size_t i = 0; names[i]; i++) {
         const json_t *v = json_object_get(body, names[i]);
-        if (v && !json_is_null(v)) {
-            *found = names[i];
-            return v;
-        }
+        if (!v || json_is_null(v))
+            continue;
+        if (t->value)
+            return aim_fail_param(err, AIM_EINVAL, names[i], "%s is another name of %s: give one",
+                                  names[i], t->field);
+        t->value = v;
+        t->field = names[i];
     }
-    *found = names[0];
-    return NULL;
+    return AIM_OK;
+}
+
+static const json_t *find_text(const aimd_texts *t, size_t i)
+{
+    const json_t *v = json_is_array(t->value) ? json_array_get(t->value, i) : t->value;
+    return t->in_objects && json_is_object(v) ? json_object_get(v, "text") : v;
 }
 
 static int check_texts(const aimd_texts *t, aim_error *err)
 {
     for (size_t i = 0; i < t->n; i++) {
         char name[AIMD_FIELD_BYTES];
-        const json_t *v = json_is_array(t->value) ? json_array_get(t->value, i) : t->value;
         aimd_texts_name(t, i, name);
-        if (!json_is_string(v))
-            return aim_fail_param(err, AIM_EINVAL, name, "%s must be a string", name);
+        if (!json_is_string(find_text(t, i)))
+            return aim_fail_param(err, AIM_EINVAL, name, "%s must be a string%s", name,
+                                  t->in_objects ? " or an object with a string text" : "");
     }
     return AIM_OK;
+}
+
+static int read_texts(aimd_texts *t, aim_error *err)
+{
+    t->n = json_is_array(t->value) ? json_array_size(t->value) : 1;
+    if (t->n == 0)
+        return aim_fail_param(err, AIM_EINVAL, t->field, "%s is an empty list", t->field);
+    return check_texts(t, err);
 }
 
 int aimd_texts_read(const json_t *body, const char *const names[], aimd_texts *out, aim_error *err)
 {
     *out = (aimd_texts){0};
-    out->value = find_field(body, names, &out->field);
+    if (find_field(body, names, out, err))
+        return (int)err->code;
     if (!out->value)
         return aim_fail_param(err, AIM_EINVAL, out->field, "%s is missing", out->field);
-    out->n = json_is_array(out->value) ? json_array_size(out->value) : 1;
-    if (out->n == 0)
-        return aim_fail_param(err, AIM_EINVAL, out->field, "%s is an empty list", out->field);
-    return check_texts(out, err);
+    return read_texts(out, err);
+}
+
+int aimd_documents_read(const json_t *body, const char *field, aimd_texts *out, aim_error *err)
+{
+    *out = (aimd_texts){.field = field, .value = json_object_get(body, field), .in_objects = true};
+    if (!json_is_array(out->value))
+        return aim_fail_param(err, AIM_EINVAL, field,
+                              "%s must be a list of strings, or of objects with a string text",
+                              field);
+    return read_texts(out, err);
 }
 
 const char *aimd_texts_get(const aimd_texts *t, size_t i, size_t *len)
 {
-    const json_t *v = json_is_array(t->value) ? json_array_get(t->value, i) : t->value;
+    const json_t *v = find_text(t, i);
     *len = json_string_length(v);
     return json_string_value(v);
 }

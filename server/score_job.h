@@ -68,10 +68,13 @@ void aimd_score_start(aimd_daemon *d, aimd_exchange *x, const aimd_score_route *
 typedef struct aimd_texts {
     const char *field;
     const json_t *value;
-    size_t n; /* at least 1 */
+    size_t n;        /* at least 1 */
+    bool in_objects; /* {"text": string} may stand for a string */
 } aimd_texts;
-/* Read the field, or one of its other names; names ends with NULL. */
+/* Read the field under the one of its names that the body has; names ends with NULL. */
 int aimd_texts_read(const json_t *body, const char *const names[], aimd_texts *out, aim_error *err);
+/* Read a list of strings or of {"text": string}. */
+int aimd_documents_read(const json_t *body, const char *field, aimd_texts *out, aim_error *err);
 const char *aimd_texts_get(const aimd_texts *t, size_t i, size_t *len);
 
 enum { AIMD_FIELD_BYTES = 64 };

@@ -54,7 +54,8 @@ static int read_given(const json_t *field, size_t i, size_t n_prompts, aim_buf *
         return read_text(field, param, out, err);
     if (json_array_size(field) != n_prompts)
         return aim_fail_param(err, AIM_EINVAL, param,
-                              "reward_question has %zu questions for %zu prompts",
+                              "reward_question must have one text for each prompt; it has %zu, "
+                              "prompts are %zu",
                               json_array_size(field), n_prompts);
     snprintf(param, sizeof param, "reward_question[%zu]", i);
     return read_text(json_array_get(field, i), param, out, err);

@@ -4,7 +4,6 @@
 #include "base/alloc.h"
 #include "server/request.h"
 
-#include <math.h>
 #include <string.h>
 
 static int bad(const char *param, const char *why, aim_error *err)
@@ -20,7 +19,8 @@ static bool is_given(const json_t *body, const char *name)
 
 /* ---- is it a search? ---------------------------------------------------- */
 
-static bool has_field(const json_t *body, const aimd_params *p)
+/* Does the request say anything of a search but best_of? */
+static bool has_field(const json_t *body, const aimd_request *r)
 {
     static const char *const fields[] = {
         "select",         "reward_model",   "reward_aggregation", "reward_question", "search",
@@ -28,8 +28,8 @@ static bool has_field(const json_t *body, const aimd_params *p)
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         if (is_given(body, fields[i]))
             return true;
-    return p->return_candidates || p->stream_candidates ||
-           (is_given(body, "early_stop") && !json_is_false(json_object_get(body, "early_stop")));
+    return r->params.return_candidates || r->params.stream_candidates ||
+           aimd__search_stops_early(&r->search.early);
 }
 
 static bool generates_nothing(const aimd_params *p)
@@ -61,7 +61,7 @@ static int read_count(const json_t *body, const aimd_scope *scope, aimd_request 
                               "best_of is %lld, less than n, which is %lld", (long long)count,
                               (long long)p->n);
     s->best_of = (int)count;
-    s->on = count > p->n || has_field(body, p);
+    s->on = count > p->n || has_field(body, r);
     if (s->on && generates_nothing(p))
         return bad("max_tokens", "is 0: there would be no candidates to choose from", err);
     return AIM_OK;
@@ -201,45 +201,12 @@ static int read_pattern(const json_t *body, const aimd_search_defaults *standard
                         aimd_search_request *s, aim_error *err)
 {
     const char *text;
-    aim_error e = {0};
     if (pick_text(body, "answer_pattern", standard->answer_pattern, &text, err))
         return (int)err->code;
     if (!text)
         return AIM_OK;
-    s->pattern = aim_answer_pattern_new(text, strlen(text), &e);
-    return s->pattern ? AIM_OK
-                      : aim_fail_param(err, e.code, "answer_pattern", "answer_pattern: %s", e.text);
-}
-
-/* ---- early_stop --------------------------------------------------------- */
-
-static int read_vote(const json_t *v, aim_early_stop *early, aim_error *err)
-{
-    double p = json_is_true(v) ? 1 : json_is_number(v) ? json_number_value(v) : 0;
-    if (!v || json_is_null(v) || json_is_false(v))
-        return AIM_OK;
-    if (!(p > 0.5 && p <= 1))
-        return bad("early_stop.vote", "must be true, false or a number above 0.5, at most 1", err);
-    early->vote = p;
-    return AIM_OK;
-}
-
-static int read_early_stop(const json_t *body, const aimd_params *p, aim_early_stop *early,
-                           aim_error *err)
-{
-    const json_t *v = json_object_get(body, "early_stop");
-    if (!v || json_is_null(v) || json_is_false(v))
-        return AIM_OK;
-    if (!json_is_true(v) && !json_is_object(v))
-        return bad("early_stop", "must be true, false or an object", err);
-    if (p->early_reject >= 1)
-        return bad("early_stop.reject", "must be below 1", err);
-    early->every = (int)p->early_every;
-    early->wave = (int)p->early_wave;
-    early->reject = p->early_reject;
-    early->has_score = !isnan(p->early_score);
-    early->score = early->has_score ? p->early_score : 0;
-    return read_vote(json_is_true(v) ? v : json_object_get(v, "vote"), early, err);
+    s->pattern = aim_answer_pattern_new(text, strlen(text), err);
+    return s->pattern ? AIM_OK : (int)err->code;
 }
 
 /* ---- rewards ------------------------------------------------------------ */
@@ -263,28 +230,52 @@ static int read_reward_model(const json_t *body, aimd_search_request *s, aim_err
     static const char *const of_rewards[] = {"reward_aggregation", "reward_question"};
     for (size_t i = 0; i < 2; i++)
         if (is_given(body, of_rewards[i]))
-            return bad(of_rewards[i], "needs a reward_model: nothing here asks for rewards", err);
+            return bad(of_rewards[i],
+                       "is of rewards, which nothing here asks for: name a "
+                       "reward_model",
+                       err);
     return AIM_OK;
+}
+
+/* Is there a choice at all? Where the model's default makes candidates of other requests,
+ * a client may say how it chooses in all of them. */
+static int check_choice(const json_t *body, const aimd_scope *scope, const aimd_request *r,
+                        aim_error *err)
+{
+    static const char *const of_choices[] = {"select", "search", "early_stop"};
+    const aimd_search_request *s = &r->search;
+    bool by_default = r->params.best_of == AIMD_UNSET && defaults_of(scope)->best_of > 1;
+    if (s->best_of > 1 || by_default)
+        return AIM_OK;
+    for (size_t i = 0; i < 3; i++)
+        if (i < 2 ? is_given(body, of_choices[i]) : aimd__search_stops_early(&s->early))
+            return bad(of_choices[i], "needs best_of greater than 1", err);
+    return AIM_OK;
+}
+
+static int read_choice(const json_t *body, const aimd_scope *scope, aimd_request *r, aim_error *err)
+{
+    const aimd_search_defaults *standard = defaults_of(scope);
+    aimd_search_request *s = &r->search;
+    s->budget = r->params.max_total_tokens != AIMD_UNSET ? r->params.max_total_tokens : 0;
+    int code = read_selection(body, standard, s, err);
+    if (!code)
+        code = read_steps(body, scope, r, err);
+    if (!code)
+        code = check_choice(body, scope, r, err);
+    if (!code)
+        code = read_pattern(body, standard, s, err);
+    return code ? code : read_reward_model(body, s, err);
 }
 
 int aimd_search_read(const json_t *body, const aimd_scope *scope, aimd_request *r, aim_error *err)
 {
-    const aimd_search_defaults *standard = defaults_of(scope);
-    int code = read_count(body, scope, r, err);
+    int code = aimd__search_read_early_stop(body, &r->params, &r->search.early, err);
+    if (!code)
+        code = read_count(body, scope, r, err);
     if (!code)
         code = check_stream(r, err);
-    if (code || !r->search.on)
-        return code;
-    aimd_search_request *s = &r->search;
-    s->budget = r->params.max_total_tokens != AIMD_UNSET ? r->params.max_total_tokens : 0;
-    code = read_selection(body, standard, s, err);
-    if (!code)
-        code = read_early_stop(body, &r->params, &s->early, err);
-    if (!code)
-        code = read_steps(body, scope, r, err);
-    if (!code)
-        code = read_pattern(body, standard, s, err);
-    return code ? code : read_reward_model(body, s, err);
+    return code || !r->search.on ? code : read_choice(body, scope, r, err);
 }
 
 void aimd_search_request_fini(aimd_search_request *s)
@@ -295,45 +286,6 @@ void aimd_search_request_fini(aimd_search_request *s)
     aim_free(s->questions);
     aim_free(s->separator);
     aim_answer_pattern_free(s->pattern);
-}
-
-/* ---- tokens ------------------------------------------------------------- */
-
-int64_t aimd_search_token_room(const aimd_scope *scope, const aimd_request *r)
-{
-    const aimd_search_request *s = &r->search;
-    int64_t most = scope->options->max_total_tokens, each = INT64_MAX;
-    if (!s->on)
-        return each;
-    if (s->budget == 0 && most > 0)
-        each = most / ((int64_t)r->n_prompts * s->best_of);
-    else if (s->budget > 0 && s->kind == AIM_SEARCH_BEST_OF_N)
-        each = s->budget / r->params.n;
-    return each > 1 ? each : 1;
-}
-
-/* Far from overflow: prompts < 2^17, best_of <= 2^10, max_tokens < 2^31. */
-static int64_t total_tokens(const aimd_request *r)
-{
-    int64_t sum = 0;
-    for (size_t i = 0; i < r->n_prompts; i++) {
-        int64_t all = (int64_t)r->search.best_of * r->prompts[i].max_tokens;
-        sum += r->search.budget > 0 && r->search.budget < all ? r->search.budget : all;
-    }
-    return sum;
-}
-
-int aimd_search_check_tokens(const aimd_scope *scope, const aimd_request *r, aim_error *err)
-{
-    int64_t most = scope->options->max_total_tokens;
-    if (!r->search.on || most == 0 || total_tokens(r) <= most)
-        return AIM_OK;
-    return aim_fail_param(err, AIM_EINVAL, "best_of",
-                          "best_of: %zu prompts with %d candidates could have %lld tokens, at most "
-                          "%lld are allowed: lower best_of or max_tokens, or give "
-                          "max_total_tokens",
-                          r->n_prompts, r->search.best_of, (long long)total_tokens(r),
-                          (long long)most);
 }
 
 /* ---- the search ---------------------------------------------------------- */

@@ -6,16 +6,12 @@
 #define AIMD_SEARCH_REQUEST_H
 
 #include "search/search.h"
-
-#include <jansson.h>
+#include "server/params.h"
 
 struct aimd_request;
 struct aimd_scope;
 
-enum {
-    AIMD_MAX_SEPARATOR_BYTES = 64,
-    AIMD_DEFAULT_BEAM_WIDTH = 4,
-};
+enum { AIMD_DEFAULT_BEAM_WIDTH = 4 };
 
 typedef struct aimd_search_request {
     bool on;     /* false: the n candidates are the choices, and the rest is unset */
@@ -42,6 +38,11 @@ int aimd_search_read(const json_t *body, const struct aimd_scope *scope, struct 
 int aimd_search_read_questions(const json_t *body, const struct aimd_scope *scope,
                                struct aimd_request *r, aim_error *err);
 void aimd_search_request_fini(aimd_search_request *s);
+
+/* Read early_stop; *out is all 0 if nothing ends the search early. */
+int aimd__search_read_early_stop(const json_t *body, const aimd_params *p, aim_early_stop *out,
+                                 aim_error *err);
+bool aimd__search_stops_early(const aim_early_stop *early);
 
 /* Tokens that each candidate can have, for prompts whose request does not say how many: its
  * share of the server's max_total_tokens or, of the request's own, that of the n wanted; at

@@ -11,7 +11,7 @@
 static void write_number(aim_buf *out, const char *name, double v)
 {
     aim_buf_printf(out, ",\"%s\":", name);
-    aimd_json_number(out, v);
+    aimd_json_score(out, v);
 }
 
 static double mean(double sum, int n)
@@ -28,7 +28,7 @@ static void write_steps(aim_buf *out, const aim_candidate *c)
     aim_buf_puts(out, ",\"rewards\":[");
     for (int i = 0; i < c->n_steps; i++) {
         aim_buf_puts(out, i ? "," : "");
-        aimd_json_number(out, (double)c->step_scores[i]);
+        aimd_json_score(out, (double)c->step_scores[i]);
     }
     aim_buf_puts(out, "]");
 }

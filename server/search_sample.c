@@ -119,11 +119,24 @@ static aim_request *make_request(const aimd_search_run *run, const aim_search_wo
     return q;
 }
 
+/* Candidates of one request: as many as run and as the KV cache holds at once; the others
+ * wait their turn in requests of their own. At least 1, as the cache holds any context. */
+static int most_at_once(const aimd_search_run *run, const aim_search_work *w)
+{
+    const aimd_job *job = run->job;
+    const aim_candidate *first = aim_search_candidate(run->search, w->number);
+    int answered = first->n_tokens;
+    int most = aim_engine_most_candidates(job->model->model->engine,
+                                          job->request.prompts[run->prompt].n_tokens + answered,
+                                          answered, w->max_tokens);
+    return most > 1 ? most : 1;
+}
+
 int aimd__search_sample(aimd_search_run *run, const aim_search_work *w, bool urgent,
                         aimd_request_list *list, aim_error *err)
 {
     aimd_job *job = run->job;
-    int most = job->model->options.engine.max_sequences, n, code = AIM_OK;
+    int most = most_at_once(run, w), n, code = AIM_OK;
     for (int done = 0; done < w->n && !code; done += n) {
         int number = w->number + done;
         n = w->n - done < most ? w->n - done : most;

@@ -27,7 +27,8 @@ ROUTES = {
     "/v1/score": {"queries": "a", "documents": "b"},
     "/score": {"text_1": "a", "text_2": ["b"]},
     "/v1/rerank": {"query": "a", "documents": ["b"]},
-    "/rerank": {"query": "a", "documents": ["b"]},
+    "/v2/rerank": {"query": "a", "documents": ["b"]},
+    "/rerank": {"query": "a", "documents": [{"text": "b"}]},
     "/pooling": {"messages": [{"role": "user", "content": "a"},
                               {"role": "assistant", "content": "b"}]},
 }
@@ -218,7 +219,8 @@ class Shapes(RewardTest):
         self.assertEqual(found["model"], PRM_ID)
         self.assertEqual([(r["index"], r["document"]["text"], r["relevance_score"])
                           for r in found["results"]], [(i, texts[i], scores[i]) for i in order])
-        few = self.good("/rerank", {"query": question, "documents": texts, "top_n": 2,
+        few = self.good("/rerank", {"query": question, "top_n": 2,
+                                    "documents": [texts[0], *({"text": t} for t in texts[1:])],
                                     "return_documents": False})["results"]
         self.assertEqual(few, [{"index": i, "relevance_score": scores[i]} for i in order[:2]])
 
@@ -253,13 +255,22 @@ class Shapes(RewardTest):
                 ("/score", {**one, "queries": []}, "queries", "empty list"),
                 ("/score", {**one, "documents": ["b", 1]}, "documents", r"documents\[1\]"),
                 ("/score", {**one, "queries": ["a", "c"]}, "documents", "one for all"),
+                ("/score", {**one, "text_1": "c"}, "text_1", "another name of queries"),
+                ("/score", {**one, "data_2": "c"}, "data_2", "another name of documents"),
+                ("/score", {"query": "a", "documents": "b"}, "query", "here it is queries"),
+                ("/score", {**one, "extra_body": {}}, "extra_body", "beside the other fields"),
+                ("/score", {**one, "documents": [{"text": "b"}]}, "documents", "must be a string"),
                 ("/score", {**one, "documents": ["b"] * 257}, "documents", "at most 256"),
                 ("/score", {**one, "reward_aggregation": "sum"}, "reward_aggregation", "last"),
                 ("/score", {**one, "reward_aggregation": 1}, "reward_aggregation", "last"),
                 ("/score", {**one, "encoding_format": "base64"}, "encoding_format", ""),
                 ("/score", {**one, "label_token_ids": [1]}, "label_token_ids", ""),
                 ("/rerank", {"query": ["a"], "documents": ["b"]}, "query", "string"),
-                ("/rerank", {"query": "a"}, "documents", "missing"),
+                ("/rerank", {"query": "a"}, "documents", "list of strings"),
+                ("/rerank", {"query": "a", "documents": "b"}, "documents", "list of strings"),
+                ("/rerank", {"query": "a", "documents": []}, "documents", "empty list"),
+                ("/rerank", {"query": "a", "documents": ["b", {"t": "b"}]}, "documents",
+                 r"documents\[1\].*object with a string text"),
                 ("/rerank", {"query": "a", "documents": ["b"], "top_n": -1}, "top_n", "between"),
                 ("/pooling", {}, "input", "either"),
                 ("/pooling", {**chat, "input": "a"}, "input", "either"),

@@ -700,6 +700,42 @@ START_TEST(refusals)
 }
 END_TEST
 
+/* As many as are taken, and not one more, whatever limits them. */
+START_TEST(most_candidates_that_fit)
+{
+    static const struct {
+        int sequences, n_tokens, n_answered, max_tokens, most;
+    } cases[] = {{64, 40, 0, 100, 5}, {3, 40, 0, 100, 3},   {64, 40, 0, 300, 1},
+                 {64, 40, 0, 450, 1}, {64, 70, 40, 100, 7}, {64, 32, 0, 32, 19}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        aim_model_options o = options();
+        o.engine.kv_blocks = 40;
+        o.engine.max_sequences = cases[i].sequences;
+        aim_model *m = open_model(&o);
+        static client c;
+        int most = aim_engine_most_candidates(m->engine, cases[i].n_tokens, cases[i].n_answered,
+                                              cases[i].max_tokens);
+        ck_assert_int_eq(most, cases[i].most);
+        for (int n = most + 1; n >= most; n--) {
+            aim_error err = {0};
+            aim_request *r = new_request(m, &c, "1");
+            r->n = c.n = n;
+            r->tokens = aim_rearray(r->tokens, (size_t)cases[i].n_tokens, sizeof *r->tokens);
+            for (r->n_tokens = 0; r->n_tokens < cases[i].n_tokens; r->n_tokens++)
+                r->tokens[r->n_tokens] = 7;
+            r->n_answered = cases[i].n_answered;
+            r->max_tokens = cases[i].max_tokens;
+            ck_assert_int_eq(aim_engine_submit(m->engine, &r, 1, &err),
+                             n > most ? AIM_EINVAL : AIM_OK);
+        }
+        aim_engine_cancel(m->engine, &c);
+        wait_end(&c);
+        client_free(&c);
+        close_model(m);
+    }
+}
+END_TEST
+
 START_TEST(stopping_with_work_under_way)
 {
     aim_model_options o = options();
@@ -754,6 +790,7 @@ int main(void)
     tcase_add_test(tc, pausing);
     tcase_add_test(tc, slow_readers_block_nobody);
     tcase_add_test(tc, refusals);
+    tcase_add_test(tc, most_candidates_that_fit);
     tcase_add_test(tc, stopping_with_work_under_way);
     tcase_add_test(tc, a_hang_shows);
     suite_add_tcase(s, tc);

@@ -201,6 +201,16 @@ static const struct bad_case {
     {H, CHAT("'top_logprobs': 100, 'logprobs': true, 'max_tokens': 10"), AIM_EINVAL,
      "top_logprobs"},
     {H, CHAT("'continue_final_message': true"), AIM_EINVAL, "continue_final_message"},
+    {C, TEXT("'extra_body': {'best_of': 2}"), AIM_EUNSUPPORTED, "extra_body"},
+    {H, CHAT("'extra_body': {}"), AIM_EUNSUPPORTED, "extra_body"},
+    /* Nothing to choose from. */
+    {C, TEXT("'select': 'majority'"), AIM_EINVAL, "select"},
+    {C, TEXT("'best_of': 1, 'search': 'best_of_n'"), AIM_EINVAL, "search"},
+    {C, TEXT("'best_of': 1, 'search': 'beam', 'beam_width': 1"), AIM_EINVAL, "search"},
+    {C, TEXT("'early_stop': {'reject': 0.5}"), AIM_EINVAL, "early_stop"},
+    {C, TEXT("'early_stop': {}, 'reward_model': 'r'"), AIM_OK, ""},
+    {C, TEXT("'return_candidates': true"), AIM_OK, ""},
+    {C, TEXT("'n': 2, 'select': 'majority'"), AIM_OK, ""},
 };
 
 START_TEST(fault_is_named)
@@ -419,7 +429,8 @@ static const struct {
         " 'tools': []}"},
     {C, "{'prompt': ['a', 'b'], 'best_of': 4, 'search': 'beam', 'step_separator': '\\n',"
         " 'answer_pattern': 'x(.*)', 'reward_model': 'r', 'max_tokens': 2}"},
-    {H, "{'messages': [{'role': 'user', 'content': 'a'}], 'select': 'reward', 'max_tokens': 2}"},
+    {H, "{'messages': [{'role': 'user', 'content': 'a'}], 'best_of': 2, 'select': 'reward',"
+        " 'max_tokens': 2}"},
 };
 
 /* ---- candidates --------------------------------------------------------- */
@@ -469,6 +480,58 @@ START_TEST(defaults_of_a_search)
     ck_assert_int_eq(r.search.with_rewards, c->with_rewards);
     ck_assert_uint_eq(r.search.n_questions, c->with_rewards ? 1 : 0);
     scope.search = NULL;
+    aimd_request_fini(&r);
+}
+END_TEST
+
+/* Who knows that there is a default may say how to choose, also where it makes nothing. */
+START_TEST(a_choice_of_one_by_default)
+{
+    aimd_request r;
+    scope.search = &standard;
+    read_ok(TEXT("'temperature': 0, 'select': 'majority'"), C, &r);
+    ck_assert_int_eq(r.search.best_of, 1);
+    aimd_request_fini(&r);
+    aim_error err = {0};
+    ck_assert_int_eq(read_text(TEXT("'best_of': 1, 'select': 'majority'"), C, &r, &err),
+                     AIM_EINVAL);
+    ck_assert_str_eq(err.param, "select");
+    scope.search = NULL;
+    aimd_request_fini(&r);
+}
+END_TEST
+
+static const struct {
+    const char *value;
+    aim_early_stop expected;
+} early_cases[] = {
+    {"false", {.every = 0}},
+    {"{}", {.every = 0}},
+    {"{'vote': false, 'every': 8, 'wave': 2}", {.every = 0}},
+    {"true", {.vote = 1, .every = 32, .wave = 4}},
+    {"{'vote': 0.75}", {.vote = 0.75, .every = 32, .wave = 4}},
+    {"{'vote': 1, 'wave': 0, 'every': 8}", {.vote = 1, .every = 8}},
+    {"{'score': -1.5}", {.has_score = true, .score = -1.5, .every = 32, .wave = 4}},
+    {"{'score': 0, 'wave': 7}", {.has_score = true, .every = 32, .wave = 7}},
+    {"{'reject': 0.25}", {.reject = 0.25, .every = 32}},
+};
+
+START_TEST(early_stops)
+{
+    const aim_early_stop *expected = &early_cases[_i].expected;
+    char text[256];
+    aimd_request r;
+    snprintf(text, sizeof text,
+             "{'prompt': 'a', 'best_of': 8, 'max_tokens': 4, 'select': 'majority',"
+             " 'early_stop': %s}",
+             early_cases[_i].value);
+    read_ok(text, C, &r);
+    ck_assert_double_eq(r.search.early.vote, expected->vote);
+    ck_assert_double_eq(r.search.early.score, expected->score);
+    ck_assert_double_eq(r.search.early.reject, expected->reject);
+    ck_assert_int_eq(r.search.early.has_score, expected->has_score);
+    ck_assert_int_eq(r.search.early.every, expected->every);
+    ck_assert_int_eq(r.search.early.wave, expected->wave);
     aimd_request_fini(&r);
 }
 END_TEST
@@ -548,6 +611,8 @@ int main(void)
     tcase_add_test(t, defaults_come_from_request_then_model);
     tcase_add_test(t, engine_gets_what_was_asked);
     tcase_add_loop_test(t, defaults_of_a_search, 0, sizeof search_cases / sizeof search_cases[0]);
+    tcase_add_test(t, a_choice_of_one_by_default);
+    tcase_add_loop_test(t, early_stops, 0, sizeof early_cases / sizeof early_cases[0]);
     tcase_add_test(t, read_noise_makes_candidates);
     tcase_add_test(t, candidates_share_the_tokens);
     tcase_add_loop_test(t, every_failed_allocation_is_an_error, 0,
