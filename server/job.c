@@ -26,9 +26,16 @@ static void on_deadline_closed(uv_handle_t *handle)
     aim_free(job);
 }
 
-/* No event can come any more. The memory goes with the timer. */
+/* Nobody waits for anything. The memory goes with the last event, and the timer. */
 static void job_end(aimd_job *job)
 {
+    job->state = AIMD_JOB_ABANDONED;
+    aimd_offload_detach(&job->offload);
+    if (job->unawaited > 0) {
+        aimd__search_cancel(job);
+        return;
+    }
+    aimd__search_release(job); /* first: with the last job the daemon may end */
     aimd_offload_end(&job->offload);
     if (!uv_is_closing((uv_handle_t *)&job->deadline))
         uv_close((uv_handle_t *)&job->deadline, on_deadline_closed);
@@ -204,6 +211,13 @@ void aimd__job_settle(aimd_job *job)
         job_end(job);
 }
 
+void aimd__job_settle_unawaited(aimd_job *job)
+{
+    job->unawaited--;
+    if (job->unawaited == 0 && job->open == 0 && job->state == AIMD_JOB_ABANDONED)
+        job_end(job);
+}
+
 /* ---- events ------------------------------------------------------------- */
 
 static void on_prompt(aimd_job *job, const aim_event *e)
@@ -287,17 +301,6 @@ static void explain_refusal(aimd_job *job)
     snprintf(err->param, sizeof err->param, "%s", many ? count : prompts);
 }
 
-/* A search may have given its questions to the reward model: they end first. */
-static void refuse_submission(aimd_job *job)
-{
-    const aim_error *err = &job->offload.error;
-    explain_refusal(job);
-    if (job->open == 0)
-        refuse(job);
-    else
-        aimd__job_fail(job, err, aimd_error_code(err, job->offload.daemon->state));
-}
-
 static void submit(aimd_job *job)
 {
     aimd_offload *o = &job->offload;
@@ -306,7 +309,8 @@ static void submit(aimd_job *job)
                            : aimd_request_list_submit(&job->prepared, engine_of(job), &job->open,
                                                       &o->error);
     if (code != AIM_OK) {
-        refuse_submission(job);
+        explain_refusal(job);
+        refuse(job);
         return;
     }
     job->state = AIMD_JOB_QUEUED;

@@ -35,7 +35,8 @@ typedef struct aimd_job {
     aimd_choice *choices;    /* [n_choices] */
     uint64_t *last_token_ns; /* [n_choices] 0: none yet */
     int n_choices;           /* of a search: 0 until it has chosen */
-    int open; /* candidates whose last event is to come, tasks of workers, a search's wait */
+    int open;      /* candidates whose last event is to come, tasks of workers, a search's wait */
+    int unawaited; /* requests whose last events its memory waits for, but no answer */
     bool streaming, paused; /* the stream has begun; its reader is behind */
     aim_buf out;            /* events under way to the stream */
     uv_timer_t deadline;    /* of the wait to start */
@@ -60,6 +61,8 @@ bool aimd__job_is_live(const aimd_job *job);
 /* Something that open counts has ended: with the last of it the answer is complete, and
  * the job is freed. */
 void aimd__job_settle(aimd_job *job);
+/* Something that unawaited counts has ended. */
+void aimd__job_settle_unawaited(aimd_job *job);
 /* Send the events in job->out at once; a reader that falls behind stops its own
  * sequences, nobody else's. May fail the job. */
 void aimd__job_send(aimd_job *job);

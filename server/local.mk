@@ -117,6 +117,8 @@ server_libserver_a_SOURCES = \
 	server/score_input.c \
 	server/score_job.c \
 	server/score_job.h \
+	server/score_request.c \
+	server/score_request.h \
 	server/search_early_stop.c \
 	server/search_job.c \
 	server/search_job.h \

@@ -157,22 +157,3 @@ int aimd_score_lay_out_all(aimd_score_job *job, const aimd_texts *questions,
     }
     return code;
 }
-
-aim_request *aimd_score_request(aimd_score_job *job, int i)
-{
-    aim_reward_input *in = &job->answers[i].input;
-    aim_request *r = aim_request_new();
-    if (!r)
-        return NULL;
-    r->user = &job->events;
-    r->prompt_index = i;
-    r->n = 1;
-    r->tokens = in->tokens;
-    r->n_tokens = in->n_tokens;
-    r->score_at = in->score_at;
-    r->n_scores = in->n_scores;
-    r->n_score_ids = aim_reward_output_ids(job->offload.model->reward, r->score_ids);
-    in->tokens = NULL;
-    in->score_at = NULL;
-    return r;
-}

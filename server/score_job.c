@@ -5,6 +5,7 @@
 #include "base/cpu.h"
 #include "server/json_out.h"
 #include "server/routes.h"
+#include "server/score_request.h"
 
 #include <string.h>
 #include <time.h>
@@ -29,6 +30,16 @@ static int read_aggregation(const json_t *body, enum aim_aggregation *out, aim_e
     return AIM_OK;
 }
 
+static aim_request *make_request(aimd_score_job *job, int i)
+{
+    aim_request *q = aimd_score_request(job->offload.model->reward, &job->answers[i].input, 0);
+    if (!q)
+        return NULL;
+    q->user = &job->events;
+    q->prompt_index = i;
+    return q;
+}
+
 static int prepare_requests(aimd_score_job *job, aim_error *err)
 {
     job->prepared = aim_calloc((size_t)job->n_answers, sizeof *job->prepared);
@@ -36,7 +47,7 @@ static int prepare_requests(aimd_score_job *job, aim_error *err)
         return aim_fail_nomem(err, "request");
     for (int i = 0; i < job->n_answers; i++) {
         job->usage.prompt_tokens += job->answers[i].input.n_tokens;
-        if (!(job->prepared[i] = aimd_score_request(job, i)))
+        if (!(job->prepared[i] = make_request(job, i)))
             return aim_fail_nomem(err, "request");
     }
     return AIM_OK;

@@ -14,7 +14,7 @@
 #include "server/usage.h"
 
 typedef struct aimd_scored_answer {
-    aim_reward_input input; /* its arrays are the engine's once that has them */
+    aim_reward_input input; /* its tokens are the engine's once that has them */
     /* Outputs of the model [input.n_scores][width], and what they say of each step,
      * [input.n_scores]; NULL until the engine has made them. */
     float *outputs, *scores;
@@ -94,9 +94,6 @@ int aimd_score_lay_out(aimd_score_job *job, size_t i, const char *field, const c
 /* The same for tokens that are laid out already. */
 int aimd_score_find_steps(aimd_score_job *job, size_t i, const char *field, const int32_t *tokens,
                           int n, aim_error *err);
-/* The request for answer i, to which the arrays of its input go. NULL when out of memory. */
-aim_request *aimd_score_request(aimd_score_job *job, int i);
-
 /* ---- for write ---------------------------------------------------------- */
 
 /* The score of a whole answer: the aggregate of its steps'. */

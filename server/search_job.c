@@ -88,8 +88,8 @@ int aimd__search_submit(aimd_job *job, aim_error *err)
 {
     aimd_search_job *s = job->search;
     aim_error cause = {0};
-    if (s->reward_model &&
-        aimd_request_list_submit(&s->questions, s->reward_model->model->engine, &job->open, &cause))
+    if (s->reward_model && aimd_request_list_submit(&s->questions, s->reward_model->model->engine,
+                                                    &job->unawaited, &cause))
         return aim_fail_param(err, cause.code, "reward_model", "The reward model %s: %s",
                               s->reward_model->id, cause.text);
     return aimd_request_list_submit(&job->prepared, job->model->model->engine, &job->open, err);
@@ -98,8 +98,19 @@ int aimd__search_submit(aimd_job *job, aim_error *err)
 void aimd__search_cancel(aimd_job *job)
 {
     aimd_search_job *s = job->search;
-    if (s && s->reward_model)
-        aim_engine_cancel(s->reward_model->model->engine, &s->rewards);
+    if (!s || !s->reward_model)
+        return;
+    aim_engine_cancel(s->reward_model->model->engine, &s->rewards);
+    for (size_t i = 0; i < s->n_runs; i++)
+        aimd__search_end_warming(&s->runs[i]);
+}
+
+void aimd__search_release(aimd_job *job)
+{
+    if (!job->search)
+        return;
+    aimd_model_release(job->search->reward_model);
+    job->search->reward_model = NULL;
 }
 
 /* ---- events -------------------------------------------------------------------- */

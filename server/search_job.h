@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* search_job.h - what a generation job has more if its choices are found by a search: a
  * search for each prompt, the reward model, and work on both engines and on worker
- * threads, all of which job->open counts.
+ * threads, which job->open counts.
  *
  * What a search wants sampled goes to the generator's engine. What it wants scored is
  * laid out by a worker thread and goes to the reward model's engine. When a round is
- * complete, a worker thread lets the search decide, which says what comes next. */
+ * complete, a worker thread lets the search decide, which says what comes next.
+ *
+ * Beforehand the reward model is given the questions alone, for its prefix cache. No
+ * answer waits for these: they are cancelled with the first scores, or at the end. */
 #ifndef AIMD_SEARCH_JOB_H
 #define AIMD_SEARCH_JOB_H
 
@@ -27,8 +30,10 @@ typedef struct aimd_search_run {
     aim_search *search;
     aimd_search_candidate **candidates; /* [n_candidates] by number; NULL: pruned */
     size_t n_candidates, room;
-    bool begun;      /* its prompt has been computed */
-    bool has_pruned; /* since the last decision, and they have not been forgotten yet */
+    bool begun;                 /* its prompt has been computed */
+    bool has_pruned;            /* since the last decision, and they have not been forgotten yet */
+    aimd_event_target question; /* of the request that computes its question beforehand */
+    bool warming;               /* it may be under way */
     /* A worker has the search, and nobody else may touch it: */
     bool deciding;
     uv_work_t work;
@@ -39,7 +44,7 @@ typedef struct aimd_search_job {
     aimd_search_run *runs; /* [n_runs] one a prompt */
     size_t n_runs;
     aimd_model *reward_model;    /* held; NULL: without rewards */
-    aimd_event_target rewards;   /* of its engine's requests */
+    aimd_event_target rewards;   /* of its engine's requests for scores */
     aimd_request_list questions; /* to be computed before there are answers */
     aim_buf members;             /* of the answer: "candidates" */
 } aimd_search_job;
@@ -57,6 +62,8 @@ int aimd__search_submit(aimd_job *job, aim_error *err);
 void aimd__search_take(aimd_job *job, const aim_event *e);
 /* Nobody waits for the answer: end what the reward model has. */
 void aimd__search_cancel(aimd_job *job);
+/* ... and let go of it, when it has nothing any more. */
+void aimd__search_release(aimd_job *job);
 /* Go on with what was held back while the reader was slow. */
 void aimd__search_resume(aimd_job *job);
 /* Everything has ended: fill job->choices, best first, and job->search->members. */
@@ -75,12 +82,12 @@ void aimd__search_drop_pruned(aimd_search_run *run);
 
 /* Begin the scoring of a candidate (search_score.c). */
 void aimd__search_score(aimd_search_run *run, const aim_search_work *w);
-/* A request for the reward model. Takes the layout's tokens and the positions from
- * first_step on; number: the candidate's. NULL when out of memory. */
-aim_request *aimd__score_request(aimd_search_run *run, aim_reward_input *input, int first_step,
-                                 int number);
 /* An event of the reward model's engine; target: job->search->rewards. */
 void aimd__search_on_reward(aimd_event_target *target, const aim_event *e);
+/* The same; target: run->question. */
+void aimd__search_on_question(aimd_event_target *target, const aim_event *e);
+/* What has not begun by now is of no use. */
+void aimd__search_end_warming(aimd_search_run *run);
 
 /* Begin all that can be begun, or decide. May fail the job. */
 void aimd__search_drive(aimd_search_run *run);

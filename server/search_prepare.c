@@ -3,6 +3,7 @@
 #include "server/search_job.h"
 
 #include "base/alloc.h"
+#include "server/score_request.h"
 
 static int find_reward_model(aimd_job *job, aim_error *err)
 {
@@ -30,6 +31,16 @@ static int check_question(const aimd_model *reward, const aim_reward_input *inpu
                           input->n_tokens, reward->id, most);
 }
 
+static aim_request *question_request(aimd_search_run *run, aim_reward_input *input)
+{
+    aim_request *q = aimd_score_request(run->job->search->reward_model->reward, input, 0);
+    if (q)
+        q->user = &run->question;
+    run->question.deliver = aimd__search_on_question;
+    run->warming = true;
+    return q;
+}
+
 static int prepare_question(aimd_search_run *run, aim_error *err)
 {
     aimd_search_job *s = run->job->search;
@@ -41,7 +52,7 @@ static int prepare_question(aimd_search_run *run, aim_error *err)
     if (!code)
         code = check_question(reward, &input, err);
     if (!code && input.n_tokens > 0)
-        code = aimd_request_list_take(&s->questions, aimd__score_request(run, &input, 0, 0), err);
+        code = aimd_request_list_take(&s->questions, question_request(run, &input), err);
     aim_reward_input_free(&input);
     return code;
 }
@@ -102,6 +113,5 @@ void aimd__search_free(aimd_search_job *s)
     aim_free(s->runs);
     aimd_request_list_free(&s->questions);
     aim_buf_free(&s->members);
-    aimd_model_release(s->reward_model);
     aim_free(s);
 }

@@ -5,47 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/cpu.h"
-
-#include <string.h>
-
-/* ---- the request ---------------------------------------------------------- */
-
-static bool take_positions(aim_request *q, const aim_reward_input *input, int first_step)
-{
-    int n = input->n_scores - first_step;
-    if (n <= 0)
-        return true;
-    q->score_at = aim_array((size_t)n, sizeof *q->score_at);
-    if (!q->score_at)
-        return false;
-    memcpy(q->score_at, input->score_at + first_step, (size_t)n * sizeof *q->score_at);
-    q->n_scores = n;
-    return true;
-}
-
-aim_request *aimd__score_request(aimd_search_run *run, aim_reward_input *input, int first_step,
-                                 int number)
-{
-    aimd_search_job *s = run->job->search;
-    aim_request *q = aim_request_new();
-    if (!q)
-        return NULL;
-    q->user = &s->rewards;
-    q->prompt_index = run->prompt;
-    q->first_candidate = number;
-    q->max_tokens = 0;
-    q->tokens = input->tokens;
-    q->n_tokens = input->n_tokens;
-    input->tokens = NULL;
-    input->n_tokens = 0;
-    if (take_positions(q, input, first_step)) {
-        if (q->n_scores > 0)
-            q->n_score_ids = aim_reward_output_ids(s->reward_model->reward, q->score_ids);
-        return q;
-    }
-    aim_request_free(q);
-    return NULL;
-}
+#include "server/score_request.h"
 
 /* ---- laying out ----------------------------------------------------------- */
 
@@ -93,6 +53,19 @@ static void fail_scoring(aimd_search_run *run, const aim_error *why)
     aimd__job_fail(run->job, &err, aimd_error_code(&err, AIMD_DRAINING));
 }
 
+static aim_request *make_request(layout *l)
+{
+    aimd_search_job *s = l->run->job->search;
+    aim_request *q = aimd_score_request(s->reward_model->reward, &l->input, l->first_step);
+    if (!q)
+        return NULL;
+    q->user = &s->rewards;
+    q->prompt_index = l->run->prompt;
+    q->first_candidate = l->number;
+    q->urgent = true;
+    return q;
+}
+
 /* Ask the engine for the scores of what was laid out. */
 static int submit(layout *l, aim_error *err)
 {
@@ -106,15 +79,13 @@ static int submit(layout *l, aim_error *err)
                         "question and answer have %d tokens for the reward model, whose context "
                         "is %d",
                         n_tokens, most);
-    aim_request *q = aimd__score_request(run, &l->input, l->first_step, l->number);
-    if (q)
-        q->urgent = true;
-    int code = aimd_request_list_take(&list, q, err);
+    int code = aimd_request_list_take(&list, make_request(l), err);
     if (!code)
         code = aimd_request_list_submit(&list, reward->model->engine, &job->open, err);
     aimd_request_list_free(&list);
     if (code)
         return code;
+    aimd__search_end_warming(run);
     aimd__search_candidate(run, l->number)->score_ns = aim_now_ns();
     job->usage.reward_tokens += n_tokens;
     aimd_count(job->offload.daemon->metrics, AIMD_M_PROMPT_TOKENS, reward->id, NULL, n_tokens);
@@ -136,6 +107,8 @@ static void take_layout(layout *l)
 {
     aimd_search_run *run = l->run;
     aim_error err = l->error;
+    if (err.code == AIM_OK && l->complete && l->input.n_scores == 0)
+        aim_fail(&err, AIM_EINVAL, "the answer has no step to score");
     if (err.code == AIM_OK && l->input.n_scores > l->first_step)
         submit(l, &err);
     else if (err.code == AIM_OK && !aim_search_scored(run->search, l->number, NULL, 0))
@@ -210,7 +183,6 @@ static void take_scores(aimd_search_run *run, const aim_event *e)
         aimd__search_drive(run);
 }
 
-/* Events of questions alone tell nothing: they have no scores. */
 void aimd__search_on_reward(aimd_event_target *target, const aim_event *e)
 {
     aimd_search_job *s =
@@ -224,4 +196,24 @@ void aimd__search_on_reward(aimd_event_target *target, const aim_event *e)
         take_scores(run, e);
     if (e->kind != AIM_EVENT_PROMPT && e->finish != AIM_FINISH_NONE)
         aimd__job_settle(job);
+}
+
+/* ---- questions alone --------------------------------------------------------- */
+
+void aimd__search_end_warming(aimd_search_run *run)
+{
+    if (run->warming)
+        aim_engine_cancel(run->job->search->reward_model->model->engine, &run->question);
+    run->warming = false;
+}
+
+/* If one fails, so will the scores that need it. */
+void aimd__search_on_question(aimd_event_target *target, const aim_event *e)
+{
+    aimd_search_run *run =
+        (aimd_search_run *)(void *)((char *)target - offsetof(aimd_search_run, question));
+    if (e->kind != AIM_EVENT_FINISH)
+        return;
+    run->warming = false;
+    aimd__job_settle_unawaited(run->job);
 }

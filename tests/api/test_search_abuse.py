@@ -147,6 +147,26 @@ class RewardModels(unittest.TestCase):
             daemon.wait_idle()
             self.assertEqual(daemon.post(URL, body(**SEARCHES[0])).status, 200)
 
+    def test_busy(self):
+        """An answer waits for its scores alone, which go before other requests: not for its
+        question, which stands in the queue behind them."""
+        scoring = {"queries": "a", "documents": ["b " * 180] * 1000}
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as f:
+            f.write(f'model "m" {{ dir = "{MODEL}" }}\n'
+                    f'model "r" {{ dir = "{REWARD}" role = reward max_sequences = 1\n'
+                    'prefill_chunk = 4 prefix_cache = false max_queue = 2000 }\n')
+            f.flush()
+            with Daemon("--config", f.name, "--max-prompts", "1000", model=None) as daemon:
+                expected = told(daemon.post(URL, body(model="m", select="weighted")))
+                client = daemon.raw_post("/score", scoring)
+                waiting = 'analogd_num_requests_waiting{model_name="r"}'
+                daemon.wait_until(lambda: daemon.metrics()[waiting] > 900, "answers are scored")
+                self.assertEqual(told(daemon.post(URL, body(model="m", select="weighted"))),
+                                 expected)
+                self.assertGreater(daemon.metrics()[waiting], 0)
+                client.close()
+                daemon.wait_idle()
+
     def test_short_context(self):
         """Candidates that do not fit say so, and are never chosen for want of others."""
         with tempfile.NamedTemporaryFile("w", suffix=".conf") as f:
