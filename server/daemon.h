@@ -33,7 +33,8 @@ struct aimd_daemon {
     aimd_http *main_listener, *admin_listener;
     uv_async_t wake; /* engine threads: events are waiting */
     struct aimd_mailbox *mailbox;
-    int jobs; /* requests with a body that are not yet finished */
+    int jobs;                         /* requests with a body that are not yet finished */
+    struct aimd_job *paused_searches; /* whose readers are behind */
 };
 
 /* The parts that need no loop: model table, metrics, keys, mailbox. options must

@@ -46,9 +46,8 @@ static void abandon(aimd_job *job)
 {
     job->state = AIMD_JOB_ABANDONED;
     uv_timer_stop(&job->deadline);
-    if (job->paused && job->search)
+    if (aimd__job_end_pause(job))
         job->open--;
-    job->paused = false;
     aim_engine_cancel(engine_of(job), &job->events);
     aimd__search_cancel(job);
 }
@@ -100,29 +99,6 @@ static void begin_stream(aimd_job *job)
     job->streaming = true;
 }
 
-/* A search counts the wait in job->open: between two rounds nothing else is under way, and
- * it is not over. */
-static void wait_for_reader(aimd_job *job)
-{
-    job->paused = true;
-    aim_engine_pause(engine_of(job), &job->events, true);
-    if (job->search)
-        job->open++;
-}
-
-void aimd__job_on_drain(void *user)
-{
-    aimd_job *job = user;
-    if (!job || !job->paused)
-        return;
-    job->paused = false;
-    aim_engine_pause(engine_of(job), &job->events, false);
-    if (!job->search)
-        return;
-    aimd__search_resume(job);
-    aimd__job_settle(job);
-}
-
 void aimd__job_send(aimd_job *job)
 {
     begin_stream(job);
@@ -133,7 +109,7 @@ void aimd__job_send(aimd_job *job)
         aimd__job_fail(job, &err, NULL);
     } else if (!aimd_stream_write(job->offload.exchange, job->out.data, job->out.len) &&
                !job->paused) {
-        wait_for_reader(job);
+        aimd__job_pause(job);
     }
 }
 

@@ -37,9 +37,10 @@ typedef struct aimd_job {
     int n_choices;           /* of a search: 0 until it has chosen */
     int open;      /* candidates whose last event is to come, tasks of workers, a search's wait */
     int unawaited; /* requests whose last events its memory waits for, but no answer */
-    bool streaming, paused; /* the stream has begun; its reader is behind */
-    aim_buf out;            /* events under way to the stream */
-    uv_timer_t deadline;    /* of the wait to start */
+    bool streaming, paused;                      /* the stream has begun; its reader is behind */
+    struct aimd_job *next_paused, **paused_link; /* of the daemon's list */
+    aim_buf out;                                 /* events under way to the stream */
+    uv_timer_t deadline;                         /* of the wait to start */
     aimd_usage usage;
     uint64_t queued_ns;                         /* time the first prompt waited */
     uint64_t submit_ns, first_token_ns, end_ns; /* monotonic; 0: not yet */
@@ -47,6 +48,8 @@ typedef struct aimd_job {
 
 /* Start a job for this exchange. Loop thread. */
 void aimd_job_start(aimd_daemon *d, aimd_exchange *x, enum aimd_body_route route);
+/* Fail the searches that wait for their readers: the daemon stops. */
+void aimd_jobs_fail_paused(aimd_daemon *d);
 
 /* ---- between the files of the job --------------------------------------- */
 
@@ -66,6 +69,10 @@ void aimd__job_settle_unawaited(aimd_job *job);
 /* Send the events in job->out at once; a reader that falls behind stops its own
  * sequences, nobody else's. May fail the job. */
 void aimd__job_send(aimd_job *job);
+/* Wait for the reader of a stream (job_pause.c) ... */
+void aimd__job_pause(aimd_job *job);
+/* ... no longer. Was it a wait that job->open counts? */
+bool aimd__job_end_pause(aimd_job *job);
 /* The reader of a stream has caught up. user: the job, or NULL if it is over. */
 void aimd__job_on_drain(void *user);
 /* Figures of a job whose answer is complete, and of its way there (job_stats.c). */

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "server/job.h"
 #include "server/listeners.h"
 #include "server/load.h"
 #include "server/mailbox.h"
@@ -108,6 +109,7 @@ static void stop_now(lifecycle *l)
 static void tick_stopping(lifecycle *l)
 {
     aimd_http *main_listener = l->daemon.main_listener;
+    aimd_jobs_fail_paused(&l->daemon);
     bool flushed = !main_listener || aimd_http_exchanges(main_listener) == 0;
     if (l->daemon.jobs == 0 && aimd_chips_idle(&l->daemon) &&
         (flushed || uv_now(&l->loop) >= l->stop_end_ms))

@@ -42,6 +42,7 @@ server_libserver_a_SOURCES = \
 	server/http_stream.c \
 	server/job.c \
 	server/job.h \
+	server/job_pause.c \
 	server/job_prepare.c \
 	server/job_stats.c \
 	server/json_out.c \

@@ -60,8 +60,9 @@ class Readers(unittest.TestCase):
     FIELDS = {"prompt": [PROMPT] * 16, "max_tokens": 1, "best_of": 256, "select": "majority",
               "early_stop": {"wave": 1}}
 
-    def slow(self, daemon):
-        data = json.dumps(body(**self.FIELDS, stream=True, stream_candidates=True)).encode()
+    def slow(self, daemon, **fields):
+        data = json.dumps(body(**{**self.FIELDS, **fields}, stream=True,
+                               stream_candidates=True)).encode()
         client = socket.socket()
         # Small segments and a small window: the kernel holds little of the answer.
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
@@ -114,6 +115,13 @@ class Readers(unittest.TestCase):
             pruned = [json.dumps(c) for c in chunks
                       if "candidate" in c and c["candidate"]["finish_reason"] == "pruned"]
             self.assertGreater(sum(map(len, pruned[:192])), STREAM_BUFFER)
+
+    def test_does_not_hold_up_the_stop(self):
+        """With one prompt its engine has nothing that could be ended."""
+        with Daemon("--max-best-of", "1024", "--drain-timeout", "0") as daemon:
+            client = self.slow(daemon, prompt=PROMPT, best_of=1024)
+            self.assertEqual(daemon.metric("analogd_num_requests_running"), 0)
+        client.close()
 
     def test_leaves(self):
         """That the daemon ends well proves that nothing of the request is left."""
