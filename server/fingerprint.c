@@ -140,6 +140,11 @@ static uint64_t hash_options(uint64_t h, const aimd_model_options *m)
     return hash_search(h, &m->search);
 }
 
+static void write_fingerprint(uint64_t h, char out[AIMD_FINGERPRINT_SIZE])
+{
+    snprintf(out, AIMD_FINGERPRINT_SIZE, "fp_%016llx", (unsigned long long)h);
+}
+
 void aimd_fingerprint(const aimd_model_options *m, const char *kernels, const aim_chip *chip,
                       const char *layout, char out[AIMD_FINGERPRINT_SIZE])
 {
@@ -150,7 +155,12 @@ void aimd_fingerprint(const aimd_model_options *m, const char *kernels, const ai
     if (kernels_matter(m->backend))
         h = hash_text(h, kernels);
     h = hash_files(h, m->dir, is_model_file);
-    snprintf(out, AIMD_FINGERPRINT_SIZE, "fp_%016llx", (unsigned long long)h);
+    write_fingerprint(h, out);
+}
+
+void aimd_fingerprint_join(const char *a, const char *b, char out[AIMD_FINGERPRINT_SIZE])
+{
+    write_fingerprint(hash_text(hash_text(HASH_START, a), b), out);
 }
 
 void aimd_weights_digest(const aimd_model_options *m, char out[AIMD_WEIGHTS_DIGEST_SIZE])

@@ -17,6 +17,9 @@ enum { AIMD_FINGERPRINT_SIZE = 32 };
 void aimd_fingerprint(const aimd_model_options *m, const char *kernels, const aim_chip *chip,
                       const char *layout, char out[AIMD_FINGERPRINT_SIZE]);
 
+/* Of answers that two models make together: a hash of both fingerprints, of the same form. */
+void aimd_fingerprint_join(const char *a, const char *b, char out[AIMD_FINGERPRINT_SIZE]);
+
 /* 16 hexadecimal digits that tell apart what chips are programmed from: the weights in
  * the model's folder, sampled likewise, and its configuration; or its random weights. */
 enum { AIMD_WEIGHTS_DIGEST_SIZE = 17 };

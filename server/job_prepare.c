@@ -43,25 +43,39 @@ static int prepare_choices(aimd_job *job, aim_error *err)
     return AIM_OK;
 }
 
-static int prepare(aimd_job *job, aimd_body *b, aim_error *err)
+/* The response's own words. What a reward model chose depends on that model as well. */
+static int prepare_format(aimd_job *job, const aim_tokenizer *tokenizer, aim_error *err)
 {
-    job->model = job->offload.model;
-    job->request.route = job->offload.route;
-    job->request.params = b->params;
-    int code = aimd_request_read(b->json, &b->scope, &job->request, err);
-    if (code)
-        return code;
+    char joined[AIMD_FINGERPRINT_SIZE];
+    const aimd_model *reward = job->search ? job->search->reward_model : NULL;
     aimd_response_id id = {
         .request_id = aimd_exchange_id(job->offload.exchange),
         .model = job->model->id,
         .fingerprint = job->model->fingerprint,
         .created = (int64_t)time(NULL),
     };
-    code = aimd_format_init(&job->format, &job->request, b->scope.tokenizer, &id, err);
+    if (reward) {
+        aimd_fingerprint_join(id.fingerprint, reward->fingerprint, joined);
+        id.fingerprint = joined;
+    }
+    int code = aimd_format_init(&job->format, &job->request, tokenizer, &id, err);
     job->format.rates = aimd_chip_rates_of(job->model->model->decoder);
+    return code;
+}
+
+static int prepare(aimd_job *job, aimd_body *b, aim_error *err)
+{
+    job->model = job->offload.model;
+    job->request.route = job->offload.route;
+    job->request.params = b->params;
+    int code = aimd_request_read(b->json, &b->scope, &job->request, err);
+    if (!code && job->request.search.on)
+        code = aimd__search_new(job, err);
+    if (!code)
+        code = prepare_format(job, b->scope.tokenizer, err);
     if (!code)
         code = prepare_parts(job, err);
-    if (!code && job->request.search.on)
+    if (!code && job->search)
         return aimd__search_prepare(job, err);
     if (!code)
         code = prepare_requests(job, err);

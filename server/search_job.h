@@ -49,8 +49,11 @@ typedef struct aimd_search_job {
     aim_buf members;             /* of the answer: "candidates" */
 } aimd_search_job;
 
-/* Worker thread: the searches of a request that was read, and the engines' first
- * requests (search_prepare.c). What is made is job->search, also on failure. */
+/* Worker thread: job->search, which may be there on failure too, with its reward model
+ * (search_prepare.c). */
+int aimd__search_new(aimd_job *job, aim_error *err);
+/* The same thread: the searches of a request that was read, and the engines' first
+ * requests. */
 int aimd__search_prepare(aimd_job *job, aim_error *err);
 /* Loop thread. NULL is fine. */
 void aimd__search_free(aimd_search_job *s);

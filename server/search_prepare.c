@@ -73,14 +73,16 @@ static int prepare_run(aimd_search_run *run, aim_error *err)
     return code;
 }
 
+int aimd__search_new(aimd_job *job, aim_error *err)
+{
+    job->search = aim_calloc(1, sizeof *job->search);
+    return job->search ? find_reward_model(job, err) : aim_fail_nomem(err, "search");
+}
+
 int aimd__search_prepare(aimd_job *job, aim_error *err)
 {
-    aimd_search_job *s = job->search = aim_calloc(1, sizeof *s);
-    if (!s)
-        return aim_fail_nomem(err, "search");
-    int code = find_reward_model(job, err);
-    if (code)
-        return code;
+    aimd_search_job *s = job->search;
+    int code = AIM_OK;
     s->runs = aim_calloc(job->request.n_prompts, sizeof *s->runs);
     if (!s->runs)
         return aim_fail_nomem(err, "search");

@@ -295,6 +295,18 @@ class Many(SearchTest):
         time.sleep((i % 10) * 0.001)
         client.close()
 
+    def test_fingerprints(self):
+        """That of a choice which a reward model has made covers both."""
+        loaded = {e["model"]: e["fingerprint"] for e in self.daemon.events("loaded")}
+        for fields in SEARCHES:
+            found = self.ask(**fields).json()["system_fingerprint"]
+            self.assertRegex(found, "^fp_[0-9a-f]{16}$")
+            if fields.get("select") == "majority":
+                self.assertEqual(found, loaded[MODEL_ID])
+            else:
+                self.assertNotIn(found, loaded.values())
+        self.assertEqual(self.daemon.completion()["system_fingerprint"], loaded[MODEL_ID])
+
     def test_all_at_once(self):
         """Searches say the same beside each other, scores, and a chip that is made."""
         scores = {"queries": PROMPT, "documents": ["Step 1: 6 * 7 = 42\nAnswer: 42", "1"]}

@@ -293,6 +293,20 @@ START_TEST(weights_are_what_chips_are_made_of)
 }
 END_TEST
 
+START_TEST(those_of_two_models_join)
+{
+    static const char *const prints[] = {"fp_0123456789abcdef", "fp_0123456789abcdee"};
+    char seen[4][AIMD_FINGERPRINT_SIZE];
+    for (int i = 0; i < 4; i++) {
+        aimd_fingerprint_join(prints[i / 2], prints[i % 2], seen[i]);
+        ck_assert_uint_eq(strlen(seen[i]), strlen(prints[0]));
+        ck_assert_uint_eq(strncmp(seen[i], "fp_", 3), 0);
+        for (int j = 0; j < i; j++)
+            ck_assert_str_ne(seen[j], seen[i]);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("fingerprint");
@@ -307,6 +321,7 @@ int main(void)
     tcase_add_test(whole, options_of_the_model_count);
     tcase_add_test(whole, files_of_the_model_count);
     tcase_add_test(whole, weights_are_what_chips_are_made_of);
+    tcase_add_test(whole, those_of_two_models_join);
     suite_add_tcase(suite, chip);
     suite_add_tcase(suite, whole);
     SRunner *runner = srunner_create(suite);
