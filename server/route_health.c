@@ -127,15 +127,20 @@ void aimd_get_metrics(aimd_daemon *d, aimd_exchange *x)
     aim_free(stats);
 }
 
-/* Test hook: engines stop in the middle of their work, as a bug would do it. */
+/* Test hook: engines stop in the middle of their work, as a bug would do it: all, or that
+ * of the model which the path names. */
 static void hang(aimd_model *m, void *arg)
 {
-    (void)arg;
-    aim_engine_hang(m->model->engine);
+    const char *const *id = arg;
+    if (!**id || strcmp(m->id, *id) == 0)
+        aim_engine_hang(m->model->engine);
 }
 
 void aimd_post_hang(aimd_daemon *d, aimd_exchange *x)
 {
-    aimd_models_each_engine(&d->models, hang, NULL);
+    const char *id = aimd_exchange_path(x) + strlen("/debug/hang");
+    if (*id == '/')
+        id++;
+    aimd_models_each_engine(&d->models, hang, &id);
     respond_json(x, "{}");
 }

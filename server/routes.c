@@ -18,6 +18,7 @@ enum {
     CHIPS = AIMD_ROUTE_ADMIN | AIMD_ROUTE_LOADED,
     CHIP_DELETES = AIMD_ROUTE_ADMIN | AIMD_ROUTE_MODEL,
     CHIP_POSTS = AIMD_ROUTE_ADMIN | AIMD_ROUTE_MODEL | AIMD_ROUTE_BODY,
+    HOOKS = AIMD_ROUTE_ADMIN | AIMD_ROUTE_MODEL | AIMD_ROUTE_HOOK,
 };
 
 const aimd_route aimd_routes[] = {
@@ -47,7 +48,8 @@ const aimd_route aimd_routes[] = {
     {"POST", "/v1/chips/{id}/age", CHIP_POSTS, aimd_post_chip_age},
     {"POST", "/v1/chips/{id}/probe", CHIP_POSTS, aimd_post_chip_probe},
     {"POST", "/v1/chips/{id}/calibrate", CHIP_POSTS, aimd_post_chip_calibrate},
-    {"POST", "/debug/hang", AIMD_ROUTE_MODEL | AIMD_ROUTE_ADMIN | AIMD_ROUTE_HOOK, aimd_post_hang},
+    {"POST", "/debug/hang", HOOKS, aimd_post_hang},
+    {"POST", "/debug/hang/", HOOKS | AIMD_ROUTE_PREFIX, aimd_post_hang},
     {0},
 };
 

@@ -175,6 +175,30 @@ class RewardModels(unittest.TestCase):
                 client.close()
                 daemon.wait_idle()
 
+    def test_hangs(self):
+        """Searches with rewards wait, clients may leave, and the daemon says that it is not
+        well; with its end who has waited learns why."""
+        args = ("--reward-model", REWARD, "--test-hooks", "--drain-timeout", "0")
+        with Daemon(*args) as daemon:
+            self.assertEqual(daemon.post(f"/debug/hang/{REWARD_ID}", None).status, 200)
+            leaves, stays = (daemon.raw_post(URL, body(**SEARCHES[0])) for _ in range(2))
+            generator = f'{{model_name="{MODEL_ID}"}}'
+            daemon.wait_until(
+                lambda: daemon.metric("analogd_generation_tokens_total") > 0 and
+                daemon.metrics()["analogd_num_requests_running" + generator] == 0,
+                "candidates wait for scores")
+            leaves.close()
+            daemon.wait_until(lambda: daemon.metric("analogd_cancelled_total") == 1,
+                              "the request counts as cancelled")
+            self.assertEqual(daemon.post(URL, body(select="majority")).status, 200)
+            daemon.wait_until(lambda: daemon.get("/readyz").status == 503, "it is stalled")
+            self.assertEqual(daemon.get("/readyz").error["code"], "stalled")
+            daemon.kill()
+            answer = b"".join(iter(lambda: stays.recv(65536), b""))
+            stays.close()
+            self.assertIn(f"The reward model {REWARD_ID} could not score".encode(), answer)
+            self.assertIn(b" 503 ", answer.split(b"\r\n")[0])
+
     def test_short_context(self):
         """Candidates that do not fit say so, and are never chosen for want of others."""
         with tempfile.NamedTemporaryFile("w", suffix=".conf") as f:
