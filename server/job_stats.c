@@ -27,13 +27,15 @@ static uint64_t start_of_work(const aimd_job *job)
 void aimd__job_count_prompt(aimd_job *job, const aim_event *e)
 {
     aimd_metrics *m = job->offload.daemon->metrics;
-    int n_tokens = job->request.prompts[e->prompt_index].n_tokens;
+    const aimd_prompt *prompt = &job->request.prompts[e->prompt_index];
+    int n_tokens = prompt->n_tokens;
     if (job->end_ns == 0) {
         job->queued_ns = e->queued_ns;
         observe(job, AIMD_M_QUEUE_TIME, (double)e->queued_ns * 1e-9);
     }
     job->end_ns = e->time_ns;
-    aimd_usage_add_prompt(&job->usage, n_tokens, e->cached_tokens, e->prompt_logprob != NULL);
+    aimd_usage_add_prompt(&job->usage, n_tokens, e->cached_tokens, e->prompt_logprob != NULL,
+                          prompt->max_tokens > 0);
     aimd_count(m, AIMD_M_PROMPT_TOKENS, job->model->id, NULL, n_tokens);
 }
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/usage.h"
 
-void aimd_usage_add_prompt(aimd_usage *u, int64_t tokens, int64_t cached_tokens, bool scored)
+void aimd_usage_add_prompt(aimd_usage *u, int64_t tokens, int64_t cached_tokens, bool scored,
+                           bool answered)
 {
     uint64_t rows = (uint64_t)(tokens - cached_tokens);
     u->cached_tokens += cached_tokens;
     u->rows += rows;
-    u->head_rows += scored ? rows : 1;
+    u->head_rows += (scored ? rows - 1 : 0) + answered;
 }
 
 void aimd_usage_add_scored(aimd_usage *u, int64_t tokens, int64_t cached_tokens, int n_scores)

@@ -21,9 +21,11 @@ typedef struct aimd_usage {
     int64_t reward_tokens;     /* ... reading so many tokens, each time all of a conversation */
 } aimd_usage;
 
-/* A prompt has been computed, but for what was cached. One row of it goes through
- * lm_head, which its choices share; all of them if its tokens are scored. */
-void aimd_usage_add_prompt(aimd_usage *u, int64_t tokens, int64_t cached_tokens, bool scored);
+/* A prompt has been computed, but for what was cached. Through lm_head go the rows in
+ * front of its tokens if these are scored, and its last row, which its choices share, if it
+ * is answered. */
+void aimd_usage_add_prompt(aimd_usage *u, int64_t tokens, int64_t cached_tokens, bool scored,
+                           bool answered);
 /* A choice got a token. The first comes from the prompt's row, each other one from
  * the row of the token in front of it. */
 void aimd_usage_add_token(aimd_usage *u, bool first_of_choice);

@@ -106,7 +106,8 @@ def extract(text):
     if "he answer is" in text:
         sentence = text.rsplit("he answer is", 1)[1].strip().split("\n")[0]
         return re.split(r"\.\s", sentence)[0].rstrip(".").strip() or None
-    found = re.findall(r"-?(?:\d{1,3}(?:,\d{3}(?!\d))+|\d+)(?:\.\d+)?|-?\.\d+", text)
+    found = re.findall(r"(?<![/.])-?\d+\s*/\s*\d+(?!\d|/|\.\d|,\d{3})|"
+                       r"-?(?:\d{1,3}(?:,\d{3}(?!\d))+|\d+)(?:\.\d+)?|-?\.\d+", text)
     return found[-1] if found else None
 
 

@@ -696,7 +696,8 @@ static const struct rows_case {
     {33, 32, 1, 4, false, 1 + 3, 1 + 3},       /* cached rows cost nothing */
     {5, 0, 3, 4, false, 5 + 3 * 3, 1 + 3 * 3}, /* choices share prompt and its row */
     {5, 0, 1, 4, true, 5 + 3, 5 + 3},          /* each scored token has its row */
-    {5, 0, 1, 0, true, 5, 5},                  /* max_tokens 0 */
+    {5, 0, 1, 0, true, 5, 4},                  /* max_tokens 0 */
+    {5, 0, 1, 0, false, 5, 0},
     {1, 0, 1, 1, true, 1, 1},
 };
 
@@ -704,7 +705,7 @@ START_TEST(rows_follow_from_lengths)
 {
     const struct rows_case *c = &rows_cases[_i];
     aimd_usage u = {.prompt_tokens = c->prompt};
-    aimd_usage_add_prompt(&u, c->prompt, c->cached, c->scored);
+    aimd_usage_add_prompt(&u, c->prompt, c->cached, c->scored, c->tokens > 0);
     for (int i = 0; i < c->choices; i++)
         for (int k = 0; k < c->tokens; k++)
             aimd_usage_add_token(&u, k == 0);

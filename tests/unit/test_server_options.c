@@ -267,7 +267,7 @@ static const struct {
     {"best_of = 65\n" ONE_MODEL, "model m: best_of is 65, more than max_best_of (64)"},
     {"best_of = 4\nselect = weighted\n" ONE_MODEL, "model m: select weighted needs a reward model"},
     {"best_of = 4\nsearch = dvts\n" ONE_MODEL, "model m: beam and dvts need a reward model"},
-    {"answer_pattern = \"(\"\n" ONE_MODEL, "model m: answer_pattern: "},
+    {"answer_pattern = \"(\"\n" ONE_MODEL, "model m: answer_pattern does not compile"},
     {"best_of = 6\nsearch = beam\n" ONE_MODEL "model \"p\" { dir = \"/p\"\n role = reward }\n",
      "model m: best_of is 6, not a multiple of beam_width, which is 4"},
     {"reward_model = p\n" ONE_MODEL, "model m: reward_model: there is no model called \"p\""},
