@@ -832,8 +832,8 @@ class Load(unittest.TestCase):
         there just now."""
         answer = daemon.post("/v1/completions", {**self.BODY, "model": model, "stream": True,
                                                  "prompt": PROBLEMS[problem]})
-        if model.endswith("@guest") and answer.status in (404, 503):
-            return None
+        if model.endswith("@guest") and answer.status in (404, 409, 503):
+            return None  # 409: it was to be deleted while it was programmed
         self.assertEqual(answer.status, 200, answer.body)
         chunks = parse_stream(answer.body)
         fingerprints = {chunk["system_fingerprint"] for chunk in chunks}
