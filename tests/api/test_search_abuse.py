@@ -303,7 +303,7 @@ class Many(SearchTest):
             self.leave(0)
         self.daemon.wait_idle()
         before = self.daemon.metric("process_resident_memory_bytes")
-        for i in range(40 if harness.sanitized() else 200):
+        for i in range(15 if harness.sanitized() else 200):
             self.leave(i)
         self.daemon.wait_idle()
         if not harness.sanitized():  # a sanitizer keeps what was freed for a while

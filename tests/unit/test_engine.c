@@ -121,6 +121,8 @@ START_TEST(answers_do_not_depend_on_load)
         return;
     if (TSAN && subject->open == open_stretched && ways[way].kernels)
         return;
+    if (ASAN && subject->chip && way % 3 > 0)
+        return;
     if (ways[way].kernels && (f32 || !aim_kernels_pick(ways[way].kernels, NULL)))
         return; /* f32 promises nothing across instruction sets */
     static client alone[MIX], other[MIX];

@@ -196,6 +196,8 @@ START_TEST(scores_do_not_depend_on_load)
     const engine_way *by = &ways[_i % WAYS];
     if (TSAN && (on->open != open_heads || by->kv_blocks))
         return;
+    if (ASAN && on->chip && by != ways) /* the engine is the same, layers are slow */
+        return;
     static const struct {
         int first, step;
     } positions[] = {{0, 1}, {50, 4}, {3, 17}};
