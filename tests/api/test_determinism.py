@@ -32,17 +32,14 @@ def requests():
     ]
     table += [{"prompt": prompt, "max_tokens": 32, "temperature": 0.9, "seed": 100 + i,
                "logprobs": 1} for i, prompt in enumerate(problems[4:])]
-    if harness.sanitized():  # many times slower; the first eight have it all
-        table = table[:8]
-    if harness.sanitized(by="thread"):  # a hundred times slower; races need no long answers
-        for fields in table:
-            fields["max_tokens"] = min(fields["max_tokens"], 8)
     return [{"model": MODEL_ID, **fields} for fields in table]
 
 
 REQUESTS = requests()
-CROWDS = (8,) if harness.sanitized() else (8, 32)
-CHUNKS = ("7",) if harness.sanitized() else ("1", "7", "64")
+CROWDS = (8, 32)
+CHUNKS = ("1", "7", "64")
+without_sanitizers = unittest.skipIf(
+    harness.sanitized(), "what a sanitizer could find on these paths it finds in other tests")
 
 
 def choices_bytes(body):
@@ -112,16 +109,13 @@ class Determinism:
         # Ten answers of seven blocks each, which start together however busy the machine is.
         crowd = {"model": MODEL_ID, "prompt": ["x"] * 10, "max_tokens": 100,
                  "temperature": 1, "seed": 7, "ignore_eos": True}
-        if harness.sanitized(by="thread"):  # a hundred times slower
-            crowd = None
         with self.start() as daemon:
-            expected = crowd and ask(daemon, crowd)
+            expected = ask(daemon, crowd)
         with self.start("--max-sequences", "16", "--kv-cache", self.small_cache) as daemon:
             for answers in together(daemon, 6):
                 self.check(answers, "preemption")
-            if crowd:
-                self.assertEqual(ask(daemon, crowd), expected)
-                self.assertGreater(daemon.metric("analogd_num_preemptions_total"), 0)
+            self.assertEqual(ask(daemon, crowd), expected)
+            self.assertGreater(daemon.metric("analogd_num_preemptions_total"), 0)
 
     def test_threads(self):
         for threads in ("1", "2"):
@@ -152,11 +146,11 @@ class Determinism:
                 self.assertEqual(streamed, whole, fields)
 
 
+@without_sanitizers
 class Int8(Determinism, unittest.TestCase):
     backend = "int8"
     small_cache = str(40 * 24576)
 
-    @unittest.skipIf(harness.sanitized(), "test_model runs them all for less")
     def test_kernels(self):
         for name in ("portable", "avx2", "avxvnni", "avx512vnni"):
             with self.subTest(kernels=name):
@@ -166,6 +160,7 @@ class Int8(Determinism, unittest.TestCase):
                     self.check(alone(daemon), name)
 
 
+@without_sanitizers
 class F32(Determinism, unittest.TestCase):
     backend = "f32"
     small_cache = str(40 * 49152)
