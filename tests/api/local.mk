@@ -9,7 +9,6 @@ API_TESTS =
 # Those in which threads meet: the others tell ThreadSanitizer nothing new.
 THREADED_API_TESTS = \
 	tests/api/test_chips.py \
-	tests/api/test_lifecycle.py \
 	tests/api/test_search.py \
 	tests/api/test_soak.py \
 	tests/api/test_stream.py

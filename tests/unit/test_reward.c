@@ -284,7 +284,7 @@ START_TEST(an_answer_of_one_long_line_is_laid_out)
     open_layout(&f, _i);
     aim_buf answer = AIM_BUF_INIT;
     for (int i = 0; i < 100000; i++)
-        aim_buf_append(&answer, "+ 1\t<" + i % 5, 1);
+        aim_buf_append(&answer, &"+ 1\t<"[i % 5], 1);
     aim_reward_input in = lay_out(f.reward, answer.data, answer.data, answer.len, true);
     ck_assert_int_eq(in.n_scores, 1);
     ck_assert_int_gt(in.n_question, 1000);
