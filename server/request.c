@@ -11,7 +11,7 @@
 
 /* ---- fields that only make sense together ------------------------------- */
 
-static int bad(const char *param, const char *why, aim_error *err)
+int aimd__bad_field(const char *param, const char *why, aim_error *err)
 {
     return aim_fail_param(err, AIM_EINVAL, param, "%s %s", param, why);
 }
@@ -21,16 +21,16 @@ static int check_together(const json_t *body, const aimd_params *p, aim_error *e
     const json_t *options = json_object_get(body, "stream_options");
     if (options && !json_is_null(options)) {
         if (!json_is_object(options))
-            return bad("stream_options", "must be an object", err);
+            return aimd__bad_field("stream_options", "must be an object", err);
         if (!p->stream)
-            return bad("stream_options", "needs stream: true", err);
+            return aimd__bad_field("stream_options", "needs stream: true", err);
     }
     if (p->top_logprobs > 0 && !p->chat_logprobs)
-        return bad("top_logprobs", "needs logprobs: true", err);
+        return aimd__bad_field("top_logprobs", "needs logprobs: true", err);
     if (p->prompt_logprobs != AIMD_UNSET && p->stream)
-        return bad("prompt_logprobs", "cannot be streamed", err);
+        return aimd__bad_field("prompt_logprobs", "cannot be streamed", err);
     if (p->truncate_prompt_tokens == 0)
-        return bad("truncate_prompt_tokens", "must be -1 or at least 1", err);
+        return aimd__bad_field("truncate_prompt_tokens", "must be -1 or at least 1", err);
     return AIM_OK;
 }
 
@@ -41,7 +41,8 @@ static int check_max_tokens(const aimd_request *r, aim_error *err)
         return AIM_OK;
     if (r->route == AIMD_COMPLETIONS && (p->echo || p->prompt_logprobs != AIMD_UNSET))
         return AIM_OK;
-    return bad("max_tokens", "may be 0 only in completions with echo or prompt_logprobs", err);
+    return aimd__bad_field("max_tokens",
+                           "may be 0 only in completions with echo or prompt_logprobs", err);
 }
 
 /* ---- fields with a shape of their own ----------------------------------- */
@@ -49,12 +50,12 @@ static int check_max_tokens(const aimd_request *r, aim_error *err)
 static int read_stop_string(const json_t *v, const char *param, aimd_request *r, aim_error *err)
 {
     if (!json_is_string(v))
-        return bad(param, "must be a string", err);
+        return aimd__bad_field(param, "must be a string", err);
     size_t len = json_string_length(v);
     if (len < 1 || len > AIMD_MAX_STOP_BYTES)
-        return bad(param, "must have 1 to 1024 bytes", err);
+        return aimd__bad_field(param, "must have 1 to 1024 bytes", err);
     if (strlen(json_string_value(v)) != len)
-        return bad(param, "must not contain NUL", err);
+        return aimd__bad_field(param, "must not contain NUL", err);
     r->stop[r->n_stop] = aim_strdup(json_string_value(v));
     if (!r->stop[r->n_stop])
         return aim_fail_nomem(err, "stop");
@@ -70,7 +71,7 @@ static int read_stop(const json_t *body, const aimd_scope *scope, aimd_request *
     bool list = json_is_array(v);
     size_t n = list ? json_array_size(v) : 1;
     if (!list && !json_is_string(v))
-        return bad("stop", "must be a string or a list of strings", err);
+        return aimd__bad_field("stop", "must be a string or a list of strings", err);
     if (n > (size_t)scope->options->max_stop_strings)
         return aim_fail_param(err, AIM_EINVAL, "stop",
                               "stop has %zu strings, at most %d are allowed", n,
@@ -95,7 +96,7 @@ static int read_stop_ids(const json_t *body, const aimd_scope *scope, aimd_reque
     if (!v || json_is_null(v))
         return AIM_OK;
     if (json_array_size(v) > AIMD_MAX_STOP_IDS)
-        return bad("stop_token_ids", "has more than 256 ids", err);
+        return aimd__bad_field("stop_token_ids", "has more than 256 ids", err);
     return aimd_read_ids(v, scope, "stop_token_ids", &r->stop_ids, &r->n_stop_ids, err);
 }
 
@@ -116,7 +117,7 @@ static int read_bias(const json_t *body, const aimd_scope *scope, aimd_request *
     if (!object || json_is_null(object))
         return AIM_OK;
     if (!json_is_object(object))
-        return bad("logit_bias", "must be an object of token ids and numbers", err);
+        return aimd__bad_field("logit_bias", "must be an object of token ids and numbers", err);
     size_t n = json_object_size(object);
     if (n > (size_t)scope->options->max_logit_bias)
         return aim_fail_param(err, AIM_EINVAL, "logit_bias",

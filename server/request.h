@@ -57,6 +57,8 @@ typedef struct aimd_request {
  * the body. On failure, too, *r must be freed. Errors carry param. */
 int aimd_request_read(const json_t *body, const aimd_scope *scope, aimd_request *r, aim_error *err);
 void aimd_request_fini(aimd_request *r);
+/* AIM_EINVAL: the field, and what is wrong with it, such as "must be an object". */
+int aimd__bad_field(const char *param, const char *why, aim_error *err);
 
 /* Does an answer go on from text the client sent, so that it keeps a space at its
  * start? A message of a chat is a text of its own. */

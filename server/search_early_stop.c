@@ -10,11 +10,6 @@
  * once the first ends hardly before the last, and nothing is saved. */
 enum { DEFAULT_WAVE = 4 };
 
-static int bad(const char *param, const char *why, aim_error *err)
-{
-    return aim_fail_param(err, AIM_EINVAL, param, "%s %s", param, why);
-}
-
 /* *vote: the probability that ends the search, 0: none does. */
 static int read_vote(const json_t *v, double *vote, aim_error *err)
 {
@@ -23,7 +18,8 @@ static int read_vote(const json_t *v, double *vote, aim_error *err)
     if (!v || json_is_null(v) || json_is_false(v))
         return AIM_OK;
     if (!(p > 0.5 && p <= 1))
-        return bad("early_stop.vote", "must be true, false or a number above 0.5, at most 1", err);
+        return aimd__bad_field("early_stop.vote",
+                               "must be true, false or a number above 0.5, at most 1", err);
     *vote = p;
     return AIM_OK;
 }
@@ -47,9 +43,9 @@ int aimd__search_read_early_stop(const json_t *body, const aimd_params *p, aim_e
     if (!v || json_is_null(v) || json_is_false(v))
         return AIM_OK;
     if (!json_is_true(v) && !json_is_object(v))
-        return bad("early_stop", "must be true, false or an object", err);
+        return aimd__bad_field("early_stop", "must be true, false or an object", err);
     if (early.reject >= 1)
-        return bad("early_stop.reject", "must be below 1", err);
+        return aimd__bad_field("early_stop.reject", "must be below 1", err);
     early.has_score = !isnan(p->early_score);
     early.score = early.has_score ? p->early_score : 0;
     if (read_vote(json_is_true(v) ? v : json_object_get(v, "vote"), &early.vote, err))

@@ -6,11 +6,6 @@
 
 #include <string.h>
 
-static int bad(const char *param, const char *why, aim_error *err)
-{
-    return aim_fail_param(err, AIM_EINVAL, param, "%s %s", param, why);
-}
-
 static bool is_given(const json_t *body, const char *name)
 {
     const json_t *v = json_object_get(body, name);
@@ -63,7 +58,8 @@ static int read_count(const json_t *body, const aimd_scope *scope, aimd_request 
     s->best_of = (int)count;
     s->on = count > p->n || has_field(body, r);
     if (s->on && generates_nothing(p))
-        return bad("max_tokens", "is 0: there would be no candidates to choose from", err);
+        return aimd__bad_field("max_tokens", "is 0: there would be no candidates to choose from",
+                               err);
     return AIM_OK;
 }
 
@@ -71,12 +67,13 @@ static int check_stream(const aimd_request *r, aim_error *err)
 {
     const aimd_params *p = &r->params;
     if (p->stream_candidates && !p->stream)
-        return bad("stream_candidates", "needs stream: true", err);
+        return aimd__bad_field("stream_candidates", "needs stream: true", err);
     if (p->stream && p->best_of > p->n && p->best_of != AIMD_UNSET && !p->stream_candidates)
-        return bad("stream",
-                   "with best_of greater than n: nothing can be sent before the choice is made; "
-                   "stream_candidates sends every candidate",
-                   err);
+        return aimd__bad_field(
+            "stream",
+            "with best_of greater than n: nothing can be sent before the choice is made; "
+            "stream_candidates sends every candidate",
+            err);
     return AIM_OK;
 }
 
@@ -91,7 +88,7 @@ static int pick_text(const json_t *body, const char *name, const char *standard,
     if (!v || json_is_null(v))
         return AIM_OK;
     if (!json_is_string(v))
-        return bad(name, "must be a string", err);
+        return aimd__bad_field(name, "must be a string", err);
     *out = json_string_value(v);
     return AIM_OK;
 }
@@ -180,9 +177,9 @@ static int read_steps(const json_t *body, const aimd_scope *scope, aimd_request 
     aimd_search_request *s = &r->search;
     bool stepwise = s->kind != AIM_SEARCH_BEST_OF_N;
     if (!stepwise && is_given(body, "beam_width"))
-        return bad("beam_width", "needs search beam or dvts", err);
+        return aimd__bad_field("beam_width", "needs search beam or dvts", err);
     if (!stepwise && is_given(body, "step_separator"))
-        return bad("step_separator", "needs search beam or dvts", err);
+        return aimd__bad_field("step_separator", "needs search beam or dvts", err);
     if (!stepwise)
         return AIM_OK;
     bool asked = r->params.beam_width != AIMD_UNSET;
@@ -193,7 +190,7 @@ static int read_steps(const json_t *body, const aimd_scope *scope, aimd_request 
     if (pick_text(body, "step_separator", standard->step_separator, &text, err))
         return (int)err->code;
     if (text && (!*text || strlen(text) > AIMD_MAX_SEPARATOR_BYTES))
-        return bad("step_separator", "must have 1 to 64 bytes", err);
+        return aimd__bad_field("step_separator", "must have 1 to 64 bytes", err);
     return keep_text(text, "step_separator", &s->separator, err);
 }
 
@@ -230,10 +227,10 @@ static int read_reward_model(const json_t *body, aimd_search_request *s, aim_err
     static const char *const of_rewards[] = {"reward_aggregation", "reward_question"};
     for (size_t i = 0; i < 2; i++)
         if (is_given(body, of_rewards[i]))
-            return bad(of_rewards[i],
-                       "is of rewards, which nothing here asks for: name a "
-                       "reward_model",
-                       err);
+            return aimd__bad_field(of_rewards[i],
+                                   "is of rewards, which nothing here asks for: name a "
+                                   "reward_model",
+                                   err);
     return AIM_OK;
 }
 
@@ -249,7 +246,7 @@ static int check_choice(const json_t *body, const aimd_scope *scope, const aimd_
         return AIM_OK;
     for (size_t i = 0; i < 3; i++)
         if (i < 2 ? is_given(body, of_choices[i]) : aimd__search_stops_early(&s->early))
-            return bad(of_choices[i], "needs best_of greater than 1", err);
+            return aimd__bad_field(of_choices[i], "needs best_of greater than 1", err);
     return AIM_OK;
 }
 
